@@ -1,0 +1,217 @@
+"""Every error that Continuum raises on purpose.
+
+    ContinuumError
+    ├── ConfigurationError        no database named, a bad option
+    ├── DatabaseUnavailable       the database cannot be reached or refuses us
+    ├── SchemaError
+    │   ├── SchemaOutOfDate       run `continuum migrate`
+    │   └── SchemaTooNew          the database was migrated by a newer release
+    ├── DefinitionError           a workflow or activity is declared wrongly
+    ├── WorkflowNotFound          no workflow of that name is loaded anywhere
+    ├── PayloadError              a value cannot cross the journal
+    ├── AttributesError           attributes are not a storable JSON object
+    ├── NamespaceError            a namespace name is empty, too long or not printable
+    ├── QueryError                an expression, condition or cursor is wrong
+    ├── RunNotFound
+    ├── RunTerminal               the run has already ended
+    ├── DuplicateRun              same run id or idempotency key, different input
+    ├── WorkflowFailed            `result` of a failed run
+    ├── WorkflowCancelled         `result` of a cancelled run
+    ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
+    ├── NotInWorkflow             a workflow call outside a workflow
+    ├── NonDeterminismError       workflow code tried real I/O
+    └── ActivityFailed            raised at the await inside a workflow
+        ├── ActivityTimeout       (also a TimeoutError)
+        └── ActivityCrashed       its process died too often, or once with on_crash="fail"
+
+The class docstring is the default message; `hint` says what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+
+class ContinuumError(Exception):
+    """Continuum could not do what was asked."""
+
+    default_hint: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        self.message = message if message is not None else (type(self).__doc__ or "").strip()
+        self.hint = hint if hint is not None else self.default_hint
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigurationError(ContinuumError):
+    """An option or setting is wrong or missing."""
+
+
+class DatabaseUnavailable(ContinuumError):
+    """The database cannot be reached."""
+
+    default_hint = "check the DSN, that the server runs and that it accepts your password"
+
+
+class SchemaError(ContinuumError):
+    """The database schema does not fit this release of Continuum."""
+
+
+class SchemaOutOfDate(SchemaError):
+    """The database schema is older than this release."""
+
+    default_hint = "run: continuum migrate"
+
+
+class SchemaTooNew(SchemaError):
+    """The database was migrated by a newer release of Continuum."""
+
+    default_hint = "upgrade continuum-engine on this machine"
+
+
+class DefinitionError(ContinuumError):
+    """A workflow or activity is declared wrongly."""
+
+
+class WorkflowNotFound(ContinuumError):
+    """No workflow of that name is loaded."""
+
+
+class PayloadError(ContinuumError):
+    """A value cannot be stored in the journal."""
+
+
+class AttributesError(ContinuumError):
+    """Attributes must be a JSON object that PostgreSQL can store."""
+
+
+class NamespaceError(ContinuumError):
+    """A namespace is 1 to 255 printable characters."""
+
+
+class QueryError(ContinuumError):
+    """A query expression, condition, order or cursor is wrong.
+
+    Attributes:
+        position: offset in the expression text, if there is one.
+        suggestion: the nearest valid name, if there is one.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        position: int | None = None,
+        suggestion: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.position = position
+        self.suggestion = suggestion
+        if hint is None and suggestion is not None:
+            hint = f"did you mean {suggestion}?"
+        super().__init__(message or "The query is wrong.", hint=hint)
+
+
+class RunNotFound(ContinuumError):
+    """There is no such run."""
+
+    def __init__(self, run_id: UUID | str) -> None:
+        self.run_id = run_id
+        super().__init__(f"run {run_id} not found", hint="list runs with: continuum query -A")
+
+
+class RunTerminal(ContinuumError):
+    """The run has already ended."""
+
+    def __init__(self, run_id: UUID | str, state: str) -> None:
+        self.run_id = run_id
+        self.state = state
+        super().__init__(f"run {run_id} has already ended: {state}")
+
+
+class DuplicateRun(ContinuumError):
+    """A run with this id or idempotency key exists with another input."""
+
+    default_hint = "use another key, or start with the same workflow and input"
+
+
+class WorkflowFailed(ContinuumError):
+    """The run failed.
+
+    Attributes:
+        run_id: the failed run.
+        type: qualified name of the exception that ended it.
+        details: traceback text, bounded.
+    """
+
+    def __init__(self, run_id: UUID, type: str, message: str, details: str | None = None) -> None:  # noqa: A002
+        self.run_id = run_id
+        self.type = type
+        self.details = details
+        self.error_message = message
+        super().__init__(f"run {run_id} failed: {type}: {message}")
+
+
+class WorkflowCancelled(ContinuumError):
+    """The run was cancelled."""
+
+    def __init__(self, run_id: UUID, reason: str | None = None) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"run {run_id} was cancelled" + (f": {reason}" if reason else ""))
+
+
+class ResultTimeout(ContinuumError, TimeoutError):
+    """The run had not ended when the time was over; it goes on."""
+
+
+class NotInWorkflow(ContinuumError):
+    """This call works only inside a workflow."""
+
+
+class NonDeterminismError(ContinuumError):
+    """Workflow code must not do I/O; move it into an activity."""
+
+
+class ActivityFailed(ContinuumError):
+    """An activity failed for good; raised at its await inside the workflow.
+
+    Attributes:
+        activity: registered name of the activity.
+        type: qualified name of the exception of the last attempt.
+        error_message: its text.
+        details: traceback text, bounded.
+        attempts: how many attempts were made.
+    """
+
+    def __init__(
+        self,
+        activity: str,
+        type: str,  # noqa: A002
+        message: str,
+        *,
+        details: str | None = None,
+        attempts: int = 1,
+    ) -> None:
+        self.activity = activity
+        self.type = type
+        self.error_message = message
+        self.details = details
+        self.attempts = attempts
+        super().__init__(f"activity {activity} failed: {type}: {message}")
+
+    def is_type(self, error: type[BaseException]) -> bool:
+        """Whether the last attempt raised exactly this exception class."""
+        return self.type in (f"{error.__module__}.{error.__qualname__}", error.__qualname__)
+
+
+class ActivityTimeout(ActivityFailed, TimeoutError):
+    """An activity did not end within its timeout, in every attempt."""
+
+
+class ActivityCrashed(ActivityFailed):
+    """The process running an activity died too often, or once with on_crash="fail"."""

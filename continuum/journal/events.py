@@ -1,0 +1,249 @@
+"""The events of a run's journal and their stored form.
+
+An event is one row of `continuum_events`. There are four sorts:
+
+- *stimuli* come from outside and are delivered to the workflow one at a time;
+- *commands* are what the code did, numbered from 1 in each incarnation in the order issued;
+- *progress* records what happens to a command in between; workflow code never sees it;
+- *ends* close an incarnation.
+
+The journal interleaves exactly: a stimulus, the commands it caused, the next stimulus. Progress
+may stand anywhere. A payload is a JSON object (one of the structs below), passed through the
+payload codec; user values inside it are `Raw`, that is, JSON bytes nobody has decoded yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw
+
+NULL: Final = b"null"
+
+
+class EventKind(StrEnum):
+    """The `type` column of `continuum_events`."""
+
+    # stimuli
+    RUN_STARTED = "run_started"
+    ACTIVITY_COMPLETED = "activity_completed"
+    ACTIVITY_FAILED = "activity_failed"
+    TIMER_FIRED = "timer_fired"
+    SIGNAL_RECEIVED = "signal_received"
+    CANCEL_REQUESTED = "cancel_requested"
+    # commands
+    ACTIVITY_SCHEDULED = "activity_scheduled"
+    ACTIVITY_CANCELLED = "activity_cancelled"
+    TIMER_STARTED = "timer_started"
+    TIMER_CANCELLED = "timer_cancelled"
+    SIGNAL_AWAITED = "signal_awaited"
+    SIDE_EFFECT = "side_effect"
+    # progress
+    ACTIVITY_STARTED = "activity_started"
+    ACTIVITY_ATTEMPT_FAILED = "activity_attempt_failed"
+    ACTIVITY_ATTEMPT_CRASHED = "activity_attempt_crashed"
+    ACTIVITY_RELEASED = "activity_released"
+    # ends
+    RUN_COMPLETED = "run_completed"
+    RUN_FAILED = "run_failed"
+    RUN_CANCELLED = "run_cancelled"
+
+
+STIMULI: Final = frozenset({
+    EventKind.RUN_STARTED, EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED,
+    EventKind.TIMER_FIRED, EventKind.SIGNAL_RECEIVED, EventKind.CANCEL_REQUESTED,
+})  # fmt: skip
+COMMANDS: Final = frozenset({
+    EventKind.ACTIVITY_SCHEDULED, EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_STARTED,
+    EventKind.TIMER_CANCELLED, EventKind.SIGNAL_AWAITED, EventKind.SIDE_EFFECT,
+})  # fmt: skip
+PROGRESS: Final = frozenset({
+    EventKind.ACTIVITY_STARTED, EventKind.ACTIVITY_ATTEMPT_FAILED,
+    EventKind.ACTIVITY_ATTEMPT_CRASHED, EventKind.ACTIVITY_RELEASED,
+})  # fmt: skip
+ENDS: Final = frozenset({
+    EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
+})  # fmt: skip
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A raised exception in a storable, bounded form (codec/failures.py makes it)."""
+
+    type: str
+    message: str
+    details: str | None = None
+
+
+class RunStarted(msgspec.Struct, frozen=True):
+    """First event of an incarnation: what code it is pinned to."""
+
+    version: int
+    version_hash: str
+    runtime: str
+
+
+class ActivityScheduled(msgspec.Struct, frozen=True):
+    """`args` is the JSON array of the encoded arguments."""
+
+    name: str
+    args: Raw
+
+
+class ActivityCancelled(msgspec.Struct, frozen=True):
+    """The awaiting code gave up on activity command `target`."""
+
+    target: int
+
+
+class ActivityStarted(msgspec.Struct, frozen=True):
+    """Attempt `attempt` may begin once this is committed."""
+
+    attempt: int
+
+
+class ActivityAttemptFailed(msgspec.Struct, frozen=True):
+    """An attempt raised or timed out and another follows at `next_at`."""
+
+    attempt: int
+    error: Failure
+    next_at: datetime
+
+
+class ActivityAttemptCrashed(msgspec.Struct, frozen=True):
+    """A new owner found this attempt begun by a process that is gone."""
+
+    attempt: int
+
+
+class ActivityReleased(msgspec.Struct, frozen=True):
+    """The owner gave the run back before this attempt began."""
+
+    attempt: int
+
+
+class ActivityCompleted(msgspec.Struct, frozen=True):
+    attempt: int
+    value: Raw
+
+
+class ActivityEnded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Payload of `activity_failed`; `reason` is "raised", "timeout", "crashed" or "cancelled"."""
+
+    attempt: int
+    error: Failure
+    reason: str = "raised"
+
+
+class TimerStarted(msgspec.Struct, frozen=True):
+    due_at: datetime
+
+
+class TimerCancelled(msgspec.Struct, frozen=True):
+    target: int
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    pass
+
+
+class SignalAwaited(msgspec.Struct, frozen=True):
+    name: str
+
+
+class SignalReceived(msgspec.Struct, frozen=True):
+    """`message` is the id of the inbox row that carried it."""
+
+    name: str
+    value: Raw
+    message: int
+
+
+class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+    message: int
+    reason: str | None = None
+
+
+class SideEffect(msgspec.Struct, frozen=True):
+    value: Raw
+
+
+class RunCompleted(msgspec.Struct, frozen=True):
+    pass
+
+
+class RunFailed(msgspec.Struct, frozen=True):
+    error: Failure
+
+
+class RunCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
+    reason: str | None = None
+    forced: bool = False
+
+
+type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
+    EventKind.RUN_STARTED: RunStarted,
+    EventKind.ACTIVITY_COMPLETED: ActivityCompleted,
+    EventKind.ACTIVITY_FAILED: ActivityEnded,
+    EventKind.TIMER_FIRED: TimerFired,
+    EventKind.SIGNAL_RECEIVED: SignalReceived,
+    EventKind.CANCEL_REQUESTED: CancelRequested,
+    EventKind.ACTIVITY_SCHEDULED: ActivityScheduled,
+    EventKind.ACTIVITY_CANCELLED: ActivityCancelled,
+    EventKind.TIMER_STARTED: TimerStarted,
+    EventKind.TIMER_CANCELLED: TimerCancelled,
+    EventKind.SIGNAL_AWAITED: SignalAwaited,
+    EventKind.SIDE_EFFECT: SideEffect,
+    EventKind.ACTIVITY_STARTED: ActivityStarted,
+    EventKind.ACTIVITY_ATTEMPT_FAILED: ActivityAttemptFailed,
+    EventKind.ACTIVITY_ATTEMPT_CRASHED: ActivityAttemptCrashed,
+    EventKind.ACTIVITY_RELEASED: ActivityReleased,
+    EventKind.RUN_COMPLETED: RunCompleted,
+    EventKind.RUN_FAILED: RunFailed,
+    EventKind.RUN_CANCELLED: RunCancelled,
+}
+
+_decoders: Final = {kind: msgspec.json.Decoder(type_) for kind, type_ in type_of_kind.items()}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to be appended; the store gives it the next `seq`.
+
+    Args:
+        kind: what happened.
+        command: number of the command it is, or belongs to; None for the others.
+        body: the struct of `type_of_kind[kind]`.
+        at: delivery time of the stimulus that was being handled (correctness rule 3).
+    """
+
+    kind: EventKind
+    command: int | None
+    body: Any
+    at: datetime
+
+    def payload(self) -> bytes:
+        """The stored form, before the payload codec."""
+        return _encode(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event read from the journal."""
+
+    run_id: UUID
+    seq: int
+    incarnation: int
+    kind: EventKind
+    command: int | None
+    payload: bytes
+    at: datetime
+
+    def body(self) -> Any:
+        """The payload as its struct. Raises `msgspec.DecodeError` when it is not one."""
+        return _decoders[self.kind].decode(self.payload)

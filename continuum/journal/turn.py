@@ -1,0 +1,120 @@
+"""What one turn of a run writes, as plain data: the engine produces it, a store persists it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from continuum.journal.events import Entry, Failure
+
+
+class RunState(StrEnum):
+    """The `state` column of `continuum_runs`."""
+
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can happen to the run any more."""
+        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPin:
+    """The code a run is bound to: what a node must have loaded to claim it.
+
+    An unpinned run (inserted, never executed) has an empty hash and runtime and version 0.
+    """
+
+    workflow: str
+    version: int = 0
+    version_hash: str = ""
+    runtime: str = ""
+
+    @property
+    def version_id(self) -> int:
+        """A 63-bit id derived from the pin, so no look-up is needed to start or claim."""
+        text = f"{self.workflow}\0{self.version_hash}\0{self.runtime}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be inserted. `input` is the JSON array of the encoded arguments."""
+
+    run_id: UUID
+    namespace: str
+    workflow: str
+    input: bytes
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    parent_id: UUID | None = None
+
+    @property
+    def unpinned(self) -> VersionPin:
+        """The pin with which it is inserted when no worker of this process takes it at once."""
+        return VersionPin(self.workflow)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended. `result` is JSON bytes for a completed run."""
+
+    state: RunState
+    result: bytes | None = None
+    error: Failure | None = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn of one run: everything that must become durable together.
+
+    Args:
+        run_id, token, next_seq: the fence. The store writes nothing unless the lease row still
+            has this owner, token and next_seq, and advances next_seq by `len(entries)`.
+        incarnation: of the run, for the events.
+        entries: events to append, in order.
+        consumed: ids of the inbox rows that were read, to be deleted.
+        pin: set by the first committed turn of an incarnation.
+        state: the new state when it changed (or `end.state`), else None.
+        wake_at: when the run must be woken next, by the database clock; None for never.
+        waiting_on: text for people; None when running or ended.
+        end: set when the run ends; its lease row is deleted.
+        created: set when this turn also inserts the run (start and first turn in one commit).
+        started_at: with `created`: the run's started_at, the first event's time.
+    """
+
+    run_id: UUID
+    token: int
+    next_seq: int
+    incarnation: int
+    entries: list[Entry]
+    consumed: list[int] = field(default_factory=list[int])
+    pin: VersionPin | None = None
+    state: RunState | None = None
+    wake_at: datetime | None = None
+    waiting_on: str | None = None
+    parked: bool = False
+    end: RunEnd | None = None
+    created: NewRun | None = None
+    started_at: datetime | None = None
+    cancelling: bool = False
+
+
+class TurnStatus(StrEnum):
+    """What became of a turn."""
+
+    COMMITTED = "committed"
+    FENCED = "fenced"
+    """Another owner, token or next_seq: drop the run from memory."""
+    DUPLICATE = "duplicate"
+    """`created` hit an existing run id."""

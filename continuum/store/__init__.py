@@ -1,0 +1,1 @@
+"""Where runs live. `protocol` says what any store does; `postgres` is the one for production."""

@@ -1,0 +1,318 @@
+"""What any store does, grouped by who needs it.
+
+Rules every implementation keeps (numbers are those of docs/guarantees.md):
+
+- every deadline is compared with the store's own clock;
+- a write by an owner carries owner, token and next_seq, checked under a row lock (1, 2, 12);
+- whoever takes or ends ownership locks first and reads journal and inbox afterwards (1);
+- rows are locked in run-id order (11).
+
+Errors: `StoreUnavailable` is transient (retry, never fail a run); `PayloadRejected` names the
+only turns that may fail their runs; everything else is a bug and propagates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from continuum.errors import DatabaseUnavailable
+from continuum.journal.events import Event
+from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
+
+
+class StoreUnavailable(DatabaseUnavailable):
+    """The store cannot answer now; nothing is known to be lost. Retry with back-off."""
+
+
+class PayloadRejected(Exception):  # noqa: N818  (a verdict, not a user error)
+    """The store refuses what these turns want to write (SQLSTATE class 22 or 54).
+
+    Attributes:
+        reasons: run id -> the database's message. The other turns of the batch are committed.
+        committed: status of the other turns, as `commit_turns` would have returned.
+    """
+
+    def __init__(self, reasons: Mapping[UUID, str], committed: CommitResult) -> None:
+        self.reasons = reasons
+        self.committed = committed
+        super().__init__(f"{len(reasons)} turns rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """Outcome of one batch; `now` is the store's clock."""
+
+    statuses: Mapping[UUID, TurnStatus]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """An unread message. `kind` is "signal" or "cancel"; `value` JSON bytes (signal payload)."""
+
+    id: int
+    run_id: UUID
+    kind: str
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to post to a run's inbox."""
+
+    run_id: UUID
+    kind: str
+    name: str
+    value: bytes
+    delivery_id: str | None = None
+    namespace: str | None = None
+    """Only post when the run is in this namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostOutcome:
+    """What became of one message.
+
+    `state` is the run's state (None: no such run, or another namespace); `posted` the message as
+    stored, None when the run has ended, does not exist or the delivery id was seen before.
+    """
+
+    state: RunState | None
+    posted: InboxMessage | None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run this node now owns, with all that is needed to replay it."""
+
+    run_id: UUID
+    namespace: str
+    workflow: str
+    pin: VersionPin
+    token: int
+    next_seq: int
+    incarnation: int
+    takeovers: int
+    state: RunState
+    input: bytes
+    started_at: datetime
+    parent_id: UUID | None
+    cancel_requested: bool
+    events: Sequence[Event]
+    inbox: Sequence[InboxMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A run given back. The fence is checked like a turn's; entries are appended first.
+
+    Args:
+        ready: it needs a new owner now (drain in the middle of work), not only when woken.
+        blocked_build: set on drift; a node of the same build will not claim it again.
+        waiting_on: text for people, replaces the lease's.
+    """
+
+    turn: Turn
+    ready: bool = False
+    blocked_build: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRegistration:
+    """A worker process that joins the cluster under a fresh id (an epoch)."""
+
+    node_id: UUID
+    host: str
+    pid: int
+    build: str
+    capacity: int
+    queues: Sequence[str]
+    pins: Sequence[VersionPin]
+    """Every version it can run; the unpinned form of each workflow is added by the store."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """workflow name -> "file:line", for the durable registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """One registered worker process, as `continuum nodes` shows it."""
+
+    id: UUID
+    host: str
+    pid: int
+    version: str
+    build: str
+    started_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+    dead_at: datetime | None
+    draining: bool
+    queues: tuple[str, ...]
+    capacity: int
+    owned_runs: int
+    workflows: tuple[str, ...]
+
+    alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What one poll found for a node (rule 9, 24). All of it is advisory."""
+
+    now: datetime
+    claimable: bool
+    unread: Sequence[UUID]
+    """Own runs with unread inbox rows."""
+    overdue: Sequence[UUID]
+    """Own runs whose wake_at has passed."""
+
+
+class TurnStore(Protocol):
+    """What the committer needs."""
+
+    async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        """Write a batch in one transaction; at most one turn per run.
+
+        A turn that an earlier call with unknown outcome already committed answers COMMITTED
+        (rule 2), so resending unchanged turns is always safe.
+
+        Raises:
+            PayloadRejected: some turns cannot be stored; all others were committed.
+            StoreUnavailable: transient; the outcome is unknown.
+        """
+        ...
+
+    async def allocate_tokens(self, count: int) -> list[int]:
+        """Fresh fencing tokens for runs that this node is about to create."""
+        ...
+
+
+class OwnershipStore(Protocol):
+    """What claiming, releasing and liveness need."""
+
+    async def claim(
+        self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
+    ) -> list[ClaimedRun]:
+        """Take up to `limit` free runs that are ready or overdue and load them.
+
+        Runs with two or more takeovers since their last committed turn come alone; with four
+        they are quarantined and never come (rule 23).
+        """
+        ...
+
+    async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
+        """Give runs back under their fence; re-reads the inbox under the lock (rule 9)."""
+        ...
+
+    async def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
+        """All unread messages of these runs that this node owns, in order of id."""
+        ...
+
+    async def attend(self, node_id: UUID, version_ids: Sequence[int], build: str) -> Attention:
+        """The bounded poll behind all hints."""
+        ...
+
+    async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
+        """Insert node, version and node-version rows; answers the store's clock."""
+        ...
+
+    async def forget_node(self, node_id: UUID) -> None:
+        """Remove a node that has given all its runs back; frees any it still owns."""
+        ...
+
+    async def set_draining(self, node_id: UUID) -> None:
+        """Tell clients and peers that this node takes nothing new."""
+        ...
+
+    async def suspects(self, node_id: UUID) -> set[UUID]:
+        """Live nodes that hold neither of their two session locks (one look; rule 8)."""
+        ...
+
+    async def declare_dead(self, node_ids: Sequence[UUID]) -> list[UUID]:
+        """Compare-and-set `dead_at` on suspects, and on every node past its TTL.
+
+        Suspects in `node_ids` are looked at once more in the same statement. Answers those that
+        this call declared dead.
+        """
+        ...
+
+    async def free_dead(self, limit: int) -> int:
+        """Free up to `limit` leases of dead or unknown owners: new token, ready unless parked.
+
+        Working runs first. Answers how many were freed.
+        """
+        ...
+
+
+class ClientStore(Protocol):
+    """What clients need."""
+
+    async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
+        """Insert unowned, ready, unpinned runs in one commit.
+
+        Answers per run: None when inserted; the NewRun that exists already under the same run id
+        or idempotency key (input included, so the caller can compare).
+        """
+        ...
+
+    async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
+        """Post to inboxes (rules 7, 9, 10); a free run becomes ready."""
+        ...
+
+    async def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None
+    ) -> PostOutcome:
+        """End the run as cancelled now, whoever owns it; `state` is the state before."""
+        ...
+
+    async def nodes(self) -> list[NodeInfo]:
+        """Every node row, live or dead."""
+        ...
+
+
+class HintSender(Protocol):
+    """Tells others after a commit that there is something to do; may lose anything (rule 25)."""
+
+    def runs_changed(self, run_ids: Sequence[UUID]) -> None:
+        """These runs have mail or became claimable: wake their owner, or a node able to run them."""
+        ...
+
+    def runs_ended(self, run_ids: Sequence[UUID]) -> None:
+        """Wake whoever waits for these results."""
+        ...
+
+    def poll_now(self) -> None:
+        """Something became claimable for every node."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as stored, for `Run` snapshots."""
+
+    id: UUID
+    namespace: str
+    workflow: str
+    version: int
+    version_hash: str
+    state: RunState
+    attributes: Mapping[str, Any]
+    started_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    waiting_on: str | None
+    owner: str | None
+    parent_id: UUID | None
+    incarnation: int
+    error_type: str | None
+    error_message: str | None
+    error_details: str | None
+    cancel_requested_at: datetime | None
+    input: bytes | None = None
+    result: bytes | None = None
