@@ -13,7 +13,7 @@ only turns that may fail their runs; everything else is a bug and propagates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -289,6 +289,74 @@ class HintSender(Protocol):
 
     def poll_now(self) -> None:
         """Something became claimable for every node."""
+        ...
+
+
+class Listener(Protocol):
+    """Receives a node's hints and holds one of its two session locks (rule 8)."""
+
+    async def start(self) -> None:
+        """Connect, take the lock, listen. Later losses are repaired by itself, for ever."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and let the lock go."""
+        ...
+
+
+class ListenerFactory(Protocol):
+    """Builds the listener of one node epoch."""
+
+    def __call__(
+        self,
+        node_id: UUID,
+        on_hint: Callable[[Sequence[UUID]], None],
+        on_reconnect: Callable[[], None],
+    ) -> Listener:
+        """Both callbacks run on the event loop; `on_hint` gets no ids for the word "poll"."""
+        ...
+
+
+class Liveness(Protocol):
+    """Heartbeats from a thread of its own and holds the other session lock (rules 8, 23)."""
+
+    async def hold(self) -> None:
+        """Connect and take the session lock. Called before the node is registered."""
+        ...
+
+    def begin(self) -> None:
+        """Start beating. Called once the node row exists."""
+        ...
+
+    def abandon(self, culprit: UUID | None) -> None:
+        """From any thread, best effort, bounded: free every lease of the node but `culprit`'s.
+
+        The process is about to exit because a step of that run blocks it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop beating and let the lock go."""
+        ...
+
+
+class LivenessFactory(Protocol):
+    """Builds the heartbeat of one node epoch."""
+
+    def __call__(
+        self,
+        node_id: UUID,
+        ttl: float,
+        heartbeat: float,
+        on_beat: Callable[[datetime], None],
+        on_lost: Callable[[], None],
+        on_reconnect: Callable[[], None],
+    ) -> Liveness:
+        """The callbacks run on the heartbeat thread.
+
+        `on_beat` gets the store's clock; `on_lost` means that the node row is dead or gone: the
+        epoch is over; `on_reconnect` that the session lock was lost and taken again.
+        """
         ...
 
 
