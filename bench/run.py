@@ -1,0 +1,124 @@
+"""`make bench`: whole figures and their ratio to raw psycopg, in one run on one server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from bench import raw
+from bench.figures import cpu_probe, median, percentile
+from bench.server import migrate, new_database, server
+
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+WORKFLOWS = int(os.environ.get("WORKFLOWS", "4000"))
+CLI = [sys.executable, "-m", "continuum.cli.main"]
+
+
+def engine(name: str, dsn: str, size: int) -> Any:
+    """One measurement of ours in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.engine", name, dsn, str(size)],
+        check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def line(what: str, value: str, ratio: str, target: str, met: bool) -> None:
+    """One row of the table."""
+    print(f"{what:<44} {value:>24} {ratio:>14}   {target:<34} {'ok' if met else 'MISSED'}")
+
+
+def bench_throughput(dsn: str) -> None:
+    """Interleaved rounds of the raw script and of ours."""
+    ours: list[float] = []
+    limit: list[float] = []
+    for _ in range(ROUNDS):
+        limit.append(raw.throughput(migrate(new_database(dsn)), WORKFLOWS, 250))
+        ours.append(engine("throughput", migrate(new_database(dsn)), WORKFLOWS))
+    rate, raw_rate = median(ours), median(limit)
+    met = rate >= 2500 or rate / raw_rate >= 0.40
+    line("raw set-based writes, workflows/s", f"{raw_rate:,.0f}", "1.00", "", True)
+    spread = f"{rate:,.0f} [{min(ours):,.0f}..{max(ours):,.0f}]"
+    target = ">= 2,500/s or 0.40 of raw"
+    line(
+        "3-activity workflows/s, one process", spread, f"{rate / raw_rate:.2f} of raw", target, met
+    )
+
+
+def bench_latency(dsn: str) -> None:
+    """Latencies against the same number of bare commits."""
+    for name, what, commits, factor in (
+        ("latency", "start to result, 3 activities, p50", 4, 2.5),
+        ("signal", "signal to completion, p50", 2, 3.0),
+    ):
+        ours: list[float] = []
+        limit: list[float] = []
+        for _ in range(ROUNDS):
+            database = migrate(new_database(dsn))
+            limit.append(median(raw.commits(database, commits, 200)))
+            ours.append(percentile(engine(name, database, 200), 50))
+        ratio = median(ours) / median(limit)
+        line(f"raw, {commits} commits, ms", f"{median(limit):.2f}", "1.00", "", True)
+        line(
+            f"{what}, ms",
+            f"{median(ours):.2f}",
+            f"{ratio:.2f} x raw",
+            f"<= {factor} x",
+            ratio <= factor,
+        )
+
+
+def bench_parked(dsn: str) -> None:
+    """Memory of 20,000 parked runs."""
+    result = engine("parked", migrate(new_database(dsn)), 20_000)
+    line(
+        "20,000 parked runs, extra MiB", f"{result['mib']:.0f}", f"{result['node_rows']} node row",
+        "< 150 MiB, 1 row", result["mib"] < 150 and result["node_rows"] == 1,
+    )  # fmt: skip
+
+
+def wall(command: list[str], repeat: int = 9) -> float:
+    """Median milliseconds of a whole process, byte code cached."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    taken: list[float] = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        taken.append(1000 * (time.perf_counter() - begin))
+    return median(taken)
+
+
+def bench_start_up(dsn: str) -> None:
+    """How long the command line takes to answer."""
+    database = migrate(new_database(dsn))
+    python = sys.executable
+    imports = "import psycopg, psycopg_pool, sqlglot, typer, orjson, msgspec, asyncio"
+    over_bare = wall([*CLI, "--help"]) - wall([sys.executable, "-c", "pass"])
+    over_imports = wall([*CLI, "query", "--dsn", database]) - wall([sys.executable, "-c", imports])
+    line(
+        "continuum --help over bare Python, ms", f"{over_bare:.0f}", "", "<= 150", over_bare <= 150
+    )
+    line("query over its imports, ms", f"{over_imports:.0f}", "", "<= 150", over_imports <= 150)
+
+
+def main() -> None:
+    """Run all, or those named on the command line."""
+    benches = {
+        "throughput": bench_throughput, "latency": bench_latency,
+        "parked": bench_parked, "start-up": bench_start_up,
+    }  # fmt: skip
+    chosen = sys.argv[1:] or list(benches)
+    print(f"PostgreSQL 18, fsync on; {ROUNDS} rounds; CPU probe {cpu_probe():.1f} ms")
+    with server() as dsn:
+        for name in chosen:
+            benches[name](dsn)
+    print(f"CPU probe at the end {cpu_probe():.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

