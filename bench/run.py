@@ -96,7 +96,6 @@ def wall(command: list[str], repeat: int = 9) -> float:
 def bench_start_up(dsn: str) -> None:
     """How long the command line takes to answer."""
     database = migrate(new_database(dsn))
-    python = sys.executable
     imports = "import psycopg, psycopg_pool, sqlglot, typer, orjson, msgspec, asyncio"
     over_bare = wall([*CLI, "--help"]) - wall([sys.executable, "-c", "pass"])
     over_imports = wall([*CLI, "query", "--dsn", database]) - wall([sys.executable, "-c", imports])
