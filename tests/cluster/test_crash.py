@@ -1,0 +1,40 @@
+"""Workers killed with SIGKILL lose nothing and repeat only what was in flight."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from continuum import Continuum
+from tests.cluster.flows import five_steps
+from tests.cluster.harness import LONG, Cluster
+
+RUNS, KILLS, EVERY, SECONDS = (200, 10, 2.0, 2.5) if LONG else (40, 3, 1.0, 0.5)
+
+
+@pytest.mark.cluster
+@pytest.mark.anyio
+@pytest.mark.timeout(300)
+async def test_killed_workers_lose_nothing(dsn: str) -> None:
+    """All runs end right, journals are gapless, repeats only for activities in flight at a kill."""
+    with Cluster(dsn) as cluster:
+        killed: set[int] = set()
+        async with Continuum(dsn) as ct:
+            workers = [cluster.start_worker(), cluster.start_worker()]
+            await cluster.wait_serving(ct, *workers)
+            runs = await asyncio.gather(*(ct.start(five_steps, SECONDS) for _ in range(RUNS)))
+            for kill in range(KILLS):
+                await asyncio.sleep(EVERY)
+                victim = workers[kill % 2]
+                killed.add(victim.pid)
+                victim.kill()
+                workers[kill % 2] = cluster.start_worker()
+            results = await asyncio.gather(*(run.result(timeout=200) for run in runs))
+        assert results == [[0, 1, 2, 3, 4]] * RUNS
+        executions = cluster.executions()
+        assert set(executions) == {(run.id, step) for run in runs for step in range(5)}
+        assert any(len(pids) > 1 for pids in executions.values()), "no kill hit an activity"
+        cluster.check_repeats(killed)
+        cluster.check_journals()
+        assert cluster.rows("SELECT count(*) FROM continuum_leases") == [(0,)]
