@@ -11,21 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from continuum.journal.events import Entry, Failure
-
-
-class RunState(StrEnum):
-    """The `state` column of `continuum_runs`."""
-
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether nothing can happen to the run any more."""
-        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+from continuum.model import RunState as RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +41,7 @@ class NewRun:
     namespace: str
     workflow: str
     input: bytes
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str | None = None
     parent_id: UUID | None = None
 

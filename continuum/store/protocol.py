@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from continuum.errors import DatabaseUnavailable
 from continuum.journal.events import Event
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
+from continuum.model import NodeInfo as NodeInfo
 
 
 class StoreUnavailable(DatabaseUnavailable):
@@ -135,30 +136,8 @@ class NodeRegistration:
     queues: Sequence[str]
     pins: Sequence[VersionPin]
     """Every version it can run; the unpinned form of each workflow is added by the store."""
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """workflow name -> "file:line", for the durable registry."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
-    """One registered worker process, as `continuum nodes` shows it."""
-
-    id: UUID
-    host: str
-    pid: int
-    version: str
-    build: str
-    started_at: datetime
-    heartbeat_at: datetime
-    expires_at: datetime
-    dead_at: datetime | None
-    draining: bool
-    queues: tuple[str, ...]
-    capacity: int
-    owned_runs: int
-    workflows: tuple[str, ...]
-
-    alive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +259,7 @@ class HintSender(Protocol):
     """Tells others after a commit that there is something to do; may lose anything (rule 25)."""
 
     def runs_changed(self, run_ids: Sequence[UUID]) -> None:
-        """These runs have mail or became claimable: wake their owner, or a node able to run them."""
+        """These runs have mail or became claimable: wake the owner, or a node able to run them."""
         ...
 
     def runs_ended(self, run_ids: Sequence[UUID]) -> None:
@@ -358,29 +337,3 @@ class LivenessFactory(Protocol):
         epoch is over; `on_reconnect` that the session lock was lost and taken again.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run as stored, for `Run` snapshots."""
-
-    id: UUID
-    namespace: str
-    workflow: str
-    version: int
-    version_hash: str
-    state: RunState
-    attributes: Mapping[str, Any]
-    started_at: datetime
-    updated_at: datetime
-    completed_at: datetime | None
-    waiting_on: str | None
-    owner: str | None
-    parent_id: UUID | None
-    incarnation: int
-    error_type: str | None
-    error_message: str | None
-    error_details: str | None
-    cancel_requested_at: datetime | None
-    input: bytes | None = None
-    result: bytes | None = None

@@ -1,0 +1,162 @@
+"""What clients see: frozen snapshots of runs, events, pages and nodes, without behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_SHOWN_PAYLOAD: Final = 256 * 1024
+"""Snapshots carry payloads up to this many bytes; `result()` always gives the whole value."""
+
+
+class RunState(StrEnum):
+    """The `state` column of `continuum_runs`."""
+
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can happen to the run any more."""
+        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """Stands for a value that was not fetched: `size` bytes are stored."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"<{self.size} bytes not loaded>"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """JSON bytes that are decoded when somebody looks; `data` is None when left in the store."""
+
+    data: bytes | None
+    size: int
+
+    def decode(self) -> Any:
+        """The plain JSON value, or `Omitted`."""
+        return Omitted(self.size) if self.data is None else msgspec.json.decode(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed; `details` is the bounded traceback text."""
+
+    type: str
+    message: str
+    details: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as it was when the answer was read.
+
+    `duration` runs until the end, or until the moment of reading for a live run. `waiting_on` and
+    `owner` (id of the worker node) are None unless the run is live.
+    """
+
+    id: UUID
+    namespace: str
+    workflow: str
+    version: int
+    version_hash: str
+    state: RunState
+    attributes: Mapping[str, Any]
+    started_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    duration: timedelta
+    waiting_on: str | None
+    owner: str | None
+    parent_id: UUID | None
+    incarnation: int
+    error: RunError | None
+    stored_input: StoredValue
+    stored_output: StoredValue | None
+
+    @property
+    def input(self) -> Any:
+        """The arguments as a list of plain JSON values, or `Omitted`."""
+        return self.stored_input.decode()
+
+    @property
+    def output(self) -> Any:
+        """The returned value as plain JSON, None before the end, or `Omitted`."""
+        return None if self.stored_output is None else self.stored_output.decode()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One event of a run's journal."""
+
+    seq: int
+    incarnation: int
+    type: str
+    command: int | None
+    stored_data: StoredValue
+    at: datetime
+
+    @property
+    def data(self) -> Any:
+        """What was recorded, as plain JSON, or `Omitted`."""
+        return self.stored_data.decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When and how an answer was read: the database's clock, and the seconds it took there."""
+
+    at: datetime
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """One page of an answer.
+
+    `next_cursor` is None only when nothing is left. `complete` says whether the page holds all it
+    could hold; when it is False the page may be short, even empty, and its cursor goes on.
+    """
+
+    entries: tuple[T_co, ...]
+    next_cursor: str | None
+    complete: bool
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """One registered worker process, as `continuum nodes` shows it."""
+
+    id: UUID
+    host: str
+    pid: int
+    version: str
+    build: str
+    started_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+    dead_at: datetime | None
+    draining: bool
+    queues: tuple[str, ...]
+    capacity: int
+    owned_runs: int
+    workflows: tuple[str, ...]
+
+    alive: bool = True

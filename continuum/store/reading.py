@@ -1,0 +1,70 @@
+"""What any store answers to clients that look: snapshots, journals, queries, results.
+
+Nothing here locks or writes, apart from `set_attributes`. Every read is bounded in time; one that
+takes too long raises `QueryError`. `StoreUnavailable` is transient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from continuum.journal.turn import RunEnd
+from continuum.model import HistoryEvent, Page, Run
+from continuum.query.tree import Query
+
+
+@dataclass(frozen=True, slots=True)
+class CountGroup:
+    """How many runs share `key` (one value per grouping field; empty without grouping)."""
+
+    key: tuple[str | int | bool | None, ...]
+    count: int
+
+
+class ReadStore(Protocol):
+    """What the client's reading calls need. `namespace` None means any."""
+
+    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+        """The run as it is now; None when there is none, or only in another namespace."""
+        ...
+
+    async def ends(self, run_ids: Sequence[UUID]) -> Mapping[UUID, RunEnd | None]:
+        """How these runs ended (None: live). Runs that do not exist are absent."""
+        ...
+
+    async def end_of(self, run_id: UUID, namespace: str | None) -> tuple[bool, RunEnd | None]:
+        """Whether the run exists (there), and how it ended, with the whole result."""
+        ...
+
+    async def history(
+        self, run_id: UUID, namespace: str | None, after: int, limit: int
+    ) -> Sequence[HistoryEvent] | None:
+        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        ...
+
+    async def search(
+        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+    ) -> Page[Run]:
+        """One page of matches; `payloads` fetches input and output too."""
+        ...
+
+    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+        ...
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace that holds a run, in order."""
+        ...
+
+    async def set_attributes(
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        attributes: Mapping[str, Any],
+        unset: Sequence[str],
+    ) -> bool:
+        """Merge and remove top-level keys in one statement; whether the run exists (there)."""
+        ...
