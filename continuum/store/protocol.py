@@ -189,6 +189,14 @@ class OwnershipStore(Protocol):
         """Give runs back under their fence; re-reads the inbox under the lock (rule 9)."""
         ...
 
+    async def free_unknown(self, node_id: UUID, known: Sequence[UUID]) -> int:
+        """Free the leases of this node that are not in `known` (new token, ready).
+
+        After a claim whose answer was lost, the store says that this node owns runs which it
+        never received. Answers how many were freed.
+        """
+        ...
+
     async def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
         """All unread messages of these runs that this node owns, in order of id."""
         ...
