@@ -1,0 +1,171 @@
+"""Reads a function's annotations, also those whose names do not exist yet.
+
+Annotations are resolved when the function is decorated. A name defined further down in the
+module, or later in the enclosing function, is looked up once more at first use.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import typing
+from collections import abc
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import msgspec
+
+from continuum.codec.models import dec_hook, is_model
+from continuum.errors import DefinitionError
+
+_ABSTRACT: Final = frozenset({
+    abc.Sequence, abc.MutableSequence, abc.Collection, abc.Iterable, abc.Set, abc.MutableSet,
+})  # fmt: skip
+
+
+class Hints:
+    """The resolved annotations of one function.
+
+    Args:
+        fn: the function.
+        where: "file.py:12", for errors.
+    """
+
+    __slots__ = ("_fn", "_locals", "_resolved", "where")
+
+    def __init__(self, fn: Callable[..., Any], where: str) -> None:
+        self._fn = fn
+        self.where = where
+        self._locals: Mapping[str, Any] = {}
+        self._resolved: dict[str, Any] | None = None
+        try:
+            self._resolved = typing.get_type_hints(fn, include_extras=True)
+        except NameError:
+            self._locals = _enclosing_names()
+            self._resolved = self._try_again()
+        except Exception as error:
+            raise DefinitionError(f"{where}: bad annotation: {error}") from error
+
+    @property
+    def ready(self) -> bool:
+        """Whether every name exists."""
+        return self._resolved is not None
+
+    def resolve(self) -> dict[str, Any]:
+        """Parameter name (or "return") to annotation.
+
+        Raises:
+            DefinitionError: a name still does not exist.
+        """
+        if self._resolved is None:
+            try:
+                self._resolved = self._get()
+            except NameError as error:
+                raise DefinitionError(
+                    f"{self.where}: annotation names {error.name!r}, which does not exist",
+                    hint="import it at run time, not only under TYPE_CHECKING",
+                ) from error
+            self._locals = {}
+        return self._resolved
+
+    def _try_again(self) -> dict[str, Any] | None:
+        try:
+            return self._get()
+        except NameError:
+            return None
+
+    def _get(self) -> dict[str, Any]:
+        return typing.get_type_hints(
+            self._fn, localns=dict(self._locals), include_extras=True
+        )
+
+
+def where_of(fn: Callable[..., Any]) -> str:
+    """"file.py:12" of a function, as short as the current directory allows."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    if code is None:
+        return getattr(fn, "__qualname__", repr(fn))
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def make_decoder(annotation: Any, where: str) -> Callable[[bytes], Any]:
+    """A decoder for JSON of this annotation.
+
+    Raises:
+        DefinitionError: the annotation cannot be restored from plain JSON.
+    """
+    try:
+        decoder = msgspec.json.Decoder(annotation, dec_hook=dec_hook)
+    except (TypeError, NameError) as error:
+        raise DefinitionError(
+            f"{where}: {error}", hint="annotate with types that plain JSON can tell apart"
+        ) from error
+    for part in _parts(annotation):
+        if typing.get_origin(part) is None and _is_foreign(part):
+            raise DefinitionError(
+                f"{where}: values of type {getattr(part, '__qualname__', part)} cannot be stored",
+                hint="use JSON types, dataclasses, msgspec, attrs or pydantic models",
+            )
+    return decoder.decode
+
+
+def names_abstract_sequence(annotation: Any) -> bool:
+    """Whether `Sequence[...]`, `Iterable[...]` or the like occurs anywhere in it."""
+    return any((typing.get_origin(part) or part) in _ABSTRACT for part in _parts(annotation))
+
+
+def _enclosing_names() -> Mapping[str, Any]:
+    """Local names of the first frame outside this package: where the decorator stands."""
+    frame = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("continuum."):
+        frame = frame.f_back
+    return {} if frame is None else frame.f_locals
+
+
+def _parts(annotation: Any) -> typing.Iterator[Any]:
+    """The annotation and everything it is made of, each once."""
+    seen: list[Any] = []
+    todo = [annotation]
+    while todo:
+        part = todo.pop()
+        if any(part is known for known in seen):
+            continue
+        seen.append(part)
+        origin = typing.get_origin(part)
+        yield part
+        if origin is typing.Literal:
+            continue
+        if origin is typing.Annotated:
+            todo.append(typing.get_args(part)[0])
+            continue
+        todo.extend(cast("tuple[Any, ...]", typing.get_args(part)))
+        todo.extend(_field_types(part if origin is None else origin))
+
+
+def _field_types(declared: Any) -> list[Any]:
+    if not isinstance(declared, type) or is_model(declared):
+        return []
+    structured = (
+        dataclasses.is_dataclass(declared)
+        or typing.is_typeddict(declared)
+        or hasattr(declared, "_fields")
+        or hasattr(declared, "__struct_fields__")
+        or hasattr(declared, "__attrs_attrs__")
+    )
+    if not structured:
+        return []
+    try:
+        return list(typing.get_type_hints(declared).values())
+    except NameError:
+        return []
+
+
+def _is_foreign(part: Any) -> bool:
+    """Whether msgspec knows this class only as "some custom type"."""
+    if not isinstance(part, type) or is_model(part):
+        return False
+    try:
+        return isinstance(msgspec.inspect.type_info(part), msgspec.inspect.CustomType)
+    except Exception:  # noqa: BLE001 - an origin that needs its arguments is no foreign class
+        return False
