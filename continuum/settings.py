@@ -1,0 +1,102 @@
+"""Which database to use: argument, environment, nearest pyproject.toml, else the embedded server.
+
+Continuum never connects to a database that the user did not name; the embedded server is its own.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from continuum.errors import ConfigurationError
+
+DSN_VARIABLE = "CONTINUUM_DSN"
+DIRECT_DSN_VARIABLE = "CONTINUUM_DIRECT_DSN"
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """Where the database is, and who said so.
+
+    Attributes:
+        text: a PostgreSQL connection string or URL; None means the embedded server.
+        source: for messages: "argument", "CONTINUUM_DSN", a pyproject.toml, or "embedded".
+        direct: a second way to the same database around a transaction pooler, for LISTEN and
+            session locks.
+    """
+
+    text: str | None
+    source: str
+    direct: str | None = None
+
+
+def resolve_dsn(
+    argument: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Dsn:
+    """Find the DSN in the documented order.
+
+    Args:
+        argument: what the caller or `--dsn` gave; wins over everything.
+        environ: the environment to look at (default: this process').
+        directory: where the search for pyproject.toml starts (default: the current directory).
+
+    Raises:
+        ConfigurationError: a DSN is given but empty, or pyproject.toml cannot be read.
+
+    Example:
+        >>> resolve_dsn("postgresql://db/shop", environ={}).source
+        'argument'
+    """
+    environ = os.environ if environ is None else environ
+    direct = _checked(environ.get(DIRECT_DSN_VARIABLE) or None, DIRECT_DSN_VARIABLE)
+    if argument is not None:
+        return Dsn(_checked(argument, "the DSN argument"), "argument", direct)
+    if DSN_VARIABLE in environ:
+        return Dsn(_checked(environ[DSN_VARIABLE], DSN_VARIABLE), DSN_VARIABLE, direct)
+    project = nearest_pyproject(Path.cwd() if directory is None else directory)
+    if project is not None:
+        from_project = _project_dsn(project)
+        if from_project is not None:
+            return Dsn(from_project, str(project), direct)
+    return Dsn(None, "embedded", direct)
+
+
+def nearest_pyproject(directory: Path) -> Path | None:
+    """The first pyproject.toml in `directory` or a directory above it."""
+    for candidate in (directory, *directory.parents):
+        path = candidate / "pyproject.toml"
+        if path.is_file():
+            return path
+    return None
+
+
+def _project_dsn(path: Path) -> str | None:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read {path}: {error}", hint="correct the file, or name the database: --dsn"
+        ) from error
+    tool: Any = document.get("tool")
+    table: Any = cast("dict[str, Any]", tool).get("continuum") if isinstance(tool, dict) else None
+    if not isinstance(table, dict) or "dsn" not in table:
+        return None
+    dsn: Any = cast("dict[str, Any]", table)["dsn"]
+    if not isinstance(dsn, str):
+        raise ConfigurationError(f"[tool.continuum] dsn in {path} must be a string")
+    return _checked(dsn, f"[tool.continuum] dsn in {path}")
+
+
+def _checked(dsn: str | None, where: str) -> str | None:
+    if dsn is not None and not dsn.strip():
+        raise ConfigurationError(
+            f"{where} is empty", hint="give a PostgreSQL URL, or leave it out altogether"
+        )
+    return dsn

@@ -1,0 +1,230 @@
+"""Connections to PostgreSQL: how they are opened, what their errors mean, how we say so.
+
+Every connection is in autocommit, sees schema `public` only, and speaks UTC.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, Connection, conninfo, errors
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from continuum.errors import ConfigurationError, DatabaseUnavailable
+
+OLDEST_SERVER: Final = 140000
+
+PREPARE_SESSION: LiteralString = """\
+SELECT set_config('search_path', 'public', false), set_config('TimeZone', 'UTC', false)"""
+"""One round trip; not libpq's `options`, which poolers refuse."""
+
+
+class Verdict(enum.Enum):
+    """Whose fault a database error is."""
+
+    TRANSIENT = "transient"
+    """The database's: retry with back-off, fail nothing."""
+
+    PAYLOAD = "payload"
+    """This row's: PostgreSQL can never store it. Only the culprit may fail."""
+
+    BUG = "bug"
+    """Ours: the statement is wrong. Let it be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """How to reach the database.
+
+    Attributes:
+        dsn: PostgreSQL URL or key=value string.
+        direct_dsn: the same database around a transaction pooler; default: `dsn`.
+        min_size, max_size: connections in the pool.
+        connect_timeout: seconds for one attempt to connect.
+        acquire_timeout: seconds to wait for a free connection of the pool.
+        application_name: shown in `pg_stat_activity`.
+        prepare: keep prepared statements; off behind a transaction pooler that lacks them.
+    """
+
+    dsn: str
+    direct_dsn: str | None = None
+    min_size: int = 1
+    max_size: int = 5
+    connect_timeout: float = 10.0
+    acquire_timeout: float = 30.0
+    application_name: str = "continuum"
+    prepare: bool = True
+
+    def parameters(self, *, direct: bool = False) -> dict[str, Any]:
+        """Arguments for psycopg's `connect`.
+
+        Raises:
+            ConfigurationError: the DSN is not a PostgreSQL connection string.
+        """
+        dsn = self.direct_dsn if direct and self.direct_dsn is not None else self.dsn
+        try:
+            given = conninfo.conninfo_to_dict(dsn)
+        except psycopg.ProgrammingError:
+            # libpq quotes the text it cannot read, and that text may hold a password.
+            raise ConfigurationError(
+                "the DSN is not a PostgreSQL URL or connection string",
+                hint="for example: postgresql://user@host:5432/database",
+            ) from None
+        return {
+            "application_name": self.application_name,
+            "connect_timeout": max(1, round(self.connect_timeout)),
+            **given,
+            "autocommit": True,
+            "prepare_threshold": 2 if self.prepare else None,
+        }
+
+
+async def connect(
+    settings: PostgresSettings, *, direct: bool = False
+) -> AsyncConnection[tuple[Any, ...]]:
+    """Open one connection outside the pool.
+
+    Args:
+        settings: how to reach the database.
+        direct: around a transaction pooler, if a second DSN is given (LISTEN, session locks).
+
+    Raises:
+        ConfigurationError: the DSN cannot be read.
+        DatabaseUnavailable: no connection, or the server is older than PostgreSQL 14.
+    """
+    parameters = settings.parameters(direct=direct)
+    with translated(settings):
+        connection = await AsyncConnection.connect(**parameters)
+        try:
+            await prepare_session(connection)
+        except BaseException:
+            await connection.close()
+            raise
+    return connection
+
+
+def connect_blocking(
+    settings: PostgresSettings, *, direct: bool = False
+) -> Connection[tuple[Any, ...]]:
+    """`connect` for code that runs in a thread of its own."""
+    parameters = settings.parameters(direct=direct)
+    with translated(settings):
+        connection = Connection.connect(**parameters)
+        try:
+            _refuse_old(connection.info.server_version)
+            connection.execute(PREPARE_SESSION)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+async def open_pool(settings: PostgresSettings) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    """Open a pool whose first connection works; `await pool.close()` when done.
+
+    Raises:
+        ConfigurationError: the DSN cannot be read.
+        DatabaseUnavailable: see `connect`.
+    """
+    # The pool would retry in silence; one attempt of our own tells the reason at once.
+    await (await connect(settings)).close()
+    pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+        "",
+        kwargs=settings.parameters(),
+        min_size=settings.min_size,
+        max_size=settings.max_size,
+        timeout=settings.acquire_timeout,
+        configure=prepare_session,
+        check=None,
+        name=settings.application_name,
+        open=False,
+    )
+    with translated(settings):
+        await pool.open(wait=True, timeout=settings.acquire_timeout)
+    return pool
+
+
+async def prepare_session(connection: AsyncConnection[Any]) -> None:
+    """Set what every session of ours has in common."""
+    _refuse_old(connection.info.server_version)
+    await connection.execute(PREPARE_SESSION)
+
+
+def classify(error: BaseException) -> Verdict:
+    """Decide from type and SQLSTATE alone whose fault an error is.
+
+    Only classes 22 (data) and 54 (program limit) say that this very payload can never be stored.
+    """
+    if isinstance(
+        error, PoolTimeout | PoolClosed | TooManyRequests | DatabaseUnavailable | OSError
+    ):
+        return Verdict.TRANSIENT
+    if not isinstance(error, psycopg.Error):
+        return Verdict.BUG
+    state = error.sqlstate
+    if state is None:
+        # Raised by the client library: a lost connection, or a value it cannot adapt.
+        if isinstance(error, psycopg.DataError):
+            return Verdict.PAYLOAD
+        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return Verdict.TRANSIENT if lost else Verdict.BUG
+    if state[:2] in {"22", "54"}:
+        return Verdict.PAYLOAD
+    # A missing table or privilege is the database's state (restore, role change), not our SQL.
+    if state[:2] in {"42", "26", "34"} and state not in {"42P01", "42501"}:
+        return Verdict.BUG
+    return Verdict.TRANSIENT
+
+
+def unavailable(error: BaseException, settings: PostgresSettings) -> DatabaseUnavailable:
+    """The one-line error for users; holds neither the password nor libpq's many lines."""
+    if isinstance(error, DatabaseUnavailable):
+        return error
+    if isinstance(error, PoolTimeout):
+        return DatabaseUnavailable(
+            f"no database connection became free in {settings.acquire_timeout:g} s",
+            hint="the database is overloaded or has gone; nothing was written",
+        )
+    text = " ".join(str(error).split())
+    for dsn in (settings.dsn, settings.direct_dsn):
+        password = conninfo.conninfo_to_dict(dsn or "").get("password")
+        if password:
+            text = text.replace(str(password), "***")
+    hint = None
+    if isinstance(error, errors.InvalidPassword) or "password" in text:
+        hint = "check user and password in the DSN"
+    elif isinstance(error, errors.InvalidCatalogName) or "does not exist" in text:
+        hint = "check the database and user names in the DSN"
+    return DatabaseUnavailable(f"cannot use the database {place(settings)}: {text}", hint=hint)
+
+
+def place(settings: PostgresSettings) -> str:
+    """Host and database of a DSN, for messages."""
+    given = conninfo.conninfo_to_dict(settings.dsn)
+    host = str(given.get("host") or given.get("hostaddr") or "localhost")
+    port = f":{given['port']}" if given.get("port") else ""
+    return f"{given.get('dbname') or given.get('user') or ''} at {host}{port}".strip()
+
+
+@contextmanager
+def translated(settings: PostgresSettings) -> Generator[None]:
+    """Turn transient database errors into `DatabaseUnavailable`; others pass."""
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        if classify(error) is not Verdict.TRANSIENT:
+            raise
+        raise unavailable(error, settings) from error
+
+
+def _refuse_old(server_version: int) -> None:
+    if server_version < OLDEST_SERVER:
+        raise DatabaseUnavailable(
+            f"PostgreSQL 14 or newer is needed, this server is {server_version // 10000}",
+            hint="upgrade the server, or name another database",
+        )
