@@ -104,3 +104,6 @@ class TurnStatus(StrEnum):
     """Another owner, token or next_seq: drop the run from memory."""
     DUPLICATE = "duplicate"
     """`created` hit an existing run id."""
+    DEFERRED = "deferred"
+    """A trigger or constraint of the database refuses it, through no fault of the payload. Nothing
+    was written: resend it unchanged after a back-off; its neighbours are not held up."""
