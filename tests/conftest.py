@@ -1,0 +1,94 @@
+"""What every test can use.
+
+`async def test_...` and async fixtures just work: anyio's pytest plugin runs them (`anyio_mode =
+"auto"` in pyproject.toml), on asyncio only. No marker is needed.
+
+Databases (each test gets its own, on a server shared by the whole run):
+
+- `dsn`: a freshly migrated database;
+- `empty_dsn`: an empty one;
+- `pg_server`: the server itself (`tests.servers.TestServer`): more databases, crash and restart.
+  Only crash one that is the test's own: `open_server("embedded", tmp_path / "server")`.
+
+`pytestmark = pytest.mark.every_server` runs tests that use these on each server found: the
+embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTINUUM_TEST_DSN.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+_OWNED: dict[str, Path] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the user's databases from the tests; the first process makes the run's directory."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    for name in ("CONTINUUM_DSN", "CONTINUUM_DIRECT_DSN"):
+        os.environ.pop(name, None)
+    if hasattr(config, "workerinput"):
+        return
+    directory = servers.make_session_directory()
+    _OWNED["directory"] = directory
+    os.environ[servers.DIRECTORY_VARIABLE] = str(directory)
+    os.environ["CONTINUUM_EMBEDDED_DIR"] = str(directory / "user")
+
+
+def pytest_unconfigure() -> None:
+    """The process that made the run's directory removes it, after the servers have stopped."""
+    directory = _OWNED.pop("directory", None)
+    if directory is not None:
+        servers.remove_session_directory(directory)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests marked `every_server` on each server found."""
+    marked = metafunc.definition.get_closest_marker("every_server")
+    if marked is not None and "pg_server" in metafunc.fixturenames:
+        metafunc.parametrize("pg_server", servers.server_names(), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Continuum runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def _open_servers() -> Iterator[dict[str, servers.TestServer]]:
+    opened: dict[str, servers.TestServer] = {}
+    yield opened
+    for server in opened.values():
+        server.close()
+
+
+@pytest.fixture
+def pg_server(
+    request: pytest.FixtureRequest, _open_servers: dict[str, servers.TestServer]
+) -> servers.TestServer:
+    """The PostgreSQL server of this test run (see `every_server` above)."""
+    name: str = getattr(request, "param", servers.EMBEDDED)
+    if name not in _open_servers:
+        _open_servers[name] = servers.open_server(name)
+    return _open_servers[name]
+
+
+@pytest.fixture
+def dsn(pg_server: servers.TestServer) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    with pg_server.database(pg_server.migrated_template()) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_dsn(pg_server: servers.TestServer) -> Iterator[str]:
+    """An empty database of this test's own."""
+    with pg_server.database() as dsn:
+        yield dsn
