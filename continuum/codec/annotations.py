@@ -271,7 +271,7 @@ def _offence(
     """Finds out which of the three steps failed; no offence when only `==` did."""
     try:
         data = encode_json(value)
-    except Exception:  # noqa: BLE001 - whatever a user's type raises
+    except Exception:  # whatever a user's type raises
         return unencodable(value, encode_json), b"", None
     try:
         return None, data, decode(data)
@@ -284,7 +284,7 @@ def _offence(
         if hidden is not None and "JSON" in hidden.reason:
             reason = hidden.reason
         return Offence(path, part, reason), data, None
-    except Exception as failure:  # noqa: BLE001
+    except Exception as failure:
         return Offence("", value, f"cannot be restored: {failure}"), data, None
 
 
@@ -328,4 +328,3 @@ def _renamed(text: str, named: Callable[[str], str]) -> str:
 def too_large(what: str, size: int) -> str:
     """Text for a payload beyond the limit."""
     return f"{what}: {size:,} bytes are more than the limit of {MAX_PAYLOAD:,}"
-

@@ -119,7 +119,9 @@ def _value(value: Any, path: str, depth: int) -> Any:
 
 def _text(value: str, path: str) -> str:
     if "\0" in value:
-        raise AttributesError(f"{path}: {short_repr(value)} contains \\u0000, which cannot be stored")
+        raise AttributesError(
+            f"{path}: {short_repr(value)} contains \\u0000, which cannot be stored"
+        )
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -49,7 +49,7 @@ def storable_text(text: str, limit: int) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - the text of a user's exception is the user's code
+    except Exception:  # the text of a user's exception is the user's code
         return "<the exception's __str__ failed>"
 
 
@@ -57,7 +57,7 @@ def _details(error: BaseException) -> str:
     try:
         captured = traceback.TracebackException.from_exception(error, limit=-MAX_FRAMES)
         return "".join(captured.format())
-    except Exception:  # noqa: BLE001 - rather no traceback than no failure
+    except Exception:  # rather no traceback than no failure
         return "<no traceback: formatting it failed>"
 
 

@@ -12,6 +12,7 @@ import sys
 import typing
 from collections import abc
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
@@ -76,17 +77,26 @@ class Hints:
             return None
 
     def _get(self) -> dict[str, Any]:
-        return typing.get_type_hints(
-            self._fn, localns=dict(self._locals), include_extras=True
-        )
+        return typing.get_type_hints(self._fn, localns=dict(self._locals), include_extras=True)
 
 
 def where_of(fn: Callable[..., Any]) -> str:
-    """"file.py:12" of a function, as short as the current directory allows."""
+    """File and line of a function, relative to the current directory when below it."""
     code = getattr(inspect.unwrap(fn), "__code__", None)
     if code is None:
         return getattr(fn, "__qualname__", repr(fn))
-    return f"{code.co_filename}:{code.co_firstlineno}"
+    file = Path(code.co_filename)
+    if file.is_relative_to(Path.cwd()):
+        file = file.relative_to(Path.cwd())
+    return f"{file}:{code.co_firstlineno}"
+
+
+def source_of(fn: Callable[..., Any]) -> str:
+    """ "shop/flows.py:12": where a function is declared, the same on every machine."""
+    code = fn.__code__
+    file = Path(code.co_filename)
+    depth = fn.__module__.count(".") + (2 if file.name == "__init__.py" else 1)
+    return f"{'/'.join(file.parts[-depth:])}:{code.co_firstlineno}"
 
 
 def make_decoder(annotation: Any, where: str) -> Callable[[bytes], Any]:
@@ -167,5 +177,5 @@ def _is_foreign(part: Any) -> bool:
         return False
     try:
         return isinstance(msgspec.inspect.type_info(part), msgspec.inspect.CustomType)
-    except Exception:  # noqa: BLE001 - an origin that needs its arguments is no foreign class
+    except Exception:  # an origin that needs its arguments is no foreign class
         return False

@@ -32,7 +32,7 @@ def short_repr(value: object) -> str:
     """A bounded `repr` that never raises and can be printed anywhere."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the real fault
+    except Exception:  # a broken __repr__ must not hide the real fault
         text = f"<{type(value).__qualname__}>"
     if len(text) > REPR_LIMIT:
         text = text[: REPR_LIMIT - 3] + "..."
@@ -166,7 +166,7 @@ def _first(
 def _equal(value: object, restored: object) -> bool:
     try:
         return bool(value == restored)
-    except Exception:  # noqa: BLE001 - a user's __eq__, or a signalling NaN
+    except Exception:  # a user's __eq__, or a signalling NaN
         return False
 
 
@@ -204,7 +204,7 @@ def _steps(path: str) -> Iterator[tuple[str, str]]:
 def _refuses(encode: Callable[[Any], bytes], value: object) -> bool:
     try:
         encode(value)
-    except Exception:  # noqa: BLE001 - whatever the encoder or a user's property raises
+    except Exception:  # whatever the encoder or a user's property raises
         return True
     return False
 
@@ -220,6 +220,6 @@ def _refusal(encode: Callable[[Any], bytes], value: object) -> str:
         if isinstance(value, Mapping):
             return "has a key that is neither text nor a number"
         return f"is of type {type(value).__qualname__}, which cannot be stored"
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return f"cannot be stored: {error}"
     return "cannot be stored"

@@ -1,0 +1,155 @@
+"""Name to workflow and activity, and loading an application by name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+from continuum.declare.activity import Activity
+from continuum.declare.workflow import Workflow
+from continuum.errors import ConfigurationError, DefinitionError
+
+AnyWorkflow = Workflow[..., Any]
+AnyActivity = Activity[..., Any]
+_T = TypeVar("_T", AnyWorkflow, AnyActivity)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything an application declares, by registered name."""
+
+    workflows: Mapping[str, AnyWorkflow]
+    activities: Mapping[str, AnyActivity]
+
+
+def resolve_workflows(objects: Iterable[object]) -> dict[str, AnyWorkflow]:
+    """Workflows by name.
+
+    Raises:
+        DefinitionError: something is no workflow, or two have one name.
+    """
+    found: dict[str, AnyWorkflow] = {}
+    for each in objects:
+        if not isinstance(each, Workflow):
+            raise DefinitionError(f"{each!r:.80} is not a workflow", hint="decorate it: @workflow")
+        _add(found, cast("AnyWorkflow", each))
+    return found
+
+
+def resolve_activities(objects: Iterable[object]) -> dict[str, AnyActivity]:
+    """Activities by name.
+
+    Raises:
+        DefinitionError: something is no activity, or two have one name.
+    """
+    found: dict[str, AnyActivity] = {}
+    for each in objects:
+        if not isinstance(each, Activity):
+            raise DefinitionError(f"{each!r:.80} is not an activity", hint="decorate it: @activity")
+        _add(found, cast("AnyActivity", each))
+    return found
+
+
+def load_app(target: str) -> App:
+    """Import an application and take its workflows and activities.
+
+    Args:
+        target: `module` for everything the module itself defines (not what it imports), or
+            `module:name` for one object or a list of them. Modules are looked for in the
+            current directory, then in PYTHONPATH.
+
+    Raises:
+        ConfigurationError: no such module or name, nothing declared there, or the module raises
+            while it is imported; always one line.
+        DefinitionError: a wrong declaration, or a name declared twice.
+    """
+    module_name, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError(
+            f"{target!r} is not a module", hint="give module or module:name, without .py"
+        )
+    module = _import(module_name)
+    objects = _named(module, attribute) if attribute else _defined(module)
+    workflows = [each for each in objects if isinstance(each, Workflow)]
+    activities = [each for each in objects if isinstance(each, Activity)]
+    if not workflows and not activities:
+        raise ConfigurationError(f"{target} declares no workflow and no activity")
+    return App(resolve_workflows(workflows), resolve_activities(activities))
+
+
+def _add(found: dict[str, _T], declared: _T) -> None:
+    other = found.setdefault(declared.name, declared)
+    if other is not declared and other.fn is not declared.fn:
+        raise DefinitionError(
+            f"{declared.name} is declared twice: {other.source} and {declared.source}",
+            hint="give one of them another name=",
+        )
+
+
+def _import(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except DefinitionError:
+        raise
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name == missing or name.startswith(f"{missing}."):
+            raise ConfigurationError(
+                f"no module named {missing!r}",
+                hint=f"looked in {here}, PYTHONPATH and the installed packages",
+            ) from None
+        raise _broken(name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(name, error) from error
+
+
+def _broken(name: str, error: BaseException) -> ConfigurationError:
+    """One line that names the user's own file and line, not the import machinery's."""
+    if isinstance(error, SyntaxError):
+        return ConfigurationError(f"{error.filename}:{error.lineno}: {error.msg}")
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen ")
+        and frame.filename != __file__
+        and "importlib" not in frame.filename
+    ]
+    text = " ".join(str(error).split())
+    at = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else f"module {name}: "
+    return ConfigurationError(f"{at}{type(error).__name__}: {text}")
+
+
+def _named(module: ModuleType, attribute: str) -> list[Any]:
+    value: Any = module
+    for part in attribute.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise ConfigurationError(f"module {module.__name__} has no {attribute}") from None
+    objects: list[Any] = (
+        list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    )
+    for each in objects:
+        if not isinstance(each, (Workflow, Activity)):
+            raise ConfigurationError(
+                f"{module.__name__}:{attribute} is neither workflow nor activity: {each!r:.80}"
+            )
+    return objects
+
+
+def _defined(module: ModuleType) -> list[Any]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, (Workflow, Activity)) and value.fn.__module__ == module.__name__
+    ]
