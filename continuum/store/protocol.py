@@ -264,18 +264,7 @@ class ClientStore(Protocol):
 
 
 class HintSender(Protocol):
-    """Tells others after a commit that there is something to do; may lose anything (rule 25).
-
-    The calls return at once; a background task sends. `start` and `close` frame its life.
-    """
-
-    async def start(self) -> None:
-        """Begin sending; the connection is opened when it is first needed."""
-        ...
-
-    async def close(self) -> None:
-        """Send what is pending (briefly) and stop."""
-        ...
+    """Tells others after a commit that there is something to do; may lose anything (rule 25)."""
 
     def runs_changed(self, run_ids: Sequence[UUID]) -> None:
         """These runs have mail or became claimable: wake the owner, or a node able to run them."""

@@ -41,10 +41,17 @@ CREATE TABLE continuum_leases (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_cost_delay = 0);
 
+-- What a claim looks for. Runs that only another build may take and runs that keep losing their
+-- owner lie in indexes of their own, so no number of them slows the search for the others.
 CREATE INDEX continuum_leases_ready_idx ON continuum_leases (version_id, run_id)
-    WHERE lease_owner IS NULL AND ready;
+    WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2 AND ready;
 CREATE INDEX continuum_leases_wake_idx ON continuum_leases (version_id, wake_at)
-    WHERE lease_owner IS NULL AND wake_at IS NOT NULL;
+    WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2
+      AND wake_at IS NOT NULL;
+CREATE INDEX continuum_leases_blocked_idx ON continuum_leases (version_id, blocked_build)
+    WHERE lease_owner IS NULL AND blocked_build IS NOT NULL;
+CREATE INDEX continuum_leases_suspect_idx ON continuum_leases (version_id, takeovers)
+    WHERE lease_owner IS NULL AND takeovers >= 2;
 CREATE INDEX continuum_leases_owner_idx ON continuum_leases (lease_owner, wake_at)
     WHERE lease_owner IS NOT NULL;
 
@@ -102,7 +109,7 @@ CREATE TABLE continuum_nodes (
     pid           integer     NOT NULL,
     version       text        NOT NULL,
     build         text        NOT NULL,
-    lock_key      bigint      NOT NULL,
+    lock_key      bigint,  -- null: the session locks do not work there, only the TTL judges
     queues        text[]      NOT NULL DEFAULT '{}',
     capacity      integer     NOT NULL,
     draining      boolean     NOT NULL DEFAULT false,

@@ -1,0 +1,120 @@
+-- name: commit_turns
+-- One batch of turns, at most one a run. Everything hangs on two heads: `held`, the runs whose
+-- lease rows are locked and still carry this owner, token and next_seq, and `made`, the runs that
+-- this batch inserts. No other part reads a table that the statement changes.
+WITH held AS MATERIALIZED (
+    SELECT i.*
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::int[], $6::timestamptz[], $7::text[],
+                $8::bool[], $9::bool[], $10::bool[], $11::bigint[])
+      AS i (run_id, token, next_seq, appended, wake_at, waiting_on, parked, cancelling, ending,
+            version_id)
+    JOIN continuum_leases l ON l.run_id = i.run_id
+    WHERE l.lease_owner = $1::uuid AND l.lease_token = i.token AND l.next_seq = i.next_seq
+    ORDER BY i.run_id
+    FOR UPDATE OF l
+), made AS (
+    INSERT INTO continuum_runs
+        (id, namespace, workflow, input, attributes, idempotency_key, parent_id, version,
+         version_hash, runtime, state, started_at, updated_at, completed_at, result,
+         error_type, error_message, error_details)
+    SELECT n.run_id, n.namespace, n.workflow, n.input, n.attributes, n.idempotency_key,
+           n.parent_id, n.version, n.version_hash, n.runtime, n.state, n.started_at,
+           clock_timestamp(), CASE WHEN n.ended THEN clock_timestamp() END, n.result,
+           n.error_type, n.error_message, n.error_details
+    FROM unnest($12::uuid[], $13::text[], $14::text[], $15::bytea[], $16::jsonb[], $17::text[],
+                $18::uuid[], $19::int[], $20::text[], $21::text[], $22::text[],
+                $23::timestamptz[], $24::bool[], $25::bytea[], $26::text[], $27::text[],
+                $28::text[])
+      AS n (run_id, namespace, workflow, input, attributes, idempotency_key, parent_id, version,
+            version_hash, runtime, state, started_at, ended, result, error_type, error_message,
+            error_details)
+    ON CONFLICT DO NOTHING
+    RETURNING id AS run_id
+), leased AS (
+    INSERT INTO continuum_leases
+        (run_id, version_id, lease_owner, lease_token, next_seq, ready, wake_at, waiting_on, parked)
+    SELECT n.run_id, n.version_id, $1::uuid, n.token, n.next_seq, false, n.wake_at, n.waiting_on,
+           n.parked
+    FROM unnest($29::uuid[], $30::bigint[], $31::bigint[], $32::bigint[], $33::timestamptz[],
+                $34::text[], $35::bool[])
+      AS n (run_id, version_id, token, next_seq, wake_at, waiting_on, parked)
+    WHERE (n.run_id IN (SELECT run_id FROM made)) IS TRUE
+), journaled AS (
+    INSERT INTO continuum_events (run_id, seq, incarnation, type, command, payload, at)
+    SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
+    FROM unnest($36::uuid[], $37::bigint[], $38::int[], $39::text[], $40::int[], $41::bytea[],
+                $42::timestamptz[])
+      AS e (run_id, seq, incarnation, type, command, payload, at)
+    WHERE (e.run_id IN (SELECT run_id FROM held UNION ALL SELECT run_id FROM made)) IS TRUE
+), read AS (
+    DELETE FROM continuum_inbox m
+    USING unnest($43::bigint[], $44::uuid[]) AS c (id, run_id)
+    WHERE m.id = c.id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+), kept AS (
+    UPDATE continuum_leases l
+    SET next_seq = h.next_seq + h.appended,
+        wake_at = h.wake_at,
+        waiting_on = h.waiting_on,
+        parked = h.parked,
+        ready = false,
+        takeovers = 0,
+        blocked_build = NULL,
+        version_id = coalesce(h.version_id, l.version_id),
+        cancel_requested_at = CASE WHEN h.cancelling
+            THEN coalesce(l.cancel_requested_at, clock_timestamp())
+            ELSE l.cancel_requested_at END
+    FROM held h
+    WHERE l.run_id = h.run_id AND NOT h.ending
+), changed AS (
+    UPDATE continuum_runs r
+    SET state = coalesce(c.state, r.state),
+        version = coalesce(c.version, r.version),
+        version_hash = coalesce(c.version_hash, r.version_hash),
+        runtime = coalesce(c.runtime, r.runtime),
+        updated_at = clock_timestamp()
+    FROM unnest($45::uuid[], $46::text[], $47::int[], $48::text[], $49::text[])
+      AS c (run_id, state, version, version_hash, runtime)
+    WHERE r.id = c.run_id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+      AND r.state IN ('running', 'suspended')
+), dropped AS (
+    DELETE FROM continuum_leases l USING held h WHERE l.run_id = h.run_id AND h.ending
+), ended AS (
+    UPDATE continuum_runs r
+    SET state = c.state, result = c.result, error_type = c.error_type,
+        error_message = c.error_message, error_details = c.error_details,
+        version = coalesce(c.version, r.version),
+        version_hash = coalesce(c.version_hash, r.version_hash),
+        runtime = coalesce(c.runtime, r.runtime),
+        updated_at = clock_timestamp(), completed_at = clock_timestamp()
+    FROM unnest($50::uuid[], $51::text[], $52::bytea[], $53::text[], $54::text[], $55::text[],
+                $56::int[], $57::text[], $58::text[])
+      AS c (run_id, state, result, error_type, error_message, error_details, version,
+            version_hash, runtime)
+    WHERE r.id = c.run_id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+      AND r.state IN ('running', 'suspended')
+)
+SELECT clock_timestamp(), d.done, CASE WHEN d.done < $59::int
+    THEN ARRAY(SELECT run_id FROM held UNION ALL SELECT run_id FROM made) END
+FROM (SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM made) AS done) AS d;
+
+-- name: look_again
+-- What became of turns that the statement above did not write. Runs after it, so it has waited for
+-- whoever held the rows.
+SELECT i.run_id,
+       l.lease_owner IS NOT DISTINCT FROM $1::uuid AND l.lease_token = i.token AS owned,
+       l.next_seq,
+       r.state,
+       last.type,
+       last.at,
+       first.at
+FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS i (run_id, token, last_seq)
+LEFT JOIN continuum_leases l ON l.run_id = i.run_id
+LEFT JOIN continuum_runs r ON r.id = i.run_id
+LEFT JOIN continuum_events last ON last.run_id = i.run_id AND last.seq = i.last_seq
+LEFT JOIN continuum_events first ON first.run_id = i.run_id AND first.seq = 1;
+
+-- name: allocate_tokens
+SELECT nextval('continuum_lease_token_seq') FROM generate_series(1, $1::int);
+
+-- name: clock
+SELECT clock_timestamp();

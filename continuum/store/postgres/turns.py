@@ -1,0 +1,214 @@
+"""The committer's half of the store: batches of turns, one statement each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.journal.turn import RunState, Turn, TurnStatus
+from continuum.store.postgres.arrays import Packed, int8s, uuids
+from continuum.store.postgres.pool import Verdict, classify
+from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
+from continuum.store.postgres.statements import statements
+from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
+from continuum.store.protocol import CommitResult, PayloadRejected, StoreUnavailable
+
+_SQL: Final = statements("turns")
+
+_PLAN_SETTINGS: Final = b"""
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
+       set_config('default_transaction_isolation', 'read committed', false)
+"""
+"""One plan for ever: every array row finds its table row by primary key, whatever the planner
+believed about the sizes of tables when it first saw the statement."""
+
+_EVENTS_KEY: Final = "continuum_events_pkey"
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the parts of a bisected batch add up to."""
+
+    statuses: dict[UUID, TurnStatus]
+    reasons: dict[UUID, str]
+    now: datetime | None = None
+
+
+class PostgresTurns:
+    """Writes turns over one connection of its own (`TurnStore`)."""
+
+    def __init__(self, connect: Connect, codec: PayloadCodec) -> None:
+        self._dedicated = Dedicated(connect, _PLAN_SETTINGS)
+        self._codec = codec
+
+    async def close(self) -> None:
+        """Close the committer's connection."""
+        await self._dedicated.close()
+
+    async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        """See `TurnStore.commit_turns`."""
+        outcome = _Outcome({}, {})
+        await self._commit(node_id, sorted(turns, key=in_run_order), outcome)
+        assert outcome.now is not None
+        result = CommitResult(outcome.statuses, outcome.now)
+        if outcome.reasons:
+            raise PayloadRejected(outcome.reasons, result)
+        return result
+
+    async def allocate_tokens(self, count: int) -> list[int]:
+        """See `TurnStore.allocate_tokens`."""
+        session = await self._dedicated.session()
+        with transient_errors():
+            rows = await session.rows(_SQL["allocate_tokens"], [Packed(count.to_bytes(4, "big"))])
+        return [token for (token,) in rows]
+
+    async def _commit(self, node_id: UUID, turns: Sequence[Turn], outcome: _Outcome) -> None:
+        """Commit sorted turns; on an error that belongs to one of them, by halves."""
+        try:
+            statuses, outcome.now = await self._write(node_id, turns)
+        except psycopg.Error as error:
+            fault = _fault_of_culprit(error)
+            if fault is None:
+                raise
+            await self._isolate(node_id, turns, outcome, fault, error)
+        else:
+            outcome.statuses.update(statuses)
+
+    async def _isolate(
+        self,
+        node_id: UUID,
+        turns: Sequence[Turn],
+        outcome: _Outcome,
+        fault: _Fault,
+        error: psycopg.Error,
+    ) -> None:
+        """Halve the batch until the culprit stands alone; its neighbours commit."""
+        if len(turns) > 1:
+            middle = len(turns) // 2
+            await self._commit(node_id, turns[:middle], outcome)
+            await self._commit(node_id, turns[middle:], outcome)
+            return
+        run_id = turns[0].run_id
+        if fault is _Fault.PAYLOAD:
+            outcome.reasons[run_id] = _reason(error)
+        elif fault is _Fault.FENCED:
+            outcome.statuses[run_id] = TurnStatus.FENCED
+        else:
+            outcome.statuses[run_id] = TurnStatus.DEFERRED
+        if outcome.now is None:
+            session = await self._dedicated.session()
+            with transient_errors():
+                [(outcome.now,)] = await session.rows(_SQL["clock"])
+
+    async def _write(
+        self, node_id: UUID, turns: Sequence[Turn]
+    ) -> tuple[dict[UUID, TurnStatus], datetime]:
+        """The turn statement, and a second look at what it did not write."""
+        parameters = TurnColumns(turns, self._codec).parameters(node_id, len(turns))
+        session = await self._dedicated.session()
+        try:
+            with _row_faults_pass():
+                [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
+                statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
+                if done < len(turns):
+                    written = set(run_ids)
+                    missed = [turn for turn in turns if turn.run_id not in written]
+                    statuses.update(await look_again(session, node_id, missed))
+        except asyncio.CancelledError:
+            # The answer may still be on its way; nobody else may read it.
+            await self._dedicated.close()
+            raise
+        return statuses, now
+
+
+async def look_again(
+    session: Session, node_id: UUID, turns: Sequence[Turn]
+) -> dict[UUID, TurnStatus]:
+    """What became of turns that were not written: by us earlier, or lost to somebody else.
+
+    Runs as a statement of its own after the one that waited for the rows (rule 2).
+    """
+    by_id = {turn.run_id: turn for turn in turns}
+    rows = await session.rows(
+        _SQL["look_again"],
+        [
+            node_id,
+            uuids(by_id),
+            int8s(turn.token for turn in turns),
+            int8s(turn.next_seq + len(turn.entries) - 1 for turn in turns),
+        ],
+    )
+    return {row[0]: _status(by_id[row[0]], *row[1:]) for row in rows}
+
+
+def _status(
+    turn: Turn,
+    owned: bool | None,  # noqa: FBT001
+    next_seq: int | None,
+    state: str | None,
+    last_type: str | None,
+    last_at: datetime | None,
+    first_at: datetime | None,
+) -> TurnStatus:
+    last = turn.entries[-1] if turn.entries else None
+    wrote_last = last is not None and (last_type, last_at) == (last.kind.value, last.at)
+    if turn.end is not None:
+        # Only the turn that ended the run left its last entry at that place of the journal.
+        ended = state is not None and RunState(state).terminal
+        if ended and next_seq is None and wrote_last:
+            return TurnStatus.COMMITTED
+    elif owned and next_seq == turn.next_seq + len(turn.entries) and (wrote_last or not last):
+        return TurnStatus.COMMITTED
+    if turn.created is not None and state is not None and first_at != turn.entries[0].at:
+        return TurnStatus.DUPLICATE
+    return TurnStatus.FENCED
+
+
+class _Fault(Enum):
+    """Errors that belong to one turn of a batch."""
+
+    PAYLOAD = "payload"
+    FENCED = "fenced"
+    DEFERRED = "deferred"
+
+
+def _fault_of_culprit(error: psycopg.Error) -> _Fault | None:
+    """Whether halving the batch would find a culprit, and what it is guilty of."""
+    if isinstance(error, errors.UniqueViolation) and error.diag.constraint_name == _EVENTS_KEY:
+        return _Fault.FENCED
+    if isinstance(error, errors.InvalidBinaryRepresentation | errors.ProtocolViolation):
+        return None  # our encoding is wrong, not the value
+    if classify(error) is Verdict.PAYLOAD:
+        return _Fault.PAYLOAD
+    if error.sqlstate is not None and error.sqlstate[:2] in {"23", "P0"}:
+        return _Fault.DEFERRED
+    return None
+
+
+@contextmanager
+def _row_faults_pass() -> Generator[None]:
+    """`transient_errors`, except for errors that belong to one turn."""
+    try:
+        with transient_errors():
+            yield
+    except StoreUnavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error) and _fault_of_culprit(cause) is not None:
+            raise cause from None
+        raise
+
+
+def _reason(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error)
