@@ -1,0 +1,70 @@
+# Everything here needs python3 (3.11 or newer, with venv) and make.
+# The environment in .venv is set up once, from hash-locked requirements; after that, all is offline.
+
+PYTHON ?= python3
+UV ?= uv
+SEEDS ?= 1000
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+RUN := $(BIN)/python -m
+
+.PHONY: help demo test test-cluster simulate lint bench screenshots lock clean
+
+help:
+	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
+	@echo "make test          the whole test suite; ARGS='-k name' narrows it"
+	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form"
+	@echo "make simulate      seeded simulation of the engine; SEEDS=$(SEEDS)"
+	@echo "make lint          ruff, types, import contracts"
+	@echo "make bench         speed against a raw psycopg script on this machine"
+	@echo "make screenshots   screenshots/*.svg from the demo"
+	@echo "make lock          renew requirements.lock (needs uv)"
+	@echo "make clean         remove .venv and everything generated"
+
+demo: $(READY)
+	@if [ -t 0 ] && [ -t 1 ]; then $(RUN) console --demo; \
+	else $(RUN) continuum.cli.main demo --seconds 20; fi
+
+test: $(READY)
+	$(RUN) pytest -n logical --dist worksteal $(ARGS)
+
+test-cluster: $(READY)
+	$(RUN) pytest -v -m "cluster or cluster_long" tests/cluster $(ARGS)
+
+simulate: $(READY)
+	$(RUN) pytest -n logical --timeout 0 tests/simulation --seeds $(SEEDS) $(ARGS)
+
+lint: $(READY)
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) basedpyright
+	$(RUN) pytest -n 0 tests/architecture
+
+bench: $(READY)
+	$(BIN)/python bench/run.py $(ARGS)
+
+screenshots: $(READY)
+	$(RUN) console.shots $(ARGS)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "This Python lacks venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv (once, one to three minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --no-index --editable .
+	@touch $(READY)
+
+lock:
+	$(UV) pip compile --no-config --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --extra embedded --extra dev pyproject.toml \
+	  -o requirements.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
