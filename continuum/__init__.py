@@ -1,1 +1,138 @@
-"""Durable execution for Python on PostgreSQL."""
+"""Durable execution for Python on PostgreSQL.
+
+    from continuum import Continuum, Retry, activity, workflow
+
+Names are loaded when first used, so `import continuum` costs almost nothing and a program pays
+only for the parts it uses.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from continuum.client.client import Continuum
+    from continuum.client.handle import RunHandle
+    from continuum.codec.hooks import PayloadCodec
+    from continuum.declare.activity import Activity, activity
+    from continuum.declare.retry import Retry
+    from continuum.declare.workflow import Workflow, workflow
+    from continuum.engine.api import (
+        info,
+        logger,
+        now,
+        random,
+        rng,
+        side_effect,
+        sleep,
+        today,
+        uuid4,
+        wait_signal,
+    )
+    from continuum.errors import (
+        ActivityCrashed,
+        ActivityFailed,
+        ActivityTimeout,
+        AttributesError,
+        ConfigurationError,
+        ContinuumError,
+        DatabaseUnavailable,
+        DefinitionError,
+        DuplicateRun,
+        NamespaceError,
+        NonDeterminismError,
+        NotInWorkflow,
+        PayloadError,
+        QueryError,
+        ResultTimeout,
+        RunNotFound,
+        RunTerminal,
+        SchemaError,
+        SchemaOutOfDate,
+        SchemaTooNew,
+        WorkflowCancelled,
+        WorkflowFailed,
+        WorkflowNotFound,
+    )
+    from continuum.model import HistoryEvent, NodeInfo, Page, Run
+
+__all__ = [
+    # client
+    "Continuum",
+    "RunHandle",
+    "PayloadCodec",
+    # what it answers
+    "HistoryEvent",
+    "NodeInfo",
+    "Page",
+    "Run",
+    # declaring
+    "Activity",
+    "Retry",
+    "Workflow",
+    "activity",
+    "workflow",
+    # inside a workflow
+    "info",
+    "logger",
+    "now",
+    "random",
+    "rng",
+    "side_effect",
+    "sleep",
+    "today",
+    "uuid4",
+    "wait_signal",
+    # errors
+    "ActivityCrashed",
+    "ActivityFailed",
+    "ActivityTimeout",
+    "AttributesError",
+    "ConfigurationError",
+    "ContinuumError",
+    "DatabaseUnavailable",
+    "DefinitionError",
+    "DuplicateRun",
+    "NamespaceError",
+    "NonDeterminismError",
+    "NotInWorkflow",
+    "PayloadError",
+    "QueryError",
+    "ResultTimeout",
+    "RunNotFound",
+    "RunTerminal",
+    "SchemaError",
+    "SchemaOutOfDate",
+    "SchemaTooNew",
+    "WorkflowCancelled",
+    "WorkflowFailed",
+    "WorkflowNotFound",
+]
+
+_HOMES = {
+    "continuum.client.client": ["Continuum"],
+    "continuum.client.handle": ["RunHandle"],
+    "continuum.codec.hooks": ["PayloadCodec"],
+    "continuum.declare.activity": ["Activity", "activity"],
+    "continuum.declare.retry": ["Retry"],
+    "continuum.declare.workflow": ["Workflow", "workflow"],
+    "continuum.engine.api": [
+        "info", "logger", "now", "random", "rng", "side_effect", "sleep", "today", "uuid4",
+        "wait_signal",
+    ],
+    "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF.get(name, "continuum.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
