@@ -1,0 +1,1 @@
+"""The query language: own tree, allow-listed fields, structured form, SQL, cursors."""

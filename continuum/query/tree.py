@@ -1,0 +1,128 @@
+"""A query as data. Both spellings of the language build these nodes, and only these.
+
+Logic is two-valued: a comparison with something missing, null or of another type is false, so its
+negation is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+FieldValue: TypeAlias = str | int | bool | Decimal | datetime | UUID
+"""A value already fitted to its field's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of every run, by its canonical name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A value inside the run's attributes; each element of `path` is one key."""
+
+    path: tuple[str, ...]
+
+
+Operand: TypeAlias = Field | Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """An object or array to compare an attribute with, as JSON text."""
+
+    text: str
+
+
+class Comparison(StrEnum):
+    """Operators that take one value."""
+
+    EQ = "eq"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`operand <comparison> value`."""
+
+    operand: Operand
+    comparison: Comparison
+    value: FieldValue | Any
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The operand equals one of the values."""
+
+    operand: Operand
+    values: tuple[FieldValue | Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The operand is a string like `pattern` (`%`, `_`, backslash escapes)."""
+
+    operand: Operand
+    pattern: str
+    ignore_case: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The operand is there and not null."""
+
+    operand: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; true when there is none."""
+
+    parts: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds; false when there is none."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+
+Condition: TypeAlias = Compare | OneOf | Matches | Exists | All | AnyOf | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run field in one direction; runs without a value come last, ties go by run id."""
+
+    field: Field
+    descending: bool
+
+
+NEWEST_FIRST = Order(Field("started_at"), descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for (`namespace` None: everywhere) and in which order."""
+
+    namespace: str | None
+    condition: Condition = All()
+    order: Order = NEWEST_FIRST
