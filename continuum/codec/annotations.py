@@ -26,7 +26,7 @@ encode_json: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
 _MUTABLE: Final = (list, dict, set, bytearray)
 
 
-class DecodeFailure(ContinuumError):
+class DecodeFailure(ContinuumError):  # noqa: N818  (what it is called everywhere)
     """Stored bytes do not fit the annotation that should restore them."""
 
 

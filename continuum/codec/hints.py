@@ -6,14 +6,13 @@ module, or later in the enclosing function, is looked up once more at first use.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 import typing
 from collections import abc
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +22,9 @@ from continuum.errors import DefinitionError
 _ABSTRACT: Final = frozenset({
     abc.Sequence, abc.MutableSequence, abc.Collection, abc.Iterable, abc.Set, abc.MutableSet,
 })  # fmt: skip
+_STRUCTURED: Final = (
+    "__dataclass_fields__", "_fields", "__struct_fields__", "__attrs_attrs__",
+)  # fmt: skip
 
 
 class Hints:
@@ -149,21 +151,15 @@ def _parts(annotation: Any) -> typing.Iterator[Any]:
         if origin is typing.Annotated:
             todo.append(typing.get_args(part)[0])
             continue
-        todo.extend(cast("tuple[Any, ...]", typing.get_args(part)))
+        todo.extend(typing.get_args(part))
         todo.extend(_field_types(part if origin is None else origin))
 
 
 def _field_types(declared: Any) -> list[Any]:
     if not isinstance(declared, type) or is_model(declared):
         return []
-    structured = (
-        dataclasses.is_dataclass(declared)
-        or typing.is_typeddict(declared)
-        or hasattr(declared, "_fields")
-        or hasattr(declared, "__struct_fields__")
-        or hasattr(declared, "__attrs_attrs__")
-    )
-    if not structured:
+    cls: Any = declared
+    if not typing.is_typeddict(cls) and not any(hasattr(cls, mark) for mark in _STRUCTURED):
         return []
     try:
         return list(typing.get_type_hints(declared).values())

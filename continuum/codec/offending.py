@@ -63,12 +63,14 @@ def difference(value: Any, restored: Any, *, loose: bool, path: str = "") -> Off
     hopeless = _without_json_form(value)
     if hopeless is not None:
         return Offence(path, value, hopeless)
-    if isinstance(value, Mapping) and isinstance(restored, Mapping):
-        return _mapping_difference(
-            cast("Mapping[Any, Any]", value), cast("Mapping[Any, Any]", restored), loose, path
-        )
+    if _is_mapping(value) and _is_mapping(restored):
+        return _mapping_difference(value, restored, loose, path)
     if _same_sequence(value, restored, loose=loose):
         return _first(zip(value, restored, strict=True), loose, path)
+    return _field_difference(value, restored, loose, path)
+
+
+def _field_difference(value: Any, restored: Any, loose: bool, path: str) -> Offence | None:
     names = field_names(value)
     if names and type(value) is type(restored):
         pairs = ((getattr(value, name, None), getattr(restored, name, None)) for name in names)
@@ -124,6 +126,10 @@ def _without_json_form(value: object) -> str | None:
     return None
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
 def _mapping_difference(
     value: Mapping[Any, Any], restored: Mapping[Any, Any], loose: bool, path: str
 ) -> Offence | None:
@@ -143,13 +149,11 @@ def _mapping_difference(
     return None
 
 
-def _same_sequence(value: object, restored: object, *, loose: bool) -> bool:
-    if not isinstance(value, (list, tuple)) or not isinstance(restored, (list, tuple)):
+def _same_sequence(value: Any, restored: Any, *, loose: bool) -> bool:
+    kinds = tuple if isinstance(value, tuple) else list if isinstance(value, list) else None
+    if kinds is None or not isinstance(restored, (list, tuple) if loose else kinds):
         return False
-    alike = isinstance(value, list) == isinstance(restored, list)
-    return (alike or loose) and len(cast("Sequence[Any]", value)) == len(
-        cast("Sequence[Any]", restored)
-    )
+    return len(value) == len(cast("Sequence[Any]", restored))
 
 
 def _first(

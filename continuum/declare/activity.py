@@ -232,4 +232,4 @@ def _priority(value: object, at: str) -> int:
 def _on_crash(value: object, at: str) -> OnCrash:
     if value not in ("retry", "fail"):
         raise DefinitionError(f'{at}: on_crash is "retry" or "fail", not {value!r}')
-    return cast("OnCrash", value)
+    return value

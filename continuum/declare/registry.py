@@ -76,8 +76,8 @@ def load_app(target: str) -> App:
         )
     module = _import(module_name)
     objects = _named(module, attribute) if attribute else _defined(module)
-    workflows = [each for each in objects if isinstance(each, Workflow)]
-    activities = [each for each in objects if isinstance(each, Activity)]
+    workflows: list[AnyWorkflow] = [each for each in objects if isinstance(each, Workflow)]
+    activities: list[AnyActivity] = [each for each in objects if isinstance(each, Activity)]
     if not workflows and not activities:
         raise ConfigurationError(f"{target} declares no workflow and no activity")
     return App(resolve_workflows(workflows), resolve_activities(activities))

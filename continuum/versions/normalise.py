@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
+_WITH_DOCSTRING: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SKIPPED: Final = frozenset({
     "ctx", "kind", "type_comment", "type_ignores", "type_params", "decorator_list", "returns",
     "annotation", "simple",
@@ -29,7 +29,7 @@ def normalised(function: FunctionNode) -> str:
 def canonical(part: Any) -> str:
     """The canonical text of a node, a list of nodes or a plain value inside a node."""
     if isinstance(part, list):
-        items: list[Any] = part
+        items = cast("list[Any]", part)
         return "[" + ",".join(filter(None, map(canonical, items))) + "]"
     if not isinstance(part, ast.AST):
         return f"{type(part).__name__}:{part!r}"
@@ -51,11 +51,11 @@ def find_function(tree: ast.Module, name: str, first_line: int) -> FunctionNode 
 
 def _fields(node: ast.AST) -> Iterator[str]:
     for field in node._fields:
-        value = getattr(node, field, None)
+        value: Any = getattr(node, field, None)
         if field in _SKIPPED or value is None or value == []:
             continue
-        if field == "body" and isinstance(node, (FunctionNode, ast.ClassDef)):
-            value = _without_docstring(node.body)
+        if field == "body" and isinstance(node, _WITH_DOCSTRING):
+            value = _without_docstring(value)
         yield f"{field}={canonical(value)}"
 
 
