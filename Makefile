@@ -25,7 +25,7 @@ help:
 
 demo: $(READY)
 	@if [ -t 0 ] && [ -t 1 ]; then $(RUN) console --demo; \
-	else $(RUN) continuum.cli.main demo --seconds 20; fi
+	else $(RUN) continuum.cli demo --seconds 20; fi
 
 test: $(READY)
 	$(RUN) pytest -n logical --dist worksteal $(ARGS)
