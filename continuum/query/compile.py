@@ -71,9 +71,11 @@ def read_at() -> exp.Expr:
 
 def _duration() -> exp.Expr:
     end = exp.Coalesce(this=_run("completed_at"), expressions=[read_at()])
-    return exp.Extract(
+    seconds = exp.Extract(
         this=exp.Var(this="EPOCH"), expression=exp.Sub(this=end, expression=_run("started_at"))
     )
+    # A run that started after the pinned moment has lasted no time, rather than less.
+    return exp.Greatest(this=seconds, expressions=[exp.Literal.number(0)])
 
 
 def _stuck() -> exp.Expr:

@@ -31,12 +31,13 @@ class ReadStore(Protocol):
         """The run as it is now; None when there is none, or only in another namespace."""
         ...
 
-    async def ends(self, run_ids: Sequence[UUID]) -> Mapping[UUID, RunEnd | None]:
-        """How these runs ended (None: live). Runs that do not exist are absent."""
-        ...
+    async def ends(
+        self, run_ids: Sequence[UUID], namespace: str | None = None
+    ) -> Mapping[UUID, RunEnd | None]:
+        """How these runs ended, with the whole result (None: still live).
 
-    async def end_of(self, run_id: UUID, namespace: str | None) -> tuple[bool, RunEnd | None]:
-        """Whether the run exists (there), and how it ended, with the whole result."""
+        Runs that do not exist, or only in another namespace, are absent.
+        """
         ...
 
     async def history(

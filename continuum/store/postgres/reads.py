@@ -1,0 +1,250 @@
+"""Snapshots, journals, ends and attributes of single runs, for clients."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection, errors
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from continuum.codec.attributes import MAX_ATTRIBUTES
+from continuum.codec.hooks import PayloadCodec
+from continuum.errors import AttributesError, QueryError
+from continuum.journal.events import Failure
+from continuum.journal.turn import RunEnd, RunState
+from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, RunError, StoredValue
+from continuum.query.tree import Query
+from continuum.store.postgres.session import Row, transient_errors
+from continuum.store.reading import CountGroup
+
+if TYPE_CHECKING:
+    from continuum.store.postgres.search import PostgresSearch
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+RUN_COLUMNS: Final[LiteralString] = """
+    r.id, r.namespace, r.workflow, r.version, r.version_hash, r.state, r.attributes,
+    r.started_at, r.updated_at, r.completed_at,
+    GREATEST(COALESCE(r.completed_at, %(read_at)s, transaction_timestamp()) - r.started_at,
+             interval '0'),
+    l.waiting_on, l.lease_owner::text, r.parent_id, r.incarnation,
+    r.error_type, r.error_message, r.error_details,
+    octet_length(r.input), octet_length(r.result),
+    CASE WHEN octet_length(r.input) <= %(shown)s THEN r.input END,
+    CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END"""
+
+RUN_TABLES: Final[LiteralString] = """
+    continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
+
+_WITHIN: Final[LiteralString] = "(%(namespace)s::text IS NULL OR r.namespace = %(namespace)s)"
+
+_GET_RUN: Final[LiteralString] = f"""
+SELECT {RUN_COLUMNS}
+FROM {RUN_TABLES}
+WHERE r.id = %(run_id)s AND {_WITHIN}"""  # noqa: S608
+
+_ENDS: Final[LiteralString] = f"""
+SELECT r.id, r.state, r.result, r.error_type, r.error_message, r.error_details
+FROM continuum_runs r
+WHERE r.id = ANY(%(run_ids)s) AND {_WITHIN}"""  # noqa: S608
+
+_RUN_EXISTS: Final[LiteralString] = f"""
+SELECT 1 FROM continuum_runs r WHERE r.id = %(run_id)s AND {_WITHIN}"""  # noqa: S608
+
+_HISTORY: Final[LiteralString] = """
+SELECT seq, incarnation, type, command, octet_length(payload),
+       CASE WHEN octet_length(payload) <= %(shown)s THEN payload END, at
+FROM continuum_events
+WHERE run_id = %(run_id)s AND seq > %(after)s
+ORDER BY seq
+LIMIT %(limit)s"""
+
+_NAMESPACES: Final[LiteralString] = """
+WITH RECURSIVE found AS (
+    (SELECT namespace FROM continuum_runs ORDER BY namespace LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.namespace FROM continuum_runs r
+            WHERE r.namespace > found.namespace ORDER BY r.namespace LIMIT 1)
+    FROM found WHERE found.namespace IS NOT NULL
+)
+SELECT namespace FROM found WHERE namespace IS NOT NULL"""
+"""Skips from one namespace to the next in the index, however many runs each has."""
+
+_MERGE_ATTRIBUTES: Final[LiteralString] = f"""
+UPDATE continuum_runs r
+SET attributes = (r.attributes - %(unset)s::text[]) || %(attributes)s,
+    updated_at = clock_timestamp()
+WHERE r.id = %(run_id)s AND {_WITHIN}
+RETURNING octet_length(r.attributes::text)"""  # noqa: S608
+
+
+@asynccontextmanager
+async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[Row]]:
+    """A transaction that the server ends after `seconds` of one statement.
+
+    Raises:
+        QueryError: a statement took longer.
+        StoreUnavailable: the database does not answer.
+    """
+    try:
+        with transient_errors():
+            async with pool.connection() as connection, connection.transaction():
+                await connection.execute(
+                    "SELECT set_config('statement_timeout', %s, true)",
+                    [str(round(seconds * 1000))],
+                )
+                yield connection
+    except errors.QueryCanceled:
+        raise QueryError(
+            f"the answer took longer than {seconds:g} s",
+            hint="add a condition on state, workflow or an attribute",
+        ) from None
+
+
+class PostgresReads:
+    """The reading half of the store; what searches need is loaded with the first one.
+
+    Args:
+        pool: autocommit connections.
+        codec: opens stored payloads.
+        statement_timeout: seconds one read may take.
+    """
+
+    def __init__(self, pool: Pool, codec: PayloadCodec, statement_timeout: float = 10.0) -> None:
+        self._pool = pool
+        self._codec = codec
+        self._timeout = statement_timeout
+
+    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+        """The run as it is now."""
+        parameters = {
+            "run_id": run_id, "namespace": namespace, "read_at": None, "shown": MAX_SHOWN_PAYLOAD,
+        }  # fmt: skip
+        async with bounded(self._pool, self._timeout) as connection:
+            row = await (await connection.execute(_GET_RUN, parameters)).fetchone()
+        return None if row is None else snapshot(row, self._codec)
+
+    async def ends(
+        self, run_ids: Sequence[UUID], namespace: str | None = None
+    ) -> Mapping[UUID, RunEnd | None]:
+        """How these runs ended, with the whole result (None: still live)."""
+        parameters = {"run_ids": list(run_ids), "namespace": namespace}
+        async with bounded(self._pool, self._timeout) as connection:
+            rows = await (await connection.execute(_ENDS, parameters)).fetchall()
+        return {row[0]: self._end(row) for row in rows}
+
+    def _end(self, row: Row) -> RunEnd | None:
+        _, state_name, result, error_type, message, details = row
+        state = RunState(state_name)
+        if not state.terminal:
+            return None
+        error = None
+        if error_type is not None or message is not None:
+            error = Failure(error_type or "", message or "", details)
+        return RunEnd(state, None if result is None else self._codec.open(result), error)
+
+    async def history(
+        self, run_id: UUID, namespace: str | None, after: int, limit: int
+    ) -> Sequence[HistoryEvent] | None:
+        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        parameters = {
+            "run_id": run_id, "namespace": namespace, "after": after, "limit": limit,
+            "shown": MAX_SHOWN_PAYLOAD,
+        }  # fmt: skip
+        async with bounded(self._pool, self._timeout) as connection:
+            known = await (await connection.execute(_RUN_EXISTS, parameters)).fetchone()
+            if known is None:
+                return None
+            rows = await (await connection.execute(_HISTORY, parameters)).fetchall()
+        return [
+            HistoryEvent(seq, incarnation, kind, command, stored(data, size, self._codec), at)
+            for seq, incarnation, kind, command, size, data, at in rows
+        ]
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace that holds a run, in code point order."""
+        async with bounded(self._pool, self._timeout) as connection:
+            rows = await (await connection.execute(_NAMESPACES)).fetchall()
+        return sorted(row[0] for row in rows)
+
+    async def set_attributes(
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        attributes: Mapping[str, Any],
+        unset: Sequence[str],
+    ) -> bool:
+        """Merge and remove top-level keys in one statement; whether the run exists (there).
+
+        Raises:
+            AttributesError: they would grow beyond the limit; nothing was changed.
+        """
+        parameters = {
+            "run_id": run_id, "namespace": namespace, "attributes": Jsonb(dict(attributes)),
+            "unset": list(unset),
+        }  # fmt: skip
+        async with bounded(self._pool, self._timeout) as connection:
+            row = await (await connection.execute(_MERGE_ATTRIBUTES, parameters)).fetchone()
+            if row is not None and row[0] > MAX_ATTRIBUTES:
+                raise AttributesError(
+                    f"run {run_id}: attributes would take {row[0]:,} bytes,"
+                    f" more than the limit of {MAX_ATTRIBUTES:,}",
+                    hint="remove keys in the same call with unset=",
+                )
+        return row is not None
+
+    async def search(
+        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+    ) -> Page[Run]:
+        """One page of matches."""
+        return await self._search().page(query, limit, cursor, payloads=payloads)
+
+    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+        return await self._search().count(query, group_by)
+
+    def _search(self) -> PostgresSearch:
+        from continuum.store.postgres.search import PostgresSearch
+
+        return PostgresSearch(self._pool, self._codec, self._timeout)
+
+
+def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
+    """A payload column as a value to be decoded when somebody looks."""
+    return StoredValue(None if data is None else codec.open(data), size)
+
+
+def snapshot(row: Row, codec: PayloadCodec) -> Run:
+    """A row of `RUN_COLUMNS`."""
+    (
+        run_id, namespace, workflow, version, version_hash, state, attributes,
+        started_at, updated_at, completed_at, duration, waiting_on, owner, parent_id, incarnation,
+        error_type, error_message, error_details, input_size, output_size, input_, output,
+    ) = row  # fmt: skip
+    error = None
+    if error_type is not None or error_message is not None:
+        error = RunError(error_type or "", error_message or "", error_details)
+    return Run(
+        id=run_id,
+        namespace=namespace,
+        workflow=workflow,
+        version=version,
+        version_hash=version_hash,
+        state=RunState(state),
+        attributes=attributes,
+        started_at=started_at,
+        updated_at=updated_at,
+        completed_at=completed_at,
+        duration=duration,
+        waiting_on=waiting_on,
+        owner=owner,
+        parent_id=parent_id,
+        incarnation=incarnation,
+        error=error,
+        stored_input=stored(input_, input_size, codec),
+        stored_output=None if output_size is None else stored(output, output_size, codec),
+    )

@@ -1,0 +1,153 @@
+"""Runs query pages and counts: compiled conditions inside two static statements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString, cast
+
+from psycopg import AsyncConnection
+from psycopg.sql import SQL
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.errors import QueryError
+from continuum.model import MAX_SHOWN_PAYLOAD, Page, Run, Stamp
+from continuum.query import cursor as cursors
+from continuum.query.compile import After, Compiled, column_sql, compile_count, compile_page
+from continuum.query.cursor import Position
+from continuum.query.fields import FIELDS, Kind, find_field
+from continuum.query.tree import Query
+from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
+from continuum.store.postgres.session import Row
+from continuum.store.reading import CountGroup
+
+MAX_GROUPS: Final = 10_000
+_NOT_SHOWN: Final = -1
+"""No payload is that small: fetches sizes only."""
+
+
+class PostgresSearch:
+    """Answers queries, one bounded statement (two at the border to the null tail) a page."""
+
+    def __init__(self, pool: Pool, codec: PayloadCodec, statement_timeout: float = 10.0) -> None:
+        self._pool = pool
+        self._codec = codec
+        self._timeout = statement_timeout
+
+    async def page(
+        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+    ) -> Page[Run]:
+        """One page of matches.
+
+        Raises:
+            QueryError: a bad cursor, or it took too long.
+        """
+        start = None if cursor is None else cursors.decode(query, cursor)
+        began = time.monotonic()
+        async with bounded(self._pool, self._timeout) as connection:
+            read_at = await _pin(connection, start)
+            walk = _Walk(connection, query, limit + 1, payloads=payloads, read_at=read_at)
+            rows = await walk.rows(start)
+        stamp = Stamp(read_at, time.monotonic() - began)
+        entries = tuple(snapshot(row[2:], self._codec) for row in rows[:limit])
+        following = None
+        if len(rows) > limit:
+            key, tail = rows[limit - 1][:2]
+            last = Position(read_at, entries[-1].id, None if tail else key, tail)
+            following = cursors.encode(query, last)
+        return Page(entries, following, complete=True, stamp=stamp)
+
+    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+        names = [_groupable(name) for name in group_by]
+        where, parameters = compile_count(query.namespace, query.condition)
+        columns = [column_sql(name) for name in names]
+        statement = f"SELECT {', '.join([*columns, 'count(*)'])} FROM {RUN_TABLES} WHERE {where}"  # noqa: S608
+        if columns:
+            positions = [str(index + 1) for index in range(len(columns))]
+            statement += (
+                f" GROUP BY {', '.join(positions)}"
+                f" ORDER BY {len(columns) + 1} DESC, {', '.join(positions)} LIMIT {MAX_GROUPS + 1}"
+            )
+        async with bounded(self._pool, self._timeout) as connection:
+            rows = await (await connection.execute(_sql(statement), parameters)).fetchall()
+        if len(rows) > MAX_GROUPS:
+            raise QueryError(f"more than {MAX_GROUPS} groups", hint="group by fewer fields")
+        return [CountGroup(tuple(row[:-1]), row[-1]) for row in rows]
+
+
+class _Walk:
+    """Fetches the rows of one page, through both phases of a nullable order."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Row],
+        query: Query,
+        wanted: int,
+        *,
+        payloads: bool,
+        read_at: datetime,
+    ) -> None:
+        self._connection = connection
+        self._query = query
+        self._wanted = wanted
+        self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
+        self._read_at = read_at
+
+    async def rows(self, start: Position | None) -> list[Row]:
+        """Sort key, whether in the tail, and the run's columns, of each row."""
+        nullable = FIELDS[self._query.order.field.name].nullable
+        rows: list[Row] = []
+        if start is None or not start.tail:
+            after = None if start is None else After(start.key, start.run_id)
+            rows = await self._phase(after, tail=False)
+        if nullable and len(rows) < self._wanted:
+            after = After(None, start.run_id) if start is not None and start.tail else None
+            rows += await self._phase(after, tail=True)
+        return rows[: self._wanted]
+
+    async def _phase(self, after: After | None, *, tail: bool) -> list[Row]:
+        compiled = compile_page(
+            self._query.namespace,
+            self._query.condition,
+            self._query.order,
+            tail=tail,
+            after=after,
+            read_at=self._read_at,
+        )
+        parameters: dict[str, Any] = {
+            **compiled.params, "shown": self._shown, "wanted": self._wanted,
+        }  # fmt: skip
+        statement = _page_statement(compiled, tail=tail)
+        return await (await self._connection.execute(_sql(statement), parameters)).fetchall()
+
+
+def _page_statement(compiled: Compiled, *, tail: bool) -> str:
+    return (
+        f"SELECT {compiled.key}, {'true' if tail else 'false'}, {RUN_COLUMNS}"  # noqa: S608
+        f" FROM {RUN_TABLES} WHERE {compiled.where}"
+        f" ORDER BY {compiled.order_by} LIMIT %(wanted)s"
+    )
+
+
+def _sql(statement: str) -> SQL:
+    """Text that the compiler printed from its allow-list; values are parameters in it."""
+    return SQL(cast("LiteralString", statement))
+
+
+async def _pin(connection: AsyncConnection[Row], start: Position | None) -> datetime:
+    if start is not None:
+        return start.read_at
+    row = await (await connection.execute("SELECT transaction_timestamp()")).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _groupable(name: str) -> str:
+    spec = find_field(name)
+    if spec.kind in (Kind.TIME, Kind.SECONDS) or spec.name == "id":
+        raise QueryError(
+            f"cannot group by {spec.name}", hint="group by state, workflow or namespace"
+        )
+    return spec.name
