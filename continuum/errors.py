@@ -13,6 +13,7 @@
     ├── NamespaceError            a namespace name is empty, too long or not printable
     ├── QueryError                an expression, condition or cursor is wrong
     ├── RunNotFound
+    │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
     ├── DuplicateRun              same run id or idempotency key, different input
     ├── WorkflowFailed            `result` of a failed run
@@ -122,6 +123,15 @@ class RunNotFound(ContinuumError):
     def __init__(self, run_id: UUID | str) -> None:
         self.run_id = run_id
         super().__init__(f"run {run_id} not found", hint="list runs with: continuum query -A")
+
+
+class MalformedRunId(RunNotFound, ValueError):
+    """A run id is a UUID."""
+
+    def __init__(self, run_id: object) -> None:
+        super().__init__(str(run_id)[:80])
+        self.message = f"{self.run_id!r} is not a run id"
+        self.hint = "a run id is a UUID, as printed by: continuum start"
 
 
 class RunTerminal(ContinuumError):
