@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Never, NoReturn
 
 import msgspec
 
@@ -279,6 +279,7 @@ def _offence(
         text, _, path = str(error).partition(" - at `")
         path = path.removesuffix("`").removeprefix("$")
         part = at_path(value, path)
+        text = " ".join(text.split())
         reason = f"does not fit: {text[:1].lower()}{text[1:]}"
         hidden = difference(part, None, loose=False) if part is not None else None
         if hidden is not None and "JSON" in hidden.reason:
@@ -314,8 +315,8 @@ def _check_default(codec: ValueCodec, default: Any, at: str) -> None:
 
 
 def _storable(annotation: Any) -> Any:
-    """`object` and a missing annotation mean JSON types, as `Any` does."""
-    return Any if annotation is object or annotation is inspect.Parameter.empty else annotation
+    """`object` means JSON types, as `Any` does; what never returns has nothing to restore."""
+    return Any if annotation in (object, NoReturn, Never) else annotation
 
 
 def _renamed(text: str, named: Callable[[str], str]) -> str:

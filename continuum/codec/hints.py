@@ -114,9 +114,9 @@ def make_decoder(annotation: Any, where: str) -> Callable[[bytes], Any]:
             f"{where}: {error}", hint="annotate with types that plain JSON can tell apart"
         ) from error
     for part in _parts(annotation):
-        if typing.get_origin(part) is None and _is_foreign(part):
+        if _is_foreign(part):
             raise DefinitionError(
-                f"{where}: values of type {getattr(part, '__qualname__', part)} cannot be stored",
+                f"{where}: values of type {getattr(part, '__name__', part)} cannot be stored",
                 hint="use JSON types, dataclasses, msgspec, attrs or pydantic models",
             )
     return decoder.decode
@@ -145,8 +145,9 @@ def _parts(annotation: Any) -> typing.Iterator[Any]:
             continue
         seen.append(part)
         origin = typing.get_origin(part)
-        yield part
-        if origin is typing.Literal:
+        if not isinstance(part, list):
+            yield part
+        if origin is typing.Literal or isinstance(part, list):  # values; parameters of a Callable
             continue
         if origin is typing.Annotated:
             todo.append(typing.get_args(part)[0])
@@ -169,9 +170,9 @@ def _field_types(declared: Any) -> list[Any]:
 
 def _is_foreign(part: Any) -> bool:
     """Whether msgspec knows this class only as "some custom type"."""
-    if not isinstance(part, type) or is_model(part):
+    if is_model(part):
         return False
     try:
         return isinstance(msgspec.inspect.type_info(part), msgspec.inspect.CustomType)
-    except Exception:  # an origin that needs its arguments is no foreign class
+    except Exception:  # a part that makes sense only within its whole
         return False

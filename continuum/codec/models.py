@@ -19,13 +19,13 @@ def enc_hook(value: Any) -> Any:
     raise TypeError(f"type {type(value).__qualname__} cannot be stored")
 
 
-def dec_hook(declared: type, value: Any) -> Any:
+def dec_hook(declared: Any, value: Any) -> Any:
     """The pydantic model from its JSON-able form, validated as JSON."""
     base = _model_base()
-    if base is not None and issubclass(declared, base):
+    if base is not None and isinstance(declared, type) and issubclass(declared, base):
         model: Any = declared
         return model.model_validate_json(_encode_plain(value))
-    raise TypeError(f"type {declared.__qualname__} cannot be restored")
+    raise TypeError(f"type {declared} cannot be restored")
 
 
 def is_model(declared: object) -> bool:

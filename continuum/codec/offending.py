@@ -153,7 +153,7 @@ def _same_sequence(value: Any, restored: Any, *, loose: bool) -> bool:
     kinds = tuple if isinstance(value, tuple) else list if isinstance(value, list) else None
     if kinds is None or not isinstance(restored, (list, tuple) if loose else kinds):
         return False
-    return len(value) == len(cast("Sequence[Any]", restored))
+    return len(cast("Sequence[Any]", value)) == len(cast("Sequence[Any]", restored))
 
 
 def _first(
@@ -176,8 +176,10 @@ def _equal(value: object, restored: object) -> bool:
 
 def _changed(value: object, restored: object) -> str:
     kind, other = type(value).__qualname__, type(restored).__qualname__
-    if kind != other:
+    if kind != other and isinstance(restored, (str, list, dict)):
         return f"would come back as {other}, not {kind}; annotate it as {kind}"
+    if kind != other and not isinstance(value, (int, float)):
+        return f"would come back as {other}, not {kind}"
     return f"would come back as {short_repr(restored)}"
 
 

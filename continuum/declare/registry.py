@@ -136,9 +136,8 @@ def _named(module: ModuleType, attribute: str) -> list[Any]:
             value = getattr(value, part)
         except AttributeError:
             raise ConfigurationError(f"module {module.__name__} has no {attribute}") from None
-    objects: list[Any] = (
-        list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-    )
+    several: bool = isinstance(value, (list, tuple, set, frozenset))
+    objects: list[Any] = list(value) if several else [value]  # pyright: ignore[reportUnknownArgumentType]
     for each in objects:
         if not isinstance(each, (Workflow, Activity)):
             raise ConfigurationError(
