@@ -1,0 +1,345 @@
+"""One worker: the services of this package put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal as signals
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from types import TracebackType
+from typing import Any, Protocol, Self
+from uuid import UUID
+
+from continuum.declare.activity import Activity
+from continuum.declare.registry import resolve_activities, resolve_workflows
+from continuum.declare.workflow import Workflow
+from continuum.errors import ConfigurationError, WorkflowNotFound
+from continuum.journal.turn import NewRun, RunEnd
+from continuum.store.protocol import (
+    ClaimedRun,
+    HintSender,
+    InboxMessage,
+    ListenerFactory,
+    LivenessFactory,
+    OwnershipStore,
+    StoreUnavailable,
+    TurnStore,
+)
+from continuum.system import EPOCH, DatabaseClock
+from continuum.versions.build import build_fingerprint
+from continuum.worker.activities import Activities
+from continuum.worker.committer import Committer
+from continuum.worker.deaths import LOOK, Deaths
+from continuum.worker.drain import Drain
+from continuum.worker.membership import Membership
+from continuum.worker.owned import OwnedRun
+from continuum.worker.ownership import Claims, Releases
+from continuum.worker.runner import Runner
+from continuum.worker.service import Service
+from continuum.worker.timers import Timers
+from continuum.worker.tokens import Tokens
+from continuum.worker.wake import POLL, Wake
+from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog
+
+log = logging.getLogger("continuum.worker")
+
+
+class WorkerStore(TurnStore, OwnershipStore, Protocol):
+    """The parts of a store that a worker needs."""
+
+
+class Worker:
+    """Executes workflows: claims runs, steps them, runs their activities, commits what they do.
+
+    Args:
+        store, hints, listener, liveness: the store's parts, built by the client's wiring.
+        workflows: what it can run.
+        activities: activities beyond those the workflows call, for named queues.
+        concurrency: activities at once; runs in memory are not limited by it.
+        drain_timeout: seconds in which `drain` gives everything back.
+        ttl, heartbeat: seconds after which a silent node is dead, and between its heartbeats.
+        max_cached_runs: runs kept in memory; parked ones beyond it are given back.
+        poll, look: seconds between polls for work, and between looks at the other nodes.
+        warn_after, exit_after: seconds a workflow step may block before it is reported, and
+            before the process ends (rule 23).
+        build: fingerprint of the application source, when not that of the loaded modules.
+        random: source of all jitter.
+
+    Example:
+        async with Worker(store, hints, listener, liveness, [order_flow]) as worker:
+            await worker.run()
+    """
+
+    def __init__(
+        self,
+        store: WorkerStore,
+        hints: HintSender,
+        listener: ListenerFactory,
+        liveness: LivenessFactory,
+        workflows: Iterable[Workflow[..., Any]],
+        activities: Iterable[Activity[..., Any]] = (),
+        *,
+        concurrency: int = 200,
+        drain_timeout: float = 10.0,
+        ttl: float = 30.0,
+        heartbeat: float = 10.0,
+        max_cached_runs: int = 50_000,
+        poll: float = POLL,
+        look: float = LOOK,
+        warn_after: float = WARN_AFTER,
+        exit_after: float = EXIT_AFTER,
+        exit_process: Callable[[], None] | None = None,
+        queues: Sequence[str] = (),
+        build: str | None = None,
+        random: Random | None = None,
+    ) -> None:
+        if concurrency < 1 or max_cached_runs < 1:
+            raise ConfigurationError("concurrency and max_cached_runs are at least 1")
+        if not 0 < heartbeat < ttl:
+            raise ConfigurationError("the heartbeat interval is above 0 and below the ttl")
+        self._workflows = resolve_workflows(workflows)
+        self._declared = resolve_activities(activities)
+        if not self._workflows and not self._declared:
+            raise ConfigurationError("a worker needs at least one workflow")
+        random = random or Random()
+        self.clock = DatabaseClock(EPOCH)
+        self._store = store
+        self._hints = hints
+        self._drain_timeout = drain_timeout
+        self._accepting = False
+        self._drained: asyncio.Task[None] | None = None
+        self._stop_asked = asyncio.Event()
+        self.tokens = Tokens(store)
+        self.runner = Runner(
+            self.clock,
+            self._workflow_of,
+            on_blocked=lambda run, message: self.releases.block(run, message),
+            on_ended=self._hint_ended,
+        )
+        self.committer = Committer(
+            store,
+            random,
+            on_committed=self.runner.committed,
+            on_rejected=self.runner.rejected,
+            on_batch=self._batch_done,
+            observe=self.clock.observe,
+        )
+        self.activities = Activities(concurrency, random, self.runner.stimulate)
+        self.timers = Timers(self.clock, self.runner.fire)
+        self.runner.connect(self.committer, self.activities, self.timers)
+        self.membership = Membership(
+            store,
+            listener,
+            liveness,
+            random,
+            pins=[workflow.pin for workflow in self._workflows.values()],
+            sources={name: workflow.source for name, workflow in self._workflows.items()},
+            build=build or build_fingerprint(self._workflows.values()),
+            capacity=concurrency,
+            queues=queues,
+            ttl=ttl,
+            heartbeat=heartbeat,
+            observe=self.clock.observe,
+            on_hint=lambda run_ids: self.wake.hint(run_ids),
+            on_reconnect=self._look_everywhere,
+            on_epoch_lost=self._epoch_lost,
+            on_joined=self._joined,
+        )
+        self.claims = Claims(
+            store,
+            random,
+            runner=self.runner,
+            membership=self.membership,
+        )
+        self.releases = Releases(
+            store,
+            random,
+            runner=self.runner,
+            clock=self.clock,
+            membership=self.membership,
+            max_cached_runs=max_cached_runs,
+        )
+        self.wake = Wake(
+            store,
+            random,
+            runs=self.runner.runs,
+            deliveries=self.runner.deliveries,
+            membership=self.membership,
+            observe=self.clock.observe,
+            claim=self.claims.request,
+            fire=self.runner.fire,
+            poll=poll,
+        )
+        self.deaths = Deaths(
+            store, random, membership=self.membership, freed=self._freed, look=look
+        )
+        options = {} if exit_process is None else {"exit_process": exit_process}
+        self.watchdog = Watchdog(
+            self.runner, self._abandon, warn_after=warn_after, exit_after=exit_after, **options
+        )
+
+    # -- life ----------------------------------------------------------------------------------
+
+    @property
+    def node_id(self) -> UUID:
+        """The id of this node; a new one after it was declared dead."""
+        return self.membership.node_id
+
+    async def start(self) -> None:
+        """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
+        await self.membership.join()
+        self.watchdog.start()
+        for service in self._services():
+            service.start()
+        self._accepting = True
+        self.claims.request()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then drain."""
+        if not self._accepting:
+            await self.start()
+        loop = asyncio.get_running_loop()
+        for number in (signals.SIGTERM, signals.SIGINT):
+            loop.add_signal_handler(number, self._stop_asked.set)
+        try:
+            await self._stop_asked.wait()
+        finally:
+            await self.drain()
+            for number in (signals.SIGTERM, signals.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Give everything back and leave; bounded by `timeout` seconds (default drain_timeout).
+
+        Concurrent and later calls wait for the first one.
+        """
+        if self._drained is None:
+            timeout = self._drain_timeout if timeout is None else timeout
+            self._drained = asyncio.create_task(self._drain(timeout), name="continuum:drain")
+        await asyncio.shield(self._drained)
+
+    async def close(self) -> None:
+        """The same as `drain`."""
+        await self.drain()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.drain()
+
+    # -- for the client in this process --------------------------------------------------------
+
+    def loads(self, workflow_name: str) -> bool:
+        """Whether this worker takes new runs of that workflow now."""
+        return self._accepting and workflow_name in self._workflows
+
+    async def create_local(self, new_run: NewRun) -> UUID:
+        """Start a run on this worker: start and first turn are one commit.
+
+        Raises:
+            WorkflowNotFound: not loaded here.
+            DuplicateRun: a run with this id exists.
+            PayloadError: the database refuses the input; nothing was written.
+        """
+        workflow = self._workflows.get(new_run.workflow)
+        if workflow is None:
+            raise WorkflowNotFound(f"workflow {new_run.workflow} is not loaded in this worker")
+        token = self.tokens.take_nowait()
+        if token is None:
+            token = await self.tokens.take()
+        return await self.runner.create(new_run, workflow, token)
+
+    def deliver_local(self, messages: Sequence[InboxMessage]) -> None:
+        """Messages that a client of this process has just posted: no hint is needed for ours."""
+        elsewhere = self.wake.deliver_local(messages)
+        if elsewhere:
+            self._hints.runs_changed(elsewhere)
+            self.claims.request()
+
+    def on_end(self, callback: Callable[[UUID, RunEnd], None]) -> None:
+        """Call `callback` for every run whose end this worker has committed."""
+        self.runner.on_end.append(callback)
+
+    # -- between the services ------------------------------------------------------------------
+
+    def _services(self) -> list[Service]:
+        return [self.committer, self.releases, self.claims, self.wake, self.deaths]
+
+    def _workflow_of(self, claimed: ClaimedRun) -> Workflow[..., Any]:
+        return self._workflows[claimed.workflow]
+
+    def _joined(self) -> None:
+        self.committer.node_id = self.membership.node_id
+        self._look_everywhere()
+
+    def _look_everywhere(self) -> None:
+        self.wake.poll_now()
+        self.claims.request()
+
+    def _batch_done(self) -> None:
+        self.runner.batch_done()
+        self.releases.consider()
+
+    def _hint_ended(self, ended: Sequence[tuple[UUID, RunEnd]]) -> None:
+        self._hints.runs_ended([run_id for run_id, _ in ended])
+
+    def _freed(self) -> None:
+        self.claims.request()
+        self._hints.poll_now()
+
+    def _abandon(self, culprit: UUID) -> None:
+        liveness = self.membership.liveness
+        if liveness is not None:
+            liveness.abandon(culprit)
+
+    def _epoch_lost(self) -> None:
+        """Everything owned is gone, except runs that were never sent: they begin here anew."""
+        unsent = [run for run in self.committer.withdraw_unsent() if run.created is not None]
+        kept = {run.run_id for run in unsent}
+        for run in list(self.runner.runs.values()):
+            if run.run_id not in kept and (run.created is None or run.in_flight is not None):
+                self.runner.drop(run)
+        for run in unsent:
+            self.committer.submit(run)
+
+    async def _drain(self, timeout: float) -> None:
+        self._accepting = False
+        drain = Drain(
+            self._store,
+            runner=self.runner,
+            committer=self.committer,
+            activities=self.activities,
+            timers=self.timers,
+            releases=self.releases,
+            membership=self.membership,
+            takers=[self.claims, self.deaths, self.wake, self.releases],
+        )
+        try:
+            await drain.run(timeout)
+        finally:
+            await self._shut_down()
+
+    async def _shut_down(self) -> None:
+        self.watchdog.stop()
+        await self.committer.stop()
+        await self.tokens.close()
+        await self.membership.disconnect()
+        self.activities.shut_down()
+        for run in list(self.runner.runs.values()):
+            self._strand(run)
+
+    def _strand(self, run: OwnedRun) -> None:
+        future = run.created_future
+        self.runner.drop(run)
+        if future is not None and not future.done():
+            future.set_exception(
+                StoreUnavailable(f"the worker ended before run {run.run_id} was known committed")
+            )

@@ -1,0 +1,121 @@
+"""A run in this node's memory: its execution, its fence and what waits to be done to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from continuum.engine.execution import Execution
+from continuum.engine.outcome import Collected
+from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
+from continuum.store.protocol import InboxMessage
+
+if TYPE_CHECKING:
+    from continuum.worker.activities import Attempt
+
+Stimulus = Callable[[datetime], None]
+
+
+class OwnedRun:
+    """One owned run.
+
+    Attributes:
+        token, next_seq: the fence, as of the last acknowledged turn.
+        state, wake_at, waiting_on: what the last acknowledged turn wrote.
+        stimuli: what arrived and was not delivered yet, in order.
+        unread: ids of inbox messages queued here or consumed by a turn in flight.
+        in_flight: the turn (or release) whose outcome is awaited; no stepping meanwhile.
+        dropped: ownership ended; nothing may be written or started for it any more.
+    """
+
+    __slots__ = (
+        "attempts",
+        "collected",
+        "consumed",
+        "created",
+        "created_future",
+        "dropped",
+        "execution",
+        "in_flight",
+        "next_seq",
+        "pin",
+        "queued",
+        "run_id",
+        "started_at",
+        "state",
+        "stimuli",
+        "timer_at",
+        "token",
+        "unread",
+        "waiting_on",
+        "wake_at",
+        "workflow_name",
+    )
+
+    def __init__(
+        self,
+        run_id: UUID,
+        workflow_name: str,
+        token: int,
+        next_seq: int,
+        state: RunState | None,
+    ) -> None:
+        self.run_id = run_id
+        self.workflow_name = workflow_name
+        self.token = token
+        self.next_seq = next_seq
+        self.state = state
+        self.execution: Execution | None = None
+        self.wake_at: datetime | None = None
+        self.waiting_on: str | None = None
+        self.stimuli: deque[Stimulus] = deque()
+        self.unread: set[int] | None = None
+        self.consumed: list[int] = []
+        self.in_flight: Turn | None = None
+        self.collected: Collected | None = None
+        self.attempts: dict[int, Attempt] | None = None
+        self.pin: VersionPin | None = None
+        self.created: NewRun | None = None
+        self.created_future: asyncio.Future[UUID] | None = None
+        self.started_at: datetime | None = None
+        self.timer_at: datetime | None = None
+        self.queued = False
+        self.dropped = False
+
+    @property
+    def idle(self) -> bool:
+        """Parked with nothing to do: it may leave the memory."""
+        return (
+            self.state is RunState.SUSPENDED
+            and self.in_flight is None
+            and not self.stimuli
+            and not self.queued
+            and not self.attempts
+        )
+
+    def deliver(self, message: InboxMessage, at: datetime) -> None:
+        """Hand an inbox message to the execution; its row goes with the next turn (rule 9)."""
+        execution = self.execution
+        assert execution is not None
+        self.consumed.append(message.id)
+        if message.kind == "cancel":
+            execution.cancel(message.id, cancel_reason(message), at)
+        else:
+            execution.signal(message.id, message.name, message.value, at)
+
+    def fire(self, at: datetime) -> None:
+        """Fire what is due."""
+        assert self.execution is not None
+        self.execution.fire_due(at)
+
+
+def cancel_reason(message: InboxMessage) -> str | None:
+    """The reason a client gave, if any: the payload of a cancel message is text or null."""
+    reason = msgspec.json.decode(message.value)
+    return reason if isinstance(reason, str) else None

@@ -1,0 +1,188 @@
+"""Taking runs and giving them back: claims, evictions and runs that drifted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from uuid import UUID
+
+from continuum.engine.outcome import Collected
+from continuum.journal.turn import RunState, Turn
+from continuum.store.protocol import OwnershipStore, Release, StoreUnavailable
+from continuum.system import Clock
+from continuum.worker.membership import Membership
+from continuum.worker.owned import OwnedRun
+from continuum.worker.runner import Runner
+from continuum.worker.service import Backoff, Service, Signal, wait_event
+
+CLAIM_BATCH = 500
+MAX_WORKING = 4000
+"""Runs with something to do that one node holds; the rest is left to others, or for later."""
+
+RELEASE_BATCH = 500
+IDLE = 60.0
+"""Seconds between two looks when nothing asks for one; the poll asks every second."""
+
+
+class Claims(Service):
+    """Claims free runs until there are none, whenever something says that there are some."""
+
+    def __init__(
+        self,
+        store: OwnershipStore,
+        random: Random,
+        *,
+        runner: Runner,
+        membership: Membership,
+    ) -> None:
+        super().__init__("claims", random)
+        self.claimed: Signal[UUID] = Signal()
+        self._store = store
+        self._runner = runner
+        self._membership = membership
+        self._wanted = asyncio.Event()
+        self._unsure = False
+
+    def request(self) -> None:
+        """Something may be claimable."""
+        self._wanted.set()
+
+    async def iterate(self) -> None:
+        """Wait for a request, then claim until nothing comes or there is no room."""
+        await wait_event(self._wanted, IDLE)
+        self._wanted.clear()
+        membership = self._membership
+        node_id = membership.node_id
+        while membership.active and (room := MAX_WORKING - self._working()) > 0:
+            if self._unsure:
+                await self._free_unknown(node_id)
+            try:
+                claimed = await self._store.claim(
+                    node_id, membership.version_ids, membership.build, min(room, CLAIM_BATCH)
+                )
+            except BaseException:
+                self._unsure = True
+                self._wanted.set()
+                raise
+            if not membership.active or node_id != membership.node_id:
+                return  # the epoch ended meanwhile: these leases are free again
+            for run in claimed:
+                self._runner.adopt(run)
+                self.claimed.emit(run.run_id)
+            if not claimed:
+                break
+
+    def _working(self) -> int:
+        return len(self._runner.runs) - len(self._runner.parked)
+
+    async def _free_unknown(self, node_id: UUID) -> None:
+        """A claim's answer was lost: the store may say that we own runs we never received."""
+        freed = await self._store.free_unknown(node_id, list(self._runner.runs))
+        self._unsure = False
+        if freed:
+            self.log.info("gave back %d runs whose claim was never answered", freed)
+
+
+class Releases(Service):
+    """Gives leases back: the least recently used parked runs, and blocked ones.
+
+    A run being released is frozen like one with a turn in flight. What arrives meanwhile is in
+    the inbox or in `wake_at`, so nothing is lost when its stimuli are dropped (rule 9).
+    """
+
+    def __init__(
+        self,
+        store: OwnershipStore,
+        random: Random,
+        *,
+        runner: Runner,
+        clock: Clock,
+        membership: Membership,
+        max_cached_runs: int,
+    ) -> None:
+        super().__init__("releases", random)
+        self.released: Signal[UUID] = Signal()
+        self._random = random
+        self._store = store
+        self._runner = runner
+        self._clock = clock
+        self._membership = membership
+        self._max_cached_runs = max_cached_runs
+        self._blocked: list[tuple[OwnedRun, Release]] = []
+        self._more = asyncio.Event()
+
+    def consider(self) -> None:
+        """Called after each commit: is the memory over its limit?"""
+        if len(self._runner.runs) > self._max_cached_runs and self._runner.parked:
+            self._more.set()
+
+    def block(self, run: OwnedRun, message: str) -> None:
+        """Park a run that this build cannot go on with; another build may (rule 19)."""
+        execution = run.execution
+        turn = Turn(
+            run_id=run.run_id,
+            token=run.token,
+            next_seq=run.next_seq,
+            incarnation=1 if execution is None else execution.incarnation,
+            entries=[],
+            state=RunState.SUSPENDED if run.state is not RunState.SUSPENDED else None,
+            waiting_on=f"blocked: {message}",
+            parked=True,
+        )
+        run.in_flight = turn
+        release = Release(turn, ready=True, blocked_build=self._membership.build)
+        self._blocked.append((run, release))
+        self._more.set()
+
+    async def iterate(self) -> None:
+        """Give back what is blocked, then what is too much."""
+        if not self._blocked:
+            await wait_event(self._more, IDLE)
+        blocked, self._blocked = self._blocked, []
+        if blocked:
+            await self.give_back(blocked)
+        excess = len(self._runner.runs) - self._max_cached_runs
+        if excess > 0:
+            oldest = list(self._runner.parked.values())[: min(excess, RELEASE_BATCH)]
+            if oldest:
+                await self.give_back([(run, self.freeze(run)) for run in oldest])
+                self._more.set()
+
+    def freeze(self, run: OwnedRun) -> Release:
+        """Stop stepping `run` and say what giving it back writes."""
+        execution = run.execution
+        if execution is None:  # claimed and never stepped
+            turn = Turn(run.run_id, run.token, run.next_seq, 1, [])
+            run.in_flight = turn
+            return Release(turn, ready=True)
+        execution.release(self._clock.now())
+        collected: Collected = execution.collect()
+        work_left = bool(run.stimuli) or execution.state is not RunState.SUSPENDED
+        turn = run.in_flight = self._runner.turn_of(run, execution, collected)
+        self._runner.parked.pop(run.run_id, None)
+        return Release(turn, ready=work_left)
+
+    async def give_back(self, releases: Sequence[tuple[OwnedRun, Release]]) -> None:
+        """Release frozen runs and drop them, whatever the outcome: either way they are not ours.
+
+        After an unknown outcome the same releases are sent again.
+        """
+        node_id = self._membership.node_id
+        backoff = Backoff(self._random)
+        for start in range(0, len(releases), RELEASE_BATCH):
+            batch = releases[start : start + RELEASE_BATCH]
+            while True:
+                try:
+                    await self._store.release(node_id, [release for _, release in batch])
+                except StoreUnavailable as error:
+                    self.log.warning("giving %d runs back: %s", len(batch), error)
+                    await asyncio.sleep(backoff.pause())
+                except Exception:
+                    self.log.exception("giving %d runs back: unexpected error", len(batch))
+                    await asyncio.sleep(backoff.pause())
+                else:
+                    break
+            for run, _ in batch:
+                self._runner.drop(run)
+                self.released.emit(run.run_id)

@@ -1,0 +1,385 @@
+"""Steps the runs in memory and turns what they did into turns.
+
+A run moves through: stimuli queue -> step (one stimulus at a time, each to quiescence) -> turn in
+flight -> acknowledged -> activities started -> stimuli again. It is never stepped while its turn
+is in flight, so a batch holds at most one turn per run (rule 12), and nothing it decided has an
+effect before it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from continuum.codec.failures import capture_failure
+from continuum.declare.workflow import Workflow
+from continuum.engine.execution import Execution
+from continuum.engine.outcome import Collected, RunIdentity
+from continuum.errors import DuplicateRun, PayloadError
+from continuum.journal.events import Entry, EventKind, Failure, RunFailed
+from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.store.protocol import ClaimedRun
+from continuum.system import Clock, monotonic
+from continuum.worker.activities import Activities
+from continuum.worker.committer import Committer
+from continuum.worker.owned import OwnedRun, Stimulus
+from continuum.worker.service import Signal
+from continuum.worker.timers import Timers
+from continuum.worker.wake import Deliveries
+
+SLICE = 0.01
+"""Seconds of stepping before the host loop gets its turn."""
+
+DEFER = 0.5
+"""Seconds until a turn is sent again that the database refused through no fault of its own."""
+
+OnEnd = Callable[[UUID, RunEnd], None]
+
+log = logging.getLogger("continuum.worker.runner")
+
+
+class Runner:
+    """All runs this node owns, and the loop callback that steps the ready ones.
+
+    Attributes:
+        runs: every owned run by id.
+        parked: those that wait for something outside, least recently used first.
+        stepping, step_began: the run whose code is running now, and since when; the watchdog
+            reads them from its thread.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        workflow_of: Callable[[ClaimedRun], Workflow],
+        *,
+        on_blocked: Callable[[OwnedRun, str], None],
+        on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
+    ) -> None:
+        self.runs: dict[UUID, OwnedRun] = {}
+        self.parked: dict[UUID, OwnedRun] = {}
+        self.stepping: OwnedRun | None = None
+        self.step_began = 0.0
+        self.fenced: Signal[UUID] = Signal()
+        self.on_end: list[OnEnd] = []
+        self.deliveries = Deliveries(self.runs, self.stimulate)
+        self._clock = clock
+        self._workflow_of = workflow_of
+        self._on_blocked = on_blocked
+        self._on_ended = on_ended
+        self._ended: list[tuple[UUID, RunEnd]] = []
+        self._ready: deque[OwnedRun] = deque()
+        self._scheduled = False
+        self._context = contextvars.Context()
+        self._committer: Committer
+        self._activities: Activities
+        self._timers: Timers
+
+    def connect(self, committer: Committer, activities: Activities, timers: Timers) -> None:
+        """Name the services a step feeds."""
+        self._committer, self._activities, self._timers = committer, activities, timers
+
+    # -- runs come -----------------------------------------------------------------------------
+
+    def create(self, new_run: NewRun, workflow: Workflow, token: int) -> asyncio.Future[UUID]:
+        """Start a run here: its insertion and its first turn are one commit."""
+        run = OwnedRun(new_run.run_id, workflow.name, token, 1, None)
+        run.created = new_run
+        run.pin = workflow.pin
+        run.created_future = asyncio.get_running_loop().create_future()
+        self.runs[run.run_id] = run
+
+        def begin(at: datetime) -> None:
+            run.started_at = at
+            identity = RunIdentity(
+                new_run.run_id, new_run.namespace, workflow, 1, new_run.input, at,
+                new_run.parent_id,
+            )  # fmt: skip
+            run.execution = Execution(identity)
+            run.execution.start(at)
+
+        self.stimulate(run, begin)
+        return run.created_future
+
+    def adopt(self, claimed: ClaimedRun) -> None:
+        """Load a run that was just claimed: replay, recover, read its inbox."""
+        existing = self.runs.get(claimed.run_id)
+        if existing is not None:
+            self.drop(existing)
+        workflow = self._workflow_of(claimed)
+        run = OwnedRun(
+            claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.state
+        )
+        if not claimed.pin.version_hash:
+            run.pin = workflow.pin
+        self.runs[run.run_id] = run
+        identity = RunIdentity(
+            claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
+            claimed.started_at, claimed.parent_id,
+        )  # fmt: skip
+
+        def load(at: datetime) -> None:
+            run.execution = execution = Execution(identity)
+            if not claimed.events:
+                execution.start(claimed.started_at)
+                return
+            execution.replay(claimed.events)
+            if execution.drift is None:
+                execution.recover(at)
+
+        self.stimulate(run, load)
+        self.deliveries.deliver(run, claimed.inbox)
+
+    # -- runs move -----------------------------------------------------------------------------
+
+    def stimulate(self, run: OwnedRun, stimulus: Stimulus) -> None:
+        """Queue something that happened to `run` and step it soon."""
+        if run.dropped:
+            return
+        run.stimuli.append(stimulus)
+        if not run.queued and run.in_flight is None:
+            self._enqueue(run)
+
+    def fire(self, run: OwnedRun) -> None:
+        """Its timer is due."""
+        if run.execution is not None:
+            self.stimulate(run, run.fire)
+
+    def _enqueue(self, run: OwnedRun) -> None:
+        run.queued = True
+        self.parked.pop(run.run_id, None)
+        self._ready.append(run)
+        if not self._scheduled:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        asyncio.get_running_loop().call_soon(self._step_ready, context=self._context)
+
+    def _step_ready(self) -> None:
+        ready = self._ready
+        until = monotonic() + SLICE
+        while ready:
+            run = ready.popleft()
+            run.queued = False
+            if not run.dropped and run.in_flight is None:
+                self._step(run)
+            if monotonic() >= until:
+                break
+        if ready:
+            self._schedule()
+        else:
+            self._scheduled = False
+
+    def _step(self, run: OwnedRun) -> None:
+        stimuli = run.stimuli
+        self.step_began = monotonic()
+        self.stepping = run
+        at = self._clock.now()
+        try:
+            while stimuli:
+                stimuli.popleft()(at)
+                execution = run.execution
+                assert execution is not None
+                if execution.end is not None or execution.drift is not None:
+                    stimuli.clear()
+        except Exception as error:
+            log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
+            self._block(run, f"internal error: {error!r}")
+            return
+        finally:
+            self.stepping = None
+        execution = run.execution
+        if execution is None:
+            return
+        if execution.drift is not None:
+            log.error("run %s (%s): %s", run.run_id, run.workflow_name, execution.drift.message)
+            self._block(run, execution.drift.message)
+            return
+        self._collect(run, execution)
+
+    def _collect(self, run: OwnedRun, execution: Execution) -> None:
+        collected = execution.collect()
+        state, wake_at, waiting_on = execution.state, execution.wake_at, execution.waiting_on
+        if (
+            not collected.entries
+            and not run.consumed
+            and wake_at == run.wake_at
+            and waiting_on == run.waiting_on
+            and state is run.state
+        ):
+            self._settled(run, collected)
+            return
+        run.in_flight = self.turn_of(run, execution, collected)
+        run.collected = collected
+        self._committer.submit(run)
+
+    def turn_of(self, run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
+        """What this run has to write now."""
+        state = execution.state
+        consumed, run.consumed = run.consumed, []
+        return Turn(
+            run_id=run.run_id,
+            token=run.token,
+            next_seq=run.next_seq,
+            incarnation=execution.incarnation,
+            entries=collected.entries,
+            consumed=consumed,
+            pin=run.pin,
+            state=state if state is not run.state else None,
+            wake_at=execution.wake_at,
+            waiting_on=execution.waiting_on,
+            parked=state is RunState.SUSPENDED,
+            end=execution.end,
+            created=run.created,
+            started_at=run.started_at,
+            cancelling=execution.cancelling,
+        )
+
+    # -- turns come back -----------------------------------------------------------------------
+
+    def committed(self, run: OwnedRun, status: TurnStatus) -> None:
+        """The outcome of the turn in flight is known."""
+        turn, collected = run.in_flight, run.collected
+        assert turn is not None
+        if status is TurnStatus.DEFERRED:
+            asyncio.get_running_loop().call_later(DEFER, self._resubmit, run)
+            return
+        run.in_flight = run.collected = None
+        future = run.created_future
+        if future is not None:
+            run.created_future = None
+            if not future.done():
+                if status is TurnStatus.COMMITTED:
+                    future.set_result(run.run_id)
+                else:
+                    future.set_exception(DuplicateRun(f"run {run.run_id} exists already"))
+        if run.dropped:
+            return
+        if status is not TurnStatus.COMMITTED:
+            self.drop(run)
+            self.fenced.emit(run.run_id)
+            return
+        if turn.consumed:
+            self.deliveries.consumed(run, turn.consumed)
+        if turn.end is not None:
+            self._finish(run, turn.end)
+            return
+        run.next_seq += len(turn.entries)
+        if turn.state is not None:
+            run.state = turn.state
+        run.wake_at, run.waiting_on = turn.wake_at, turn.waiting_on
+        run.pin = run.created = None
+        assert collected is not None
+        self._settled(run, collected)
+
+    def _resubmit(self, run: OwnedRun) -> None:
+        if not run.dropped:
+            self._committer.submit(run)
+
+    def rejected(self, run: OwnedRun, reason: str) -> None:
+        """The store cannot hold what this run wrote: it alone fails, by a turn of its own."""
+        turn = run.in_flight
+        assert turn is not None
+        error = PayloadError(f"the database refused what run {run.run_id} wrote: {reason}")
+        if run.created_future is not None:
+            future, run.created_future = run.created_future, None
+            if not future.done():
+                future.set_exception(error)
+            run.in_flight = None
+            self.drop(run)
+            return
+        if run.dropped:
+            return
+        failure = capture_failure(error)
+        if turn.end is not None and turn.end.error == failure:
+            failure = Failure(type=failure.type, message="the database refused what the run wrote")
+        self._activities.forget(run)
+        at = turn.entries[-1].at if turn.entries else self._clock.now()
+        run.in_flight = Turn(
+            run_id=run.run_id,
+            token=run.token,
+            next_seq=run.next_seq,
+            incarnation=turn.incarnation,
+            entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
+            consumed=turn.consumed,
+            pin=turn.pin,
+            state=RunState.FAILED,
+            end=RunEnd(RunState.FAILED, error=failure),
+        )
+        run.collected = None
+        self._committer.submit(run)
+
+    def batch_done(self) -> None:
+        """All outcomes of one commit were reported: tell who waits for ends, once."""
+        ended, self._ended = self._ended, []
+        if ended:
+            self._on_ended(ended)
+
+    def _settled(self, run: OwnedRun, collected: Collected) -> None:
+        """Everything the run decided is durable: act on it."""
+        if collected.start:
+            self._activities.start(run, collected.start)
+        if collected.stop:
+            self._activities.stop(run, collected.stop)
+        if run.stimuli:
+            if not run.queued:
+                self._enqueue(run)
+            return
+        if run.wake_at is not None or run.timer_at is not None:
+            self._timers.arm(run, run.wake_at)
+        if run.idle:
+            self.parked[run.run_id] = run
+
+    def _finish(self, run: OwnedRun, end: RunEnd) -> None:
+        self._forget(run)
+        assert run.execution is not None
+        run.execution.drop()
+        self._ended.append((run.run_id, end))
+        for callback in self.on_end:
+            try:
+                callback(run.run_id, end)
+            except Exception:
+                log.exception("run %s: a callback for its end failed", run.run_id)
+
+    # -- runs go -------------------------------------------------------------------------------
+
+    def drop(self, run: OwnedRun) -> None:
+        """Ownership ended: its code never continues, its activities are cancelled."""
+        self._forget(run)
+        if run.execution is not None:
+            run.execution.drop()
+
+    def _forget(self, run: OwnedRun) -> None:
+        run.dropped = True
+        run.stimuli.clear()
+        if run.attempts:
+            self._activities.forget(run)
+        if run.timer_at is not None:
+            self._timers.arm(run, None)
+        self.parked.pop(run.run_id, None)
+        if self.runs.get(run.run_id) is run:
+            del self.runs[run.run_id]
+
+    def _block(self, run: OwnedRun, message: str) -> None:
+        if run.created_future is not None:  # nothing was written: the caller hears of it
+            future, run.created_future = run.created_future, None
+            if not future.done():
+                future.set_exception(RuntimeError(message))
+            self.drop(run)
+            return
+        self._on_blocked(run, message)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no run waits to be stepped."""
+        return not self._ready
+
+    def statistics(self) -> Mapping[str, int]:
+        """How many runs are owned, parked and ready."""
+        return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
