@@ -7,7 +7,6 @@ and its outcome is a stimulus of the run, which the run's next turn makes durabl
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -151,8 +150,7 @@ class Activities:
             attempt.task = loop.create_task(self._run_async(attempt))
         else:
             attempt.thread = True
-            context = contextvars.copy_context()
-            self._threads.submit(partial(context.run, self._run_in_thread, attempt, loop))
+            self._threads.submit(partial(self._run_in_thread, attempt, loop))
         if activity.timeout is not None:
             attempt.handle = loop.call_later(activity.timeout, self._expire, attempt)
         self.started.emit(call)

@@ -8,12 +8,15 @@ import signal as signals
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 from uuid import UUID
 
-from continuum.declare.activity import Activity
-from continuum.declare.registry import resolve_activities, resolve_workflows
-from continuum.declare.workflow import Workflow
+from continuum.declare.registry import (
+    AnyActivity,
+    AnyWorkflow,
+    resolve_activities,
+    resolve_workflows,
+)
 from continuum.errors import ConfigurationError, WorkflowNotFound
 from continuum.journal.turn import NewRun, RunEnd
 from continuum.store.protocol import (
@@ -40,7 +43,7 @@ from continuum.worker.service import Service
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.wake import POLL, Wake
-from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog
+from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
 log = logging.getLogger("continuum.worker")
 
@@ -77,8 +80,8 @@ class Worker:
         hints: HintSender,
         listener: ListenerFactory,
         liveness: LivenessFactory,
-        workflows: Iterable[Workflow[..., Any]],
-        activities: Iterable[Activity[..., Any]] = (),
+        workflows: Iterable[AnyWorkflow],
+        activities: Iterable[AnyActivity] = (),
         *,
         concurrency: int = 200,
         drain_timeout: float = 10.0,
@@ -114,7 +117,7 @@ class Worker:
         self.runner = Runner(
             self.clock,
             self._workflow_of,
-            on_blocked=lambda run, message: self.releases.block(run, message),
+            on_blocked=self._blocked,
             on_ended=self._hint_ended,
         )
         self.committer = Committer(
@@ -141,7 +144,7 @@ class Worker:
             ttl=ttl,
             heartbeat=heartbeat,
             observe=self.clock.observe,
-            on_hint=lambda run_ids: self.wake.hint(run_ids),
+            on_hint=self._hinted,
             on_reconnect=self._look_everywhere,
             on_epoch_lost=self._epoch_lost,
             on_joined=self._joined,
@@ -174,9 +177,12 @@ class Worker:
         self.deaths = Deaths(
             store, random, membership=self.membership, freed=self._freed, look=look
         )
-        options = {} if exit_process is None else {"exit_process": exit_process}
         self.watchdog = Watchdog(
-            self.runner, self._abandon, warn_after=warn_after, exit_after=exit_after, **options
+            self.runner,
+            self._abandon,
+            warn_after=warn_after,
+            exit_after=exit_after,
+            exit_process=exit_process or end_process,
         )
 
     # -- life ----------------------------------------------------------------------------------
@@ -273,7 +279,7 @@ class Worker:
     def _services(self) -> list[Service]:
         return [self.committer, self.releases, self.claims, self.wake, self.deaths]
 
-    def _workflow_of(self, claimed: ClaimedRun) -> Workflow[..., Any]:
+    def _workflow_of(self, claimed: ClaimedRun) -> AnyWorkflow:
         return self._workflows[claimed.workflow]
 
     def _joined(self) -> None:
@@ -283,6 +289,12 @@ class Worker:
     def _look_everywhere(self) -> None:
         self.wake.poll_now()
         self.claims.request()
+
+    def _blocked(self, run: OwnedRun, message: str) -> None:
+        self.releases.block(run, message)
+
+    def _hinted(self, run_ids: Sequence[UUID]) -> None:
+        self.wake.hint(run_ids)
 
     def _batch_done(self) -> None:
         self.runner.batch_done()

@@ -43,6 +43,7 @@ class OwnedRun:
         "dropped",
         "execution",
         "in_flight",
+        "incarnation",
         "next_seq",
         "pin",
         "queued",
@@ -64,12 +65,14 @@ class OwnedRun:
         workflow_name: str,
         token: int,
         next_seq: int,
+        incarnation: int,
         state: RunState | None,
     ) -> None:
         self.run_id = run_id
         self.workflow_name = workflow_name
         self.token = token
         self.next_seq = next_seq
+        self.incarnation = incarnation
         self.state = state
         self.execution: Execution | None = None
         self.wake_at: datetime | None = None

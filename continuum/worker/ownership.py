@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from random import Random
 from uuid import UUID
 
-from continuum.engine.outcome import Collected
 from continuum.journal.turn import RunState, Turn
 from continuum.store.protocol import OwnershipStore, Release, StoreUnavailable
 from continuum.system import Clock
@@ -119,12 +118,11 @@ class Releases(Service):
 
     def block(self, run: OwnedRun, message: str) -> None:
         """Park a run that this build cannot go on with; another build may (rule 19)."""
-        execution = run.execution
         turn = Turn(
             run_id=run.run_id,
             token=run.token,
             next_seq=run.next_seq,
-            incarnation=1 if execution is None else execution.incarnation,
+            incarnation=run.incarnation,
             entries=[],
             state=RunState.SUSPENDED if run.state is not RunState.SUSPENDED else None,
             waiting_on=f"blocked: {message}",
@@ -153,13 +151,15 @@ class Releases(Service):
         """Stop stepping `run` and say what giving it back writes."""
         execution = run.execution
         if execution is None:  # claimed and never stepped
-            turn = Turn(run.run_id, run.token, run.next_seq, 1, [])
+            turn = Turn(run.run_id, run.token, run.next_seq, run.incarnation, [])
             run.in_flight = turn
             return Release(turn, ready=True)
-        execution.release(self._clock.now())
-        collected: Collected = execution.collect()
         work_left = bool(run.stimuli) or execution.state is not RunState.SUSPENDED
-        turn = run.in_flight = self._runner.turn_of(run, execution, collected)
+        execution.release(self._clock.now())
+        turn = run.in_flight = self._runner.turn_of(run, execution, execution.collect())
+        if work_left:  # it is still running, only not here
+            turn.state = RunState.RUNNING if run.state is not RunState.RUNNING else None
+            turn.waiting_on, turn.parked = None, False
         self._runner.parked.pop(run.run_id, None)
         return Release(turn, ready=work_left)
 

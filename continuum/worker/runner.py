@@ -17,7 +17,7 @@ from datetime import datetime
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
-from continuum.declare.workflow import Workflow
+from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
@@ -56,7 +56,7 @@ class Runner:
     def __init__(
         self,
         clock: Clock,
-        workflow_of: Callable[[ClaimedRun], Workflow],
+        workflow_of: Callable[[ClaimedRun], AnyWorkflow],
         *,
         on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
@@ -86,9 +86,9 @@ class Runner:
 
     # -- runs come -----------------------------------------------------------------------------
 
-    def create(self, new_run: NewRun, workflow: Workflow, token: int) -> asyncio.Future[UUID]:
+    def create(self, new_run: NewRun, workflow: AnyWorkflow, token: int) -> asyncio.Future[UUID]:
         """Start a run here: its insertion and its first turn are one commit."""
-        run = OwnedRun(new_run.run_id, workflow.name, token, 1, None)
+        run = OwnedRun(new_run.run_id, workflow.name, token, 1, 1, None)
         run.created = new_run
         run.pin = workflow.pin
         run.created_future = asyncio.get_running_loop().create_future()
@@ -113,8 +113,9 @@ class Runner:
             self.drop(existing)
         workflow = self._workflow_of(claimed)
         run = OwnedRun(
-            claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.state
-        )
+            claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
+            claimed.state,
+        )  # fmt: skip
         if not claimed.pin.version_hash:
             run.pin = workflow.pin
         self.runs[run.run_id] = run
@@ -227,7 +228,7 @@ class Runner:
             run_id=run.run_id,
             token=run.token,
             next_seq=run.next_seq,
-            incarnation=execution.incarnation,
+            incarnation=run.incarnation,
             entries=collected.entries,
             consumed=consumed,
             pin=run.pin,

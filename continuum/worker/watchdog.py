@@ -27,7 +27,8 @@ EXIT_CODE = 70
 """EX_SOFTWARE: a supervisor should restart the process."""
 
 
-def _exit() -> None:
+def end_process() -> None:
+    """Exit at once: the loop is blocked, so nothing could be cleaned up."""
     logging.shutdown()
     os._exit(EXIT_CODE)
 
@@ -49,7 +50,7 @@ class Watchdog:
         *,
         warn_after: float = WARN_AFTER,
         exit_after: float = EXIT_AFTER,
-        exit_process: Callable[[], None] = _exit,
+        exit_process: Callable[[], None] = end_process,
     ) -> None:
         self._runner = runner
         self._abandon = abandon
