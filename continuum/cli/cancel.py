@@ -1,0 +1,63 @@
+"""`continuum cancel`: runs by id, or all that match."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
+from continuum.cli.command import Options, Outcome, application
+from continuum.cli.conditions import read_where
+from continuum.cli.failures import UsageError
+from continuum.cli.inputs import parse_run_id
+
+if TYPE_CHECKING:
+    from continuum.client import Continuum
+
+
+async def cancel(
+    options: Options,
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Cancel every run that matches, no RUN.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; kept in the journal.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="End at once, without any clean-up of the workflow.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what --where matches.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --where.")] = False,
+) -> Outcome:
+    """Cancel runs: each is asked to clean up and end.
+
+    RUN is the id of a run; with --where there is none, and every run that matches is cancelled,
+    after showing how many they are and asking. With --force a run ends now, whoever runs it, and
+    nothing is cleaned up.
+    """
+    options.without_effect("cancel", namespace=False)
+    condition = read_where(where)
+    run_ids = [parse_run_id(text) for text in runs or ()]
+    if bool(run_ids) == (where is not None):
+        raise UsageError("give run ids or --where", hint="see: continuum cancel --help")
+
+    async def stop(client: Continuum, run_id: UUID) -> None:
+        await client.cancel(run_id, reason=reason, force=force, namespace=options.namespace)
+
+    what = "cancel by force" if force else "cancel"
+    action = Action(what, "cancelled" if force else "cancel requested", stop)
+    if where is not None:
+        return await act_on_matches(options, condition, action, Consent(dry_run, yes))
+    if dry_run:
+        raise UsageError("--dry-run needs --where")
+    return await act_on_ids(options, list(dict.fromkeys(run_ids)), action)
+
+
+app = application(cancel, usage="[OPTIONS] [RUN]...")

@@ -1,0 +1,62 @@
+"""Every command with its one-line help, as plain data, so that `--help` imports nothing else."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class CommandEntry(NamedTuple):
+    """Where a command lives (`module` defines `app`) and what the list of commands says of it."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, CommandEntry]] = {
+    "query": CommandEntry("query", "List the runs that match conditions."),
+    "show": CommandEntry("show", "Show one run, what it waits for, and its history."),
+    "start": CommandEntry("start", "Start a run and print its id."),
+    "signal": CommandEntry("signal", "Send a signal to one run, or to all that match."),
+    "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
+    "result": CommandEntry("result", "Wait for a run to end and print its value."),
+    "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
+    "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
+    "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
+    "migrate": CommandEntry("migrate", "Bring the database schema up to date."),
+    "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),
+}
+
+VALUE_OPTIONS: Final = frozenset({"--dsn", "--format", "--namespace", "-n", "--app"})
+FLAG_OPTIONS: Final = frozenset({"--all-namespaces", "-A"})
+
+_COMMON: Final = (
+    ("--dsn DSN", "PostgreSQL DSN; else CONTINUUM_DSN, pyproject.toml, embedded."),
+    ("--format FORMAT", "table, json, jsonl, csv or ids; table on a terminal, else jsonl."),
+    ("-n, --namespace NAME", "Namespace to look in."),
+    ("-A, --all-namespaces", "Look in every namespace."),
+    ("--app MODULE[:OBJECT]", "Load workflows and activities from here."),
+    ("--version", "Print the version and exit."),
+    ("-h, --help", "Print this help, or the help of a command."),
+)
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"{title}:", *(f"  {name:<{width}}  {text}" for name, text in rows), ""]
+
+
+def overview(prefix: str = "") -> str:
+    """The text of `continuum --help`, or of a group such as `continuum attributes --help`.
+
+    Args:
+        prefix: first word of a group of two-word commands; empty for all commands.
+    """
+    names = [name for name in COMMANDS if not prefix or name.startswith(f"{prefix} ")]
+    usage = f"Usage: continuum {prefix} COMMAND [OPTIONS]..." if prefix else (
+        "Usage: continuum COMMAND [OPTIONS]..."
+    )  # fmt: skip
+    lines = [usage, "", "  Durable execution for Python on PostgreSQL.", ""]
+    lines += _section("Commands", [(name, COMMANDS[name].summary) for name in names])
+    lines += _section("Options of every command", list(_COMMON))
+    lines.append("Exit codes: 0 ok, 1 the answer is no, 2 wrong usage, 3 database not reachable.")
+    return "\n".join(lines) + "\n"

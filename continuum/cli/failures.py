@@ -1,0 +1,81 @@
+"""From an error to one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+
+from continuum import errors
+from continuum.cli.sanitize import one_line
+
+
+class ExitCode(enum.IntEnum):
+    """What the exit codes mean; scripts rely on them."""
+
+    OK = 0
+    NO = 1
+    """The answer is no: not found, already ended, failed, not in time."""
+    USAGE = 2
+    """Wrong usage, or an expression or value that cannot be right."""
+    DATABASE = 3
+    """The database cannot be reached, or has not the schema of this release."""
+    BUG = 70
+    """Continuum itself failed (EX_SOFTWARE)."""
+    INTERRUPTED = 130
+
+
+class UsageError(errors.ContinuumError):
+    """The command line is wrong."""
+
+
+class ReaderGone(Exception):
+    """Whoever read our output stopped (`| head`): end quietly."""
+
+
+_ANSWERS_NO = (
+    errors.RunNotFound,
+    errors.RunTerminal,
+    errors.WorkflowNotFound,
+    errors.WorkflowFailed,
+    errors.WorkflowCancelled,
+    errors.ResultTimeout,
+    errors.DuplicateRun,
+)
+_DATABASE = (errors.DatabaseUnavailable, errors.SchemaError)
+
+
+def exit_code(error: errors.ContinuumError) -> ExitCode:
+    """The exit code that an error stands for."""
+    if isinstance(error, _DATABASE):
+        return ExitCode.DATABASE
+    if isinstance(error, _ANSWERS_NO):
+        return ExitCode.NO
+    return ExitCode.USAGE
+
+
+def report(error: errors.ContinuumError) -> ExitCode:
+    """Print an expected error as one line; answers the exit code."""
+    print(f"error: {one_line(str(error))}", file=sys.stderr)  # noqa: T201
+    return exit_code(error)
+
+
+def report_expression(error: errors.QueryError, expression: str) -> ExitCode:
+    """Print a wrong expression; on a terminal also the expression with a caret under the fault."""
+    code = report(error)
+    if sys.stderr.isatty() and error.position is not None:
+        shown = one_line(expression[: error.position])
+        print(f"  {shown}{one_line(expression[error.position :])}", file=sys.stderr)  # noqa: T201
+        print(f"  {' ' * len(shown)}^", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def report_bug(error: Exception) -> ExitCode:
+    """Print an unexpected error as one line; CONTINUUM_DEBUG=1 gives the traceback."""
+    if os.environ.get("CONTINUUM_DEBUG"):
+        raise error
+    text = one_line(f"{type(error).__name__}: {error}")
+    print(  # noqa: T201
+        f"error: internal error: {text} (set CONTINUUM_DEBUG=1 for the traceback)", file=sys.stderr
+    )
+    return ExitCode.BUG

@@ -1,0 +1,64 @@
+"""`continuum migrate`: bring the database schema up to date."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from continuum.cli.command import Format, Options, application
+from continuum.cli.failures import UsageError
+from continuum.cli.output import Rows
+from continuum.cli.table import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FIELDS: Final = ("version", "name", "state", "applied_at")
+
+
+async def migrate(
+    options: Options,
+    status: Annotated[
+        bool, typer.Option("--status", help="Only list the migrations and which are missing.")
+    ] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Only print the SQL, for psql; connects to nothing.")
+    ] = False,
+) -> None:
+    """Bring the database schema up to date, and print what was applied.
+
+    Many processes may migrate at once; each migration is applied once, all or none of them.
+    """
+    options.without_effect("migrate")
+    if status and sql:
+        raise UsageError("--status and --sql exclude each other")
+    from continuum.client import wiring
+
+    if sql:
+        sys.stdout.write(wiring.migration_sql())
+        return
+    if options.shape is Format.IDS:
+        raise UsageError("migrations have no run ids", hint="use --format table, json or jsonl")
+    if status:
+        found = await wiring.migration_status(options.dsn)
+        records = [
+            (each.version, each.name, "applied" if each.applied_at else "pending", each.applied_at)
+            for each in found
+        ]
+    else:
+        applied = await wiring.migrate(options.dsn)
+        records = [(each.version, each.name, "applied", None) for each in applied]
+    _print(options.shape, records)
+
+
+def _print(shape: Format, records: Iterable[tuple[Any, ...]]) -> None:
+    columns = [Column(name) for name in _FIELDS]
+    rows = Rows(shape, columns, fields=_FIELDS)
+    for record in records:
+        rows.add(dict(zip(_FIELDS, record, strict=True)))
+    rows.close()
+
+
+app = application(migrate)

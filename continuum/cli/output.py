@@ -1,0 +1,123 @@
+"""Prints answers on stdout in the asked format; never looks at the terminal when piped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from continuum.cli.command import Format
+from continuum.cli.failures import UsageError
+from continuum.cli.records import jsonable, to_json
+from continuum.cli.sanitize import one_line
+from continuum.cli.table import Column, render_facts, render_table, terminal_width, use_colour
+
+
+def write(text: str) -> None:
+    """One line of the answer."""
+    sys.stdout.write(f"{text}\n")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        write(line)
+
+
+def write_json(value: Any) -> None:
+    """One JSON document: indented for people, compact when piped."""
+    write(to_json(value, indent=2 if sys.stdout.isatty() else None))
+
+
+def colour() -> bool:
+    """Whether the answer may be coloured."""
+    return sys.stdout.isatty() and use_colour()
+
+
+def table_width() -> int:
+    """Cells a table may take: the terminal's, and no limit when `--format table` is piped."""
+    return terminal_width() if sys.stdout.isatty() else 1 << 20
+
+
+class Rows:
+    """Writes records one after the other, so that long answers stream.
+
+    Args:
+        shape: any format; JSON and tables are written by `close`, the others at once.
+        columns: what a table shows.
+        key: name of the record's id, for `--format ids`.
+        fields: the header of CSV.
+    """
+
+    def __init__(
+        self, shape: Format, columns: Sequence[Column], *, fields: Sequence[str], key: str = "id"
+    ) -> None:
+        self._shape = shape
+        self._columns = columns
+        self._fields = fields
+        self._key = key
+        self._kept: list[Mapping[str, Any]] = []
+        if shape is Format.CSV:
+            write(_csv_line(fields))
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write one record, or keep it for the end."""
+        if self._shape is Format.JSONL:
+            write(to_json(record))
+        elif self._shape is Format.CSV:
+            write(_csv_line([_csv_cell(record.get(field)) for field in self._fields]))
+        elif self._shape is Format.IDS:
+            write(str(record[self._key]))
+        else:
+            self._kept.append(record)
+
+    def close(self) -> None:
+        """Write what needs all records: a JSON list, or the table."""
+        if self._shape is Format.JSON:
+            write_json(self._kept)
+        elif self._shape is Format.TABLE:
+            width = table_width()
+            lines = render_table(self._kept, self._columns, width=width, colour=colour())
+            write_lines(lines)
+
+
+def write_record(record: Mapping[str, Any], shape: Format, *, key: str = "id") -> None:
+    """One record on its own."""
+    if shape is Format.JSON:
+        write_json(record)
+    elif shape is Format.TABLE:
+        write_lines(render_facts(record, colour=colour()))
+    else:
+        rows = Rows(shape, [], fields=list(record), key=key)
+        rows.add(record)
+
+
+def write_value(value: Any, shape: Format) -> None:
+    """A bare JSON value, such as the result of a run."""
+    if shape in (Format.CSV, Format.IDS):
+        raise UsageError(
+            f"a result is one JSON value, not {shape}", hint="use --format json or jsonl"
+        )
+    if shape is Format.JSONL:
+        write(to_json(value))
+    else:
+        write_json(value)
+
+
+def _csv_line(row: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(row)
+    text = buffer.getvalue()
+    return one_line(text) if sys.stdout.isatty() else text
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | dict | list | tuple):
+        return to_json(value)
+    if isinstance(value, str | int | float):
+        return str(value)
+    plain = jsonable(value)
+    return plain if isinstance(plain, str) else to_json(plain)

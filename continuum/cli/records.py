@@ -1,0 +1,108 @@
+"""Snapshots as plain records: the JSON shapes of the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from continuum.cli.sanitize import json_line
+from continuum.model import HistoryEvent, NodeInfo, Omitted, Page, Run, RunError
+
+RUN_FIELDS: Final = (
+    "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
+    "started_at", "updated_at", "completed_at", "duration", "waiting_on", "owner", "parent_id",
+    "incarnation", "error", "input", "output",
+)  # fmt: skip
+PAYLOAD_FIELDS: Final = frozenset({"input", "output"})
+LIST_FIELDS: Final = tuple(name for name in RUN_FIELDS if name not in PAYLOAD_FIELDS)
+NODE_FIELDS: Final = (
+    "id", "host", "pid", "version", "state", "owned_runs", "capacity", "queues", "workflows",
+    "started_at", "heartbeat_at", "expires_at", "dead_at", "build",
+)  # fmt: skip
+EVENT_FIELDS: Final = ("seq", "incarnation", "type", "command", "at", "data")
+
+
+def format_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with `Z`.
+
+    Example:
+        >>> format_time(datetime(2026, 11, 23, 10, tzinfo=UTC))
+        '2026-11-23T10:00:00Z'
+    """
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def jsonable(value: Any) -> Any:
+    """What `json` cannot write itself: times, durations (seconds), ids, left-out payloads."""
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, RunError):
+        return {"type": value.type, "message": value.message}
+    if isinstance(value, Omitted):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    raise TypeError(f"cannot print a {type(value).__name__}")
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON text in which nothing can act upon a terminal."""
+    separators = (",", ": ") if indent else (",", ":")
+    return json_line(
+        json.dumps(
+            value, ensure_ascii=False, default=jsonable, indent=indent, separators=separators
+        )
+    )
+
+
+def run_record(run: Run, columns: Sequence[str] = RUN_FIELDS) -> dict[str, Any]:
+    """The named fields of a run; `attributes.a.b` looks inside the attributes."""
+    return {column: _run_value(run, column) for column in columns}
+
+
+def _run_value(run: Run, column: str) -> Any:
+    name, _, path = column.partition(".")
+    value = getattr(run, name)
+    if path:
+        return attribute_at(value, path)
+    return value
+
+
+def attribute_at(attributes: Mapping[str, Any], path: str) -> Any:
+    """The attribute of that key, or nested by dots; None when it is missing."""
+    if path in attributes:
+        return attributes[path]
+    value: Any = attributes
+    for key in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def page_record(page: Page[Run], columns: Sequence[str]) -> dict[str, Any]:
+    """A page as `query --format json` prints it."""
+    return {
+        "entries": [run_record(run, columns) for run in page.entries],
+        "next_cursor": page.next_cursor,
+        "complete": page.complete,
+        "stamp": {"at": page.stamp.at, "elapsed": page.stamp.elapsed},
+    }
+
+
+def event_record(event: HistoryEvent) -> dict[str, Any]:
+    """One journal event."""
+    return {name: getattr(event, name) for name in EVENT_FIELDS}
+
+
+def node_record(node: NodeInfo) -> dict[str, Any]:
+    """One worker process; `state` is live, draining or dead."""
+    state = "dead" if not node.alive else "draining" if node.draining else "live"
+    return {name: state if name == "state" else getattr(node, name) for name in NODE_FIELDS}

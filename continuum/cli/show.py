@@ -1,0 +1,151 @@
+"""`continuum show`: one run, what it waits for, its history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from uuid import UUID
+
+import typer
+
+from continuum.cli import connection
+from continuum.cli.command import Format, Options, application
+from continuum.cli.inputs import parse_run_id
+from continuum.cli.output import (
+    Rows,
+    colour,
+    table_width,
+    write,
+    write_json,
+    write_lines,
+    write_record,
+)
+from continuum.cli.records import EVENT_FIELDS, event_record, run_record
+from continuum.cli.table import Column, render_facts, render_table
+
+if TYPE_CHECKING:
+    from continuum.client import Continuum
+    from continuum.model import HistoryEvent, Run
+
+_PAGE: Final = 500
+_POLL_SECONDS: Final = 0.5
+_COLUMNS: Final = (
+    Column("seq"),
+    Column("at"),
+    Column("type"),
+    Column("command"),
+    Column("data", 10),
+)
+
+
+async def show(
+    options: Options,
+    run: Annotated[str, typer.Argument(metavar="RUN", hidden=True)],
+    history: Annotated[bool, typer.Option("--history", help="Print its journal, too.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print the journal as it grows, until the run ends.")
+    ] = False,
+) -> None:
+    """Show one run, what it waits for, and its history.
+
+    RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
+    {"run": ..., "history": [...]}, and jsonl and csv print the events only.
+    """
+    options.without_effect("show", namespace=False)
+    run_id = parse_run_id(run)
+    async with connection.connect(options) as client:
+        found = await client.get_run(run_id, namespace=options.namespace)
+        if follow:
+            await _follow(client, found, options.shape)
+        elif history:
+            await _history(client, found, options.shape)
+        else:
+            await _run(client, found, options.shape)
+
+
+async def _run(client: Continuum, run: Run, shape: Format) -> None:
+    if shape is Format.TABLE:
+        await _facts(client, run)
+    else:
+        write_record(run_record(run), shape)
+
+
+async def _facts(client: Continuum, run: Run) -> None:
+    record = run_record(run)
+    if run.error is not None:
+        record["error"] = f"{run.error.type}: {run.error.message}"
+    write_lines(render_facts(record, colour=colour()))
+    pending = await client.pending(run.id)
+    if pending:
+        write("")
+        records = [_pending_record(item) for item in pending]
+        columns = [Column(name) for name in records[0]]
+        write_lines(render_table(records, columns, width=table_width()))
+
+
+def _pending_record(item: Any) -> dict[str, Any]:
+    return {"pending": item.text}
+
+
+async def _history(client: Continuum, run: Run, shape: Format) -> None:
+    events = _events(client, run.id)
+    if shape is Format.JSON:
+        listed = [event_record(event) async for event in events]
+        write_json({"run": run_record(run), "history": listed})
+        return
+    if shape is Format.TABLE:
+        await _facts(client, run)
+        write("")
+    rows = _event_rows(shape)
+    async for event in events:
+        rows.add(event_record(event))
+    rows.close()
+
+
+def _event_rows(shape: Format) -> Rows:
+    return Rows(shape, _COLUMNS, fields=EVENT_FIELDS, key="seq")
+
+
+async def _events(
+    client: Continuum, run_id: UUID, after: int | None = None
+) -> AsyncIterator[HistoryEvent]:
+    while True:
+        events = await client.history(run_id, after=after, limit=_PAGE)
+        for event in events:
+            yield event
+            after = event.seq
+        if len(events) < _PAGE:
+            return
+
+
+async def _follow(client: Continuum, run: Run, shape: Format) -> None:
+    """Print events as they come; on JSON they are lines, since the list has no end yet."""
+    line = Format.JSONL if shape is Format.JSON else shape
+    if line is Format.TABLE:
+        await _facts(client, run)
+        write("")
+    rows = _event_rows(line)
+    last: int | None = None
+    while True:
+        ended = (await client.get_run(run.id)).state.terminal
+        async for event in _events(client, run.id, last):
+            last = event.seq
+            _print_event(rows, event, line)
+        if ended:
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _print_event(rows: Rows, event: HistoryEvent, shape: Format) -> None:
+    import sys
+
+    record = event_record(event)
+    if shape is Format.TABLE:
+        write_lines(render_table([record], _COLUMNS, width=table_width())[1:])
+    else:
+        rows.add(record)
+    sys.stdout.flush()
+
+
+app = application(show, usage="[OPTIONS] RUN")
