@@ -168,8 +168,11 @@ class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
-class SideEffect(msgspec.Struct, frozen=True):
+class SideEffect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a `side_effect` function returned; `error` (with value null) when it raised."""
+
     value: Raw
+    error: Failure | None = None
 
 
 class RunCompleted(msgspec.Struct, frozen=True):

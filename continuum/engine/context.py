@@ -1,0 +1,166 @@
+"""What workflow code reaches of its run: the object behind `continuum.*` calls."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from msgspec import Raw
+
+from continuum.codec.annotations import DecodeFailure, ValueCodec
+from continuum.codec.failures import capture_failure
+from continuum.declare.activity import Activity
+from continuum.engine.attempts import Attempts
+from continuum.engine.commands import CommandLog
+from continuum.engine.drift import caller_location, unreadable
+from continuum.engine.futures import CommandFuture
+from continuum.engine.loop import DeterministicLoop
+from continuum.engine.outcome import RunIdentity
+from continuum.engine.rng import Rng
+from continuum.engine.signals import Signals, decode_signal
+from continuum.errors import ActivityFailed, NotInWorkflow
+from continuum.journal.events import NULL, ActivityScheduled, EventKind, SideEffect
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What `continuum.info()` tells about the run."""
+
+    run_id: UUID
+    namespace: str
+    workflow: str
+    version: int
+    incarnation: int
+    started_at: datetime
+    parent_id: UUID | None
+
+
+class Latched(BaseException):
+    """Unwinds a plain call that cannot suspend once its run is latched; nothing it meets counts."""
+
+
+class WorkflowContext:
+    """Implements `CurrentRun` for one run in memory.
+
+    Args:
+        identity: the run.
+        log, loop, attempts, signals: its parts.
+    """
+
+    __slots__ = ("_attempts", "_identity", "_log", "_loop", "_rng", "_signals")
+
+    def __init__(
+        self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop,
+        attempts: Attempts, signals: Signals,
+    ) -> None:  # fmt: skip
+        self._identity = identity
+        self._log = log
+        self._loop = loop
+        self._attempts = attempts
+        self._signals = signals
+        self._rng: Rng | None = None
+
+    def __str__(self) -> str:
+        return f"run {self._identity.run_id} ({self._identity.workflow.name})"
+
+    @property
+    def silent(self) -> bool:
+        """Whether log lines must not be written (again)."""
+        return self._log.replaying or self._log.latched
+
+    @property
+    def identity(self) -> RunIdentity:
+        """The run."""
+        return self._identity
+
+    def now(self) -> datetime:
+        """Delivery time of the event being handled."""
+        self._refuse_when_dropped()
+        return self._log.now
+
+    def rng(self) -> Rng:
+        """The run's generator."""
+        self._refuse_when_dropped()
+        if self._rng is None:
+            self._rng = Rng(self._identity.run_id, self._identity.incarnation)
+        return self._rng
+
+    def info(self) -> RunInfo:
+        """Facts about the run."""
+        who = self._identity
+        return RunInfo(who.run_id, who.namespace, who.workflow.name, who.workflow.version,
+                       who.incarnation, who.started_at, who.parent_id)  # fmt: skip
+
+    async def schedule_activity(self, activity: Activity[Any, Any], args: bytes) -> Any:
+        """Issue an activity command; the await gives its decoded result."""
+        future = CommandFuture(loop=self._loop)
+        future.order = self._loop.next_order()
+        body = self._log.issue(
+            EventKind.ACTIVITY_SCHEDULED, ActivityScheduled(activity.name, Raw(args))
+        )
+        if body is None:
+            await self._never()
+        stored = args if not self._log.replaying else bytes(body.args)
+        self._attempts.schedule(self._log.count, activity, stored, future)
+        return await future
+
+    async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:
+        """The next signal of this name, decoded."""
+        data = await self._signals.wait(name, timeout)
+        return decode_signal(name, data, expected)
+
+    def side_effect(self, fn: Callable[[], T]) -> T:
+        """Call `fn` once in the life of the run; its journaled value ever after."""
+        where = f"side_effect {getattr(fn, '__qualname__', fn)}"
+        codec = ValueCodec(_returns(fn), where)
+        if self._log.replaying or self._log.latched:
+            body = self._log.issue(EventKind.SIDE_EFFECT, SideEffect(Raw(NULL)))
+        else:
+            body = self._log.issue(EventKind.SIDE_EFFECT, self._call(fn, codec, where))
+        if body is None:
+            raise Latched
+        if body.error is not None:
+            raise ActivityFailed(
+                where, body.error.type, body.error.message, details=body.error.details
+            )
+        try:
+            return codec.decode(bytes(body.value))
+        except DecodeFailure as error:
+            self._log.fail(unreadable(f"the value of {where}", error, caller_location()))
+            raise Latched from None
+
+    def _call(self, fn: Callable[[], Any], codec: ValueCodec, where: str) -> SideEffect:
+        self._log.busy_with = where
+        try:
+            return SideEffect(Raw(codec.encode(fn())))
+        except Exception as error:  # noqa: BLE001 - journaled, so that a replay raises alike
+            return SideEffect(Raw(NULL), capture_failure(error))
+        finally:
+            self._log.busy_with = None
+
+    async def _never(self) -> None:
+        """Suspend for good: the run is latched and no callback runs again."""
+        await asyncio.Future[None](loop=self._loop)
+
+    def _refuse_when_dropped(self) -> None:
+        if self._log.dropped:
+            raise NotInWorkflow("this run was dropped from memory; nothing it does counts")
+
+
+def _returns(fn: Callable[..., Any]) -> Any:
+    if not inspect.isfunction(fn):
+        return Any
+    if "return" not in fn.__annotations__:
+        return Any
+    try:
+        return typing.get_type_hints(fn, include_extras=True).get("return", Any)
+    except NameError:
+        return Any

@@ -1,0 +1,68 @@
+"""How the end of the workflow function becomes the end of its run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from continuum.codec.failures import capture_failure
+from continuum.declare.workflow import Workflow
+from continuum.engine.cancel import Cancellation
+from continuum.errors import NonDeterminismError, PayloadError
+from continuum.journal.events import (
+    EventKind,
+    Failure,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+)
+from continuum.journal.turn import RunEnd
+from continuum.model import RunState
+
+
+def end_of(
+    main: asyncio.Task[Any], workflow: Workflow[..., Any], cancellation: Cancellation
+) -> tuple[RunEnd, EventKind, Any]:
+    """The run's end and its event.
+
+    A run whose cancellation was requested ends cancelled whatever its clean-up did; an error of
+    the clean-up is kept in `RunEnd.error`.
+    """
+    error = _error(main)
+    if cancellation.requested:
+        return _cancelled(error, cancellation.reason)
+    if error is not None:
+        return _failed(capture_failure(error))
+    try:
+        result = workflow.returns.encode(main.result())
+    except PayloadError as unstorable:
+        return _failed(capture_failure(unstorable))
+    except Exception as unstorable:  # noqa: BLE001 - user types may raise anything when encoded
+        return _failed(capture_failure(unstorable))
+    return RunEnd(RunState.COMPLETED, result=result), EventKind.RUN_COMPLETED, RunCompleted()
+
+
+def _error(main: asyncio.Task[Any]) -> BaseException | None:
+    if main.cancelled():
+        return asyncio.CancelledError("the workflow cancelled itself")
+    error = main.exception()
+    if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
+        foreign = NonDeterminismError(
+            "workflow code awaited a future or task of another event loop",
+            hint="await activities, timers, signals and tasks created in the workflow only",
+        )
+        foreign.__cause__ = error
+        return foreign
+    return error
+
+
+def _failed(failure: Failure) -> tuple[RunEnd, EventKind, Any]:
+    return RunEnd(RunState.FAILED, error=failure), EventKind.RUN_FAILED, RunFailed(failure)
+
+
+def _cancelled(error: BaseException | None, reason: str | None) -> tuple[RunEnd, EventKind, Any]:
+    failure = None
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        failure = capture_failure(error)
+    end = RunEnd(RunState.CANCELLED, error=failure)
+    return end, EventKind.RUN_CANCELLED, RunCancelled(reason)

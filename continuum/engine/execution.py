@@ -1,0 +1,352 @@
+"""One run in memory: events in, commands and state out. Pure: no I/O, no clock, no SQL.
+
+Every public method delivers at most one event at a time and lets the code run until nothing is
+ready. Live methods append to the journal; `replay` compares with it. Both go through `_apply`,
+so an event has one meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from msgspec import Raw
+
+from continuum.codec.annotations import DecodeFailure
+from continuum.engine import replaying
+from continuum.engine.attempts import ActivityState, Attempts, Phase
+from continuum.engine.cancel import Cancellation
+from continuum.engine.commands import CommandLog
+from continuum.engine.context import WorkflowContext
+from continuum.engine.deadlines import Deadlines
+from continuum.engine.drift import Drift, unreadable, waiting_location
+from continuum.engine.endings import end_of
+from continuum.engine.failures import activity_error, crashed, stopped
+from continuum.engine.futures import CommandFuture, DurableTask
+from continuum.engine.guard import forbidding_effects
+from continuum.engine.loop import DeterministicLoop, DurableTimer
+from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
+from continuum.engine.signals import Signals
+from continuum.engine.waiting import waiting_on
+from continuum.journal.events import (
+    ActivityCompleted,
+    ActivityEnded,
+    CancelRequested,
+    Event,
+    EventKind,
+    Failure,
+    RunStarted,
+    SignalReceived,
+    TimerFired,
+)
+from continuum.journal.turn import RunEnd
+from continuum.model import RunState
+
+__all__ = ["ActivityCall", "Collected", "Drift", "Execution", "RunIdentity"]
+
+
+class Execution:
+    """One incarnation of a run, owned by this process.
+
+    Attributes:
+        drift: the first difference between journal and code; the run is then latched.
+        end: how the run ended, once it has.
+
+    Example:
+        run = Execution(identity)
+        run.start(at)
+        turn = run.collect()      # commit turn.entries, then run turn.start
+        run.attempt_completed(command=1, attempt=1, value=b'"paid"', at=later)
+    """
+
+    __slots__ = ("_attempts", "_cancellation", "_deadlines", "_identity", "_log", "_loop",
+                 "_signals", "end")  # fmt: skip
+
+    def __init__(self, identity: RunIdentity) -> None:
+        self._identity = identity
+        self.end: RunEnd | None = None
+        self._log = CommandLog(identity.started_at)
+        self._deadlines = Deadlines()
+        seed = (identity.run_id.int & 0xFF_FFFF_FFFF) << 20
+        self._loop = DeterministicLoop(self._log, self._deadlines, identity.started_at, seed)
+        self._attempts = Attempts(identity, self._log, self._deadlines)
+        self._signals = Signals(self._log, self._loop)
+        self._cancellation = Cancellation(self._attempts)
+        self._loop.continuum_run = WorkflowContext(
+            identity, self._log, self._loop, self._attempts, self._signals
+        )
+
+    # what the worker reads
+
+    @property
+    def drift(self) -> Drift | None:
+        """The first difference between journal and code, if any."""
+        return self._log.drift
+
+    @property
+    def state(self) -> RunState:
+        """Running while this process has an attempt of an activity, else suspended; or the end."""
+        if self.end is not None:
+            return self.end.state
+        return RunState.RUNNING if self._attempts.running else RunState.SUSPENDED
+
+    @property
+    def busy(self) -> bool:
+        """Whether a local attempt is in progress; such a run is never evicted."""
+        return self.end is None and self._attempts.running > 0
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the earliest surviving timer or retry is due."""
+        if self._log.latched:
+            return None
+        first = self._deadlines.first()
+        return None if first is None else first.due_at
+
+    @property
+    def waiting_on(self) -> str | None:
+        """What a suspended run waits for, in words."""
+        if self.end is not None or self._attempts.running:
+            return None
+        return waiting_on(self._deadlines, self._signals)
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether a cancellation was requested."""
+        return self._cancellation.requested
+
+    # live
+
+    def start(self, at: datetime) -> None:
+        """Begin a run that has no journal. The first event's time is the run's `started_at`."""
+        if self._identity.incarnation == 1:
+            at = self._identity.started_at
+        pin = self._identity.workflow.pin
+        body = RunStarted(pin.version, pin.version_hash, pin.runtime)
+        self._stimulate(EventKind.RUN_STARTED, None, body, at)
+
+    def signal(self, message_id: int, name: str, value: bytes, at: datetime) -> None:
+        """Deliver a signal read from the inbox."""
+        body = SignalReceived(name, Raw(value), message_id)
+        self._stimulate(EventKind.SIGNAL_RECEIVED, None, body, at)
+
+    def cancel(self, message_id: int, reason: str | None, at: datetime) -> None:
+        """Deliver a cancel request read from the inbox; later ones are journaled and inert."""
+        first = not self._cancellation.requested
+        body = CancelRequested(message_id, reason)
+        self._stimulate(EventKind.CANCEL_REQUESTED, None, body, at)
+        if first:
+            for state in self._cancellation.take_unstarted():
+                self._fail_activity(state, stopped(state), "cancelled", at)
+
+    def attempt_begun(self, command: int, attempt: int) -> None:
+        """User code of this attempt has started."""
+        state = self._attempts.current(command, attempt)
+        if state is not None:
+            self._attempts.begin(state)
+
+    def attempt_completed(self, command: int, attempt: int, value: bytes, at: datetime) -> None:
+        """An attempt returned; `value` is its encoded result. Ignored when it is stale."""
+        if self._attempts.current(command, attempt) is not None:
+            body = ActivityCompleted(attempt, Raw(value))
+            self._stimulate(EventKind.ACTIVITY_COMPLETED, command, body, at)
+
+    def attempt_failed(
+        self,
+        command: int,
+        attempt: int,
+        failure: Failure,
+        reason: str,
+        retryable: bool,
+        jitter: float,
+        at: datetime,
+    ) -> None:
+        """An attempt ended otherwise. Ignored when it is stale.
+
+        Args:
+            command, attempt: which.
+            failure: what happened.
+            reason: "raised", "timeout" or "cancelled".
+            retryable: whether the retry policy allows another attempt after this error.
+            jitter: 0.0 to 1.0, places the delay in its window.
+            at: time of the database.
+        """
+        state = self._attempts.current(command, attempt)
+        if state is None or self._log.latched:
+            return
+        if retryable and reason != "cancelled" and self._attempts.retries_left(state):
+            self._attempts.back_off(state, failure, jitter, at)
+        else:
+            self._fail_activity(state, failure, reason, at)
+
+    def fire_due(self, now: datetime) -> None:
+        """Fire due timers and begin due retries, one at a time in the order (due, command)."""
+        while not self._log.latched:
+            deadline = self._deadlines.pop_due(now)
+            if deadline is None:
+                return
+            if isinstance(deadline, DurableTimer):
+                self._stimulate(EventKind.TIMER_FIRED, deadline.command, TimerFired(), now)
+            elif isinstance(deadline, ActivityState):
+                self._attempts.begin_retry(deadline, now)
+
+    def recover(self, at: datetime) -> None:
+        """Settle what the former owner left: begun attempts crashed, the next ones prepared."""
+        for state in self._attempts.lost():
+            if state.abandoned or self._log.latched:
+                continue
+            if state.phase is Phase.RELEASED:
+                self._recover_released(state, at)
+            elif state.phase is Phase.LOST:
+                self._recover_lost(state, at)
+
+    def release(self, at: datetime) -> None:
+        """Journal which attempts had not begun; the run is about to be given back."""
+        if not self._log.latched:
+            self._attempts.release(at)
+
+    def collect(self) -> Collected:
+        """What happened since the last time."""
+        log, attempts = self._log, self._attempts
+        collected = Collected(log.entries, attempts.start, attempts.stop)
+        log.entries, attempts.start, attempts.stop = [], [], []
+        return collected
+
+    def replay(self, events: Sequence[Event]) -> None:
+        """Feed the journal of this incarnation to a fresh execution."""
+        replaying.replay(self, self._log, self._attempts, events, self._identity.incarnation)
+
+    def drop(self) -> None:
+        """Forget the run. Its coroutines are closed; what their `finally` does has no effect."""
+        if self._log.dropped:
+            return
+        self._log.latched = self._log.dropped = True
+        with forbidding_effects():
+            self._loop.close_everything()
+
+    # one meaning for every event, live and in replay
+
+    def deliver(self, kind: EventKind, command: int | None, body: Any) -> None:
+        """Apply one stimulus and run to quiescence; `replay` is the other caller."""
+        self._loop.step(self._apply, kind, command, body)
+        self._settle()
+
+    def waiting_at(self) -> str | None:
+        """Where in the code the main task waits, for messages."""
+        main = self._loop.main
+        return None if main is None else waiting_location(main.get_coro())
+
+    def _stimulate(self, kind: EventKind, command: int | None, body: Any, at: datetime) -> None:
+        if not self._log.latched:
+            self._log.stimulus(kind, command, body, at)
+            self.deliver(kind, command, body)
+
+    def _apply(self, kind: EventKind, command: int | None, body: Any) -> None:
+        if kind is EventKind.ACTIVITY_COMPLETED:
+            self._activity_ended(command, body, self._result_of)
+        elif kind is EventKind.ACTIVITY_FAILED:
+            self._activity_ended(command, body, self._error_of)
+        elif kind is EventKind.TIMER_FIRED:
+            self._loop.fire(command)
+        elif kind is EventKind.SIGNAL_RECEIVED:
+            self._signals.deliver(body.name, bytes(body.value))
+        elif kind is EventKind.CANCEL_REQUESTED:
+            if not self._cancellation.requested:
+                self._cancellation.request(body.reason)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        workflow = self._identity.workflow
+        try:
+            args = workflow.signature.decode(self._identity.input)
+        except DecodeFailure as error:
+            self._log.fail(unreadable("the input of the run", error, workflow.source))
+            return
+        self._loop.start_main(workflow.fn(*args), workflow.name)
+
+    def _activity_ended(
+        self, command: int | None, body: Any, outcome: Callable[[ActivityState, Any], Any]
+    ) -> None:
+        state = self._attempts.open.get(command or 0)
+        if state is None:
+            return
+        self._attempts.close(state)
+        if state.abandoned or state.future.done():
+            return
+        resolve = outcome(state, body)
+        if resolve is not None and not self._cancellation.hold(state, resolve):
+            resolve()
+
+    def _result_of(self, state: ActivityState, body: ActivityCompleted) -> Any:
+        try:
+            value = state.activity.returns.decode(bytes(body.value))
+        except DecodeFailure as error:
+            what = f"the result of command {state.command} (activity {state.activity.name})"
+            self._log.fail(unreadable(what, error, self.waiting_at()))
+            return None
+        return partial(_set_result, state.future, value)
+
+    def _error_of(self, state: ActivityState, body: ActivityEnded) -> Any:
+        return partial(_set_exception, state.future, activity_error(state, body))
+
+    def _settle(self) -> None:
+        """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
+        if self._cancellation.due and self._main_pending():
+            self._loop.step(self._cancel_main)
+        main = self._loop.main
+        if main is not None and main.done() and not self._log.latched:
+            self._finish(main)
+
+    def _main_pending(self) -> bool:
+        main = self._loop.main
+        return main is not None and not main.done()
+
+    def _cancel_main(self) -> None:
+        self._cancellation.release()
+        main = self._loop.main
+        if main is not None:
+            main.cancel(self._cancellation.reason)
+
+    def _finish(self, main: DurableTask) -> None:
+        end, kind, body = end_of(main, self._identity.workflow, self._cancellation)
+        self._loop.report_unawaited()
+        if not self._log.replaying:
+            self._log.record(kind, None, body, self._log.now)
+            self._attempts.start.clear()
+            self._attempts.stop.extend(self._attempts.local_commands())
+        self._log.latched = True
+        self.end = end
+
+    # activities
+
+    def _fail_activity(
+        self, state: ActivityState, failure: Failure, reason: str, at: datetime
+    ) -> None:
+        body = ActivityEnded(state.attempt, failure, reason)
+        self._stimulate(EventKind.ACTIVITY_FAILED, state.command, body, at)
+
+    def _recover_lost(self, state: ActivityState, at: datetime) -> None:
+        again = self._attempts.crash(state, at)
+        if again and not self._cancellation.stopping:
+            self._attempts.begin_again(state, at)
+        else:
+            self._fail_activity(state, crashed(state), "crashed", at)
+
+    def _recover_released(self, state: ActivityState, at: datetime) -> None:
+        if self._cancellation.stopping:
+            self._fail_activity(state, stopped(state), "cancelled", at)
+        else:
+            self._attempts.begin_again(state, at)
+
+
+def _set_result(future: CommandFuture, value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _set_exception(future: CommandFuture, error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

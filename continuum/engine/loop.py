@@ -1,0 +1,337 @@
+"""The deterministic event loop in which one run's code executes.
+
+It has no selector and no clock: it runs what is ready until nothing is, and then the run waits
+for its next event. `call_later` and `call_at` are durable timers, so `asyncio.sleep`, `timeout`
+and everything built on them survive the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from continuum.engine.commands import CommandLog
+from continuum.engine.deadlines import Deadlines
+from continuum.engine.futures import DurableFuture, DurableTask, install_ordering
+from continuum.engine.refusals import add_refusals, refuse
+from continuum.errors import NonDeterminismError, NotInWorkflow
+from continuum.journal.events import EventKind, TimerCancelled, TimerStarted
+
+_logger = logging.getLogger("continuum.workflow")
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+_PURGE_AT: Final = 64
+
+install_ordering()
+
+
+class ReadyHandle(asyncio.Handle):
+    """A callback to be run in this step."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: Any, context: Any) -> None:
+        self._context = context
+        self._loop = loop
+        self._callback = callback
+        self._cancelled = False
+        self._args = args
+        self._repr = None
+        self._source_traceback = None
+
+
+class DurableTimer(asyncio.TimerHandle):
+    """A callback behind a journaled timer.
+
+    Attributes:
+        command: number of its `timer_started`.
+        due_at: when it fires, by the database clock.
+        pending: neither fired nor cancelled.
+        shown: whether it is worth a word in `waiting_on`; a signal's timeout is shown there.
+    """
+
+    __slots__ = ("command", "due_at", "pending", "shown")
+
+    command: int
+    due_at: datetime
+    pending: bool
+    shown: bool
+
+
+@add_refusals
+class DeterministicLoop(asyncio.AbstractEventLoop):
+    """One run's loop.
+
+    Args:
+        log: numbers and checks the commands; holds the run's time.
+        deadlines: where timers wait.
+        started_at: zero of `time()`.
+        seed: makes hashes of tasks differ between runs without depending on the process.
+    """
+
+    def __init__(
+        self, log: CommandLog, deadlines: Deadlines, started_at: datetime, seed: int
+    ) -> None:
+        self.continuum_run: Any = None
+        self.main: DurableTask | None = None
+        self.tasks: dict[DurableTask, None] = {}
+        self.timers: dict[int, DurableTimer] = {}
+        self._log = log
+        self._deadlines = deadlines
+        self._started_at = started_at
+        self._order = seed
+        self._ready: list[ReadyHandle] = []
+        self._stepping = False
+        self._generators: list[AsyncGenerator[Any, Any]] = []
+
+    # time and callbacks
+
+    def time(self) -> float:
+        """Seconds from the run's start to the delivery of the current event."""
+        return (self._log.now - self._started_at).total_seconds()
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> ReadyHandle:
+        """Run a callback in this step, after those already waiting."""
+        if context is None:
+            context = contextvars.copy_context()
+        handle = ReadyHandle(callback, args, self, context)
+        if self._stepping:
+            self._ready.append(handle)
+        elif not self._log.latched:
+            raise refuse("call_soon (from outside the workflow)")
+        return handle
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> ReadyHandle:
+        """As `call_soon`; refused from outside the workflow's own step."""
+        if asyncio._get_running_loop() is not self:
+            raise refuse("call_soon_threadsafe (from another thread)")
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        """A durable timer; without a positive delay just `call_soon`."""
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        """A durable timer that fires at `when` on this loop's `time()`."""
+        if math.isnan(when):
+            raise ValueError("a delay cannot be NaN")
+        if when <= self.time():
+            return self.call_soon(callback, *args, context=context)
+        timer = DurableTimer(when, callback, args, self, context)
+        timer.pending = False
+        timer.shown = True
+        body = self._log.issue(EventKind.TIMER_STARTED, TimerStarted(self._due(when)))
+        if body is not None:
+            timer.command = self._log.count
+            timer.due_at = body.due_at
+            timer.pending = True
+            self.timers[timer.command] = timer
+            self._deadlines.add(timer.due_at, timer.command, timer)
+        return timer
+
+    def _due(self, when: float) -> datetime:
+        try:
+            return self._started_at + timedelta(seconds=when)
+        except OverflowError:
+            return _FOREVER
+
+    def _timer_handle_cancelled(self, timer: DurableTimer) -> None:
+        if timer.pending:
+            timer.pending = False
+            self.timers.pop(timer.command, None)
+            if not self._log.dropped:
+                self._log.issue(EventKind.TIMER_CANCELLED, TimerCancelled(timer.command))
+
+    def fire(self, command: int | None) -> None:
+        """Make a timer's callback ready; it can no longer be cancelled."""
+        timer = self.timers.pop(command or 0, None)
+        if timer is not None:
+            timer.pending = False
+            self._ready.append(ReadyHandle(timer._callback, timer._args, self, timer._context))
+
+    # futures and tasks
+
+    def next_order(self) -> int:
+        """Hash of the next task or future."""
+        self._order += 1
+        return self._order
+
+    def create_future(self) -> DurableFuture:
+        """A future whose hash is its creation number."""
+        future = DurableFuture(loop=self)
+        self._order += 1
+        future.order = self._order
+        return future
+
+    def create_task(self, coro: Any, **options: Any) -> DurableTask:  # type: ignore[override]
+        """A task that is kept alive until it is done or the run is dropped."""
+        if self._log.dropped:
+            coro.close()
+            raise NotInWorkflow("this run was dropped from memory; it starts no more tasks")
+        order = self.next_order()
+        if options.get("name") is None:
+            # asyncio's own default counts all tasks of the process
+            options["name"] = f"Task-{order & 0xFF_FFFF}"
+        task = DurableTask(coro, order, loop=self, **options)
+        if not task.done():
+            self.tasks[task] = None
+            if self.main is not None:
+                task.add_done_callback(self._forget)
+        return task
+
+    def start_main(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
+        """Create the task of the workflow function, in a context of its own."""
+        self.main = self.create_task(coroutine, name=name, context=contextvars.Context())
+
+    def _forget(self, task: DurableTask) -> None:
+        self.tasks.pop(task, None)
+
+    def get_task_factory(self) -> None:
+        """Always None: tasks are this loop's own."""
+
+    # stepping
+
+    def step(self, deliver: Callable[..., None], *args: Any) -> None:
+        """Deliver one event, then run until no callback is ready or the run is latched."""
+        if self._log.latched:
+            return
+        previous = asyncio._get_running_loop()
+        hooks = sys.get_asyncgen_hooks()
+        asyncio._set_running_loop(self)
+        sys.set_asyncgen_hooks(self._keep_generator, self._ignore_generator)
+        self._stepping = True
+        try:
+            deliver(*args)
+            self._run_ready()
+        finally:
+            self._stepping = False
+            sys.set_asyncgen_hooks(*hooks)
+            asyncio._set_running_loop(previous)
+
+    def _run_ready(self) -> None:
+        log = self._log
+        main = self.main
+        while self._ready:
+            batch, self._ready = self._ready, []
+            for handle in batch:
+                if handle._cancelled:
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except BaseException as error:
+                    # A task has stored it already (also KeyboardInterrupt and SystemExit): it
+                    # ends the run, not the worker. A plain callback has nobody to tell.
+                    self._callback_failed(handle, error)
+                if main is None:
+                    main = self.main
+                if log.latched or (main is not None and main.done()):
+                    self._ready.clear()
+                    return
+
+    def _callback_failed(self, handle: ReadyHandle, error: BaseException) -> None:
+        if not isinstance(getattr(handle._callback, "__self__", None), DurableTask):
+            self.call_exception_handler({"message": "callback failed", "exception": error})
+
+    def _keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        if len(self._generators) >= _PURGE_AT:
+            self._generators = [g for g in self._generators if g.ag_frame is not None]
+        self._generators.append(generator)
+
+    def _ignore_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Never called while the run is in memory: every generator is kept until it is dropped."""
+
+    def report_unawaited(self) -> None:
+        """Log errors of background tasks that nobody has awaited when the run ends."""
+        for task in list(self.tasks):
+            if task is self.main or not task.done() or task.cancelled():
+                continue
+            if task._log_traceback:  # type: ignore[attr-defined]
+                message = f"{task.get_name()} failed and was never awaited"
+                self.call_exception_handler({"message": message, "exception": task.exception()})
+
+    def close_everything(self) -> None:
+        """Close all coroutines and generators. Their `finally` may run pure code, no effect."""
+        previous = asyncio._get_running_loop()
+        hooks = sys.get_asyncgen_hooks()
+        asyncio._set_running_loop(self)
+        sys.set_asyncgen_hooks(self._keep_generator, self._ignore_generator)
+        try:
+            for task in list(self.tasks):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                _close(task.get_coro())
+            for generator in self._generators:
+                _close_generator(generator)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+            asyncio._set_running_loop(previous)
+        self.tasks.clear()
+        self._generators.clear()
+        self._ready.clear()
+        self.main = None
+
+    # errors and what asyncio asks a loop
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Log an error that nobody awaits; silent in replay and once the run is dropped."""
+        if self._log.replaying or self._log.dropped or self._log.drift is not None:
+            return
+        error = context.get("exception")
+        _logger.error("%s: %s", self.continuum_run, context.get("message"), exc_info=error)
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """As `call_exception_handler`."""
+        self.call_exception_handler(context)
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Refused: errors of background tasks are logged."""
+        raise NonDeterminismError("a workflow's loop keeps its own exception handler")
+
+    def get_exception_handler(self) -> None:
+        """Always None."""
+
+    def get_debug(self) -> bool:
+        """Never in debug mode, whatever the environment says."""
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """Ignored."""
+
+    def is_running(self) -> bool:
+        """Whether workflow code is executing."""
+        return self._stepping
+
+    def is_closed(self) -> bool:
+        """Whether the run was dropped."""
+        return self._log.dropped
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing to do: generators live as long as the run."""
+
+
+def _close(coroutine: Any) -> None:
+    if coroutine is None:
+        return
+    try:
+        coroutine.close()
+    except BaseException:  # noqa: BLE001 - user code that resists being closed is contained
+        _contained(coroutine)
+
+
+def _contained(coroutine: Any) -> None:
+    _logger.debug("coroutine %r resisted being dropped", coroutine, exc_info=True)
+
+
+def _close_generator(generator: AsyncGenerator[Any, Any]) -> None:
+    if generator.ag_frame is None:
+        return
+    closing: Any = generator.aclose()
+    try:
+        closing.send(None)
+    except BaseException:  # noqa: BLE001 - StopIteration when closed; anything else is contained
+        return
+    closing.close()

@@ -1,0 +1,53 @@
+"""What the engine hands to the worker and how a run ends, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from continuum.declare.activity import Activity
+from continuum.declare.workflow import Workflow
+from continuum.journal.events import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What never changes about one incarnation of a run."""
+
+    run_id: UUID
+    namespace: str
+    workflow: Workflow[Any, Any]
+    incarnation: int
+    input: bytes
+    started_at: datetime
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityCall:
+    """One attempt of an activity that the worker must run, once the turn is committed."""
+
+    run_id: UUID
+    namespace: str
+    incarnation: int
+    command: int
+    attempt: int
+    activity: Activity[Any, Any]
+    args: bytes
+
+
+@dataclass(slots=True)
+class Collected:
+    """What happened since the last `collect`.
+
+    Args:
+        entries: events to commit, in order.
+        start: attempts to run after that commit.
+        stop: commands whose running attempt is to be cancelled.
+    """
+
+    entries: list[Entry] = field(default_factory=list[Entry])
+    start: list[ActivityCall] = field(default_factory=list[ActivityCall])
+    stop: list[int] = field(default_factory=list[int])

@@ -1,0 +1,51 @@
+"""`waiting_on`: what a suspended run waits for, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from continuum.engine.attempts import ActivityState
+from continuum.engine.deadlines import Deadlines
+from continuum.engine.loop import DurableTimer
+from continuum.engine.signals import Signals
+
+SHOWN: Final = 5
+NOTHING: Final = "nothing: no signal, timer or activity is pending"
+
+
+def waiting_on(deadlines: Deadlines, signals: Signals) -> str:
+    """`signal fraud_review until 2026-11-23T10:00:00Z`, `timer until ...`, joined by `, `."""
+    waits: list[tuple[int, str]] = []
+    for waiter in signals.waiters():
+        text = f"signal {waiter.name[:80]}"
+        timer = waiter.timer
+        if isinstance(timer, DurableTimer) and timer.pending:
+            text += f" until {_time(timer.due_at)}"
+        waits.append((waiter.command, text))
+    for deadline in deadlines.pending():
+        if isinstance(deadline, DurableTimer):
+            if deadline.shown:
+                waits.append((deadline.command, f"timer until {_time(deadline.due_at)}"))
+        elif isinstance(deadline, ActivityState):
+            waits.append((deadline.command, _retry(deadline)))
+    if not waits:
+        return NOTHING
+    waits.sort()
+    texts = [text for _, text in waits[:SHOWN]]
+    if len(waits) > SHOWN:
+        texts.append(f"and {len(waits) - SHOWN} more")
+    return ", ".join(texts)
+
+
+def _retry(state: ActivityState) -> str:
+    activity = state.activity
+    attempt = state.failures + 1
+    return (
+        f"activity {activity.name} attempt {attempt} of {activity.retry.max_attempts}, "
+        f"retry at {_time(state.due_at)}"
+    )
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
