@@ -13,10 +13,10 @@ behind that would keep the server for ever or stop it under a live user.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -33,9 +33,14 @@ from urllib.parse import quote
 from continuum.errors import ConfigurationError, DatabaseUnavailable
 from continuum.store.postgres import keeper
 from continuum.store.postgres.account import Account, reachable, server_account
+from continuum.store.postgres.cluster import (
+    DATABASE,
+    ROLE,
+    create_cluster,
+    server_environment,
+    usable_binaries,
+)
 
-DATABASE = "continuum"
-ROLE = "continuum"
 PORT = "5432"
 """Only part of the socket's name; the server listens on no network address."""
 
@@ -212,20 +217,22 @@ class LocalServer:
         return True
 
     def _start(self, server_lock: int, account: Account | None) -> None:
-        binaries = self._usable_binaries(account)
+        binaries = usable_binaries(self.binaries, self.directory, account)
         if not (self.data / "PG_VERSION").exists():
-            self._initialise(binaries, server_lock, account)
+            create_cluster(self.data, binaries, server_lock, account)
         self._forget_dead_server()
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         sockets = self._socket_directory(account)
-        settings = {**SETTINGS, **self.settings, "unix_socket_directories": str(sockets)}
+        # The setting is a list; quotes keep a comma or space of the path out of its syntax.
+        quoted = '"' + str(sockets).replace('"', '""') + '"'
+        settings = {**SETTINGS, **self.settings, "unix_socket_directories": quoted}
         command = [str(binaries / "postgres"), "-D", str(self.data), "-p", PORT]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         plan = {
             "command": command,
-            "environment": _environment(),
+            "environment": server_environment(),
             "users": str(self.directory / "users.lock"),
             "server_lock": server_lock,
             "log": str(self.log),
@@ -238,60 +245,6 @@ class LocalServer:
             pass_fds=(server_lock,),
             check=True,
         )
-
-    def _usable_binaries(self, account: Account | None) -> Path:
-        """The server's account may be unable to look into root's home; then give it a copy."""
-        if account is None or reachable(self.binaries, account):
-            return self.binaries
-        installation = self.binaries.parent
-        stamp = (self.binaries / "postgres").stat()
-        identity = f"{installation}:{stamp.st_mtime_ns}:{stamp.st_size}"
-        copy = self.directory / f"binaries-{sha256(identity.encode()).hexdigest()[:10]}"
-        if not copy.exists():
-            partial = Path(tempfile.mkdtemp(prefix="copy-", dir=self.directory))
-            shutil.copytree(installation, partial, symlinks=True, dirs_exist_ok=True)
-            partial.chmod(0o755)
-            partial.rename(copy)
-        return copy / self.binaries.name
-
-    def _initialise(self, binaries: Path, server_lock: int, account: Account | None) -> None:
-        """Create the cluster and its database aside; a rename makes it real all at once."""
-        for leftover in self.directory.glob("new-*"):
-            shutil.rmtree(leftover)
-        partial = Path(tempfile.mkdtemp(prefix="new-", dir=self.directory))
-        if account is not None:
-            os.chown(partial, account.uid, account.gid)
-        if self.data.exists():
-            self.data.rmdir()  # an empty directory is all that may be here without PG_VERSION
-        initdb = [str(binaries / "initdb"), "-D", str(partial), "-U", ROLE, "--encoding=UTF8"]
-        initdb += ["--auth=trust", *_locale(binaries, account)]
-        self._run(initdb, server_lock, account)
-        single = [str(binaries / "postgres"), "--single", "-D", str(partial), "postgres"]
-        self._run(single, server_lock, account, f"CREATE DATABASE {DATABASE};\n")
-        partial.rename(self.data)
-
-    def _run(
-        self, command: list[str], server_lock: int, account: Account | None, script: str = ""
-    ) -> None:
-        done = subprocess.run(  # noqa: S603  (our own command line)
-            command,
-            input=script,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=_environment(),
-            pass_fds=(server_lock,),
-            user=None if account is None else account.uid,
-            group=None if account is None else account.gid,
-            extra_groups=None if account is None else [],
-            check=False,
-        )
-        if done.returncode != 0 or "FATAL" in done.stderr or "ERROR" in done.stderr:
-            lines = (done.stderr or done.stdout).strip().splitlines()[-5:]
-            raise DatabaseUnavailable(
-                f"{Path(command[0]).name} failed: {' | '.join(lines)}",
-                hint=f"look at {self.directory}, or name another database: --dsn",
-            )
 
     def _forget_dead_server(self) -> None:
         """Remove the pid file of a server that was killed.
@@ -325,15 +278,19 @@ class LocalServer:
         try:
             deadline = time.monotonic() + STOP_TIMEOUT
             signalled: int | None = None
+            sockets: Path | None = None
             while not _try_lock(lock, fcntl.LOCK_EX):
                 info = self.info()
+                sockets = sockets if info is None else info.socket_directory
                 # The lock is held, so the pid is that of a live server of ours.
                 if info is not None and signalled != info.pid:
-                    os.kill(info.pid, signal.SIGINT)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(info.pid, signal.SIGINT)
                     signalled = info.pid
                 self._wait(deadline, "the embedded PostgreSQL server does not stop")
-        except ProcessLookupError:
-            return
+            if sockets is not None and not sockets.is_relative_to(self.directory):
+                with contextlib.suppress(OSError):
+                    sockets.rmdir()
         finally:
             os.close(lock)
 
@@ -401,26 +358,3 @@ def _is_postgres(pid: int) -> bool:
         return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
     except OSError:
         return True
-
-
-def _environment() -> dict[str, str]:
-    """This process' environment without what would redirect a server (PGDATA, PGPORT, ...)."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))
-    } | {"LC_ALL": "C"}
-
-
-def _locale(binaries: Path, account: Account | None) -> list[str]:
-    """The same ordering and case rules on every machine, whatever locales it has."""
-    version = subprocess.run(  # noqa: S603  (our own command line)
-        [str(binaries / "postgres"), "--version"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd="/",
-        user=None if account is None else account.uid,
-    ).stdout
-    major = int(version.split()[2].split(".")[0])
-    if major >= 17:
-        return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    return ["--locale=C"]
