@@ -29,7 +29,7 @@ class StoreUnavailable(DatabaseUnavailable):
     """The store cannot answer now; nothing is known to be lost. Retry with back-off."""
 
 
-class PayloadRejected(Exception):  # noqa: N818  (a verdict, not a user error)
+class PayloadRejected(Exception):
     """The store refuses what these turns want to write (SQLSTATE class 22 or 54).
 
     Attributes:

@@ -99,7 +99,7 @@ def jsonb_item(value: bytes) -> bytes:
     return _length(len(value) + 1) + b"\x01" + value
 
 
-def bool_item(value: bool) -> bytes:  # noqa: FBT001
+def bool_item(value: bool) -> bytes:
     return TRUE if value else FALSE
 
 

@@ -64,7 +64,7 @@ class Session:
 
 
 class BlockingSession:
-    """`Session` for a caller's synchronous connection."""
+    """`Session` on a synchronous connection, without prepared statements."""
 
     __slots__ = ("connection",)
 
@@ -77,6 +77,12 @@ class BlockingSession:
         cursor = RawCursor(self.connection, row_factory=tuple_row)
         cursor.execute(statement, parameters, binary=True)
         return cursor.fetchall()
+
+    def run(self, statement: bytes, parameters: Sequence[object] = ()) -> int:
+        """Run one statement; answers the number of rows it touched."""
+        cursor = RawCursor(self.connection, row_factory=tuple_row)
+        cursor.execute(statement, parameters, binary=True)
+        return cursor.rowcount
 
 
 class Sessions:

@@ -155,7 +155,7 @@ async def look_again(
 
 def _status(
     turn: Turn,
-    owned: bool | None,  # noqa: FBT001
+    owned: bool | None,
     next_seq: int | None,
     state: str | None,
     last_type: str | None,

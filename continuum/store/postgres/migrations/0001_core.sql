@@ -52,7 +52,7 @@ CREATE INDEX continuum_leases_blocked_idx ON continuum_leases (version_id, block
     WHERE lease_owner IS NULL AND blocked_build IS NOT NULL;
 CREATE INDEX continuum_leases_suspect_idx ON continuum_leases (version_id, takeovers)
     WHERE lease_owner IS NULL AND takeovers >= 2;
-CREATE INDEX continuum_leases_owner_idx ON continuum_leases (lease_owner, wake_at)
+CREATE INDEX continuum_leases_owner_idx ON continuum_leases (lease_owner, parked, wake_at)
     WHERE lease_owner IS NOT NULL;
 
 CREATE TABLE continuum_events (

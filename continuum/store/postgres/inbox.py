@@ -1,0 +1,116 @@
+"""Posting to runs and ending them by force (`ClientStore`, its messages half)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.journal.events import Entry, EventKind, RunCancelled
+from continuum.journal.turn import RunState
+from continuum.store.postgres.arrays import (
+    Element,
+    blobs,
+    int4_item,
+    pack,
+    texts,
+    uuids,
+)
+from continuum.store.postgres.session import Session, Sessions
+from continuum.store.postgres.statements import statements
+from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome
+
+_SQL: Final = statements("inbox")
+
+_NOWHERE: Final = PostOutcome(state=None, posted=None)
+
+
+class PostgresInbox:
+    """Puts messages where a run's owner will find them."""
+
+    def __init__(self, sessions: Sessions, codec: PayloadCodec) -> None:
+        self._sessions = sessions
+        self._codec = codec
+
+    async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
+        """See `ClientStore.post`."""
+        run_ids = uuids({message.run_id: None for message in messages})
+        async with self._sessions.transaction() as session:
+            # The lease rows first: a run that ends waits for us, or has ended and gets nothing.
+            live = {row[0] for row in await session.rows(_SQL["lock_live"], [run_ids])}
+            known = {
+                run_id: (namespace, RunState(state))
+                for run_id, namespace, state in await session.rows(_SQL["namespaces"], [run_ids])
+            }
+            outcomes = [_NOWHERE] * len(messages)
+            accepted: list[int] = []
+            for n, message in enumerate(messages):
+                namespace, state = known.get(message.run_id, (None, None))
+                if state is None or message.namespace not in (None, namespace):
+                    continue
+                outcomes[n] = PostOutcome(state=state, posted=None)
+                if message.run_id in live:
+                    accepted.append(n)
+            ids = await self._deliver(session, messages, accepted)
+        for n in accepted:
+            message = messages[n]
+            state = outcomes[n].state
+            if n in ids:
+                posted = InboxMessage(
+                    ids[n], message.run_id, message.kind, message.name, message.value
+                )
+                outcomes[n] = PostOutcome(state=state, posted=posted)
+            else:
+                outcomes[n] = PostOutcome(state=state, posted=None, duplicate=True)
+        return outcomes
+
+    async def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None
+    ) -> PostOutcome:
+        """See `ClientStore.force_cancel`."""
+        async with self._sessions.transaction() as session:
+            await session.rows(_SQL["lock_to_end"], [run_id])
+            rows = await session.rows(_SQL["read_state"], [run_id])
+            if not rows or namespace not in (None, rows[0][1]):
+                return _NOWHERE
+            [(state, _, incarnation, next_seq, now)] = rows
+            if next_seq is not None:
+                body = RunCancelled(reason=reason, forced=True)
+                event = Entry(EventKind.RUN_CANCELLED, None, body, now)
+                payload = self._codec.seal(event.payload())
+                await session.run(
+                    _SQL["end_by_force"],
+                    [run_id, next_seq, incarnation, event.kind.value, payload, reason],
+                )
+        return PostOutcome(state=RunState(state), posted=None)
+
+    async def _deliver(
+        self, session: Session, messages: Sequence[NewMessage], accepted: Sequence[int]
+    ) -> dict[int, int]:
+        """Inbox ids by place in the batch; a delivery id seen before is left out."""
+        seen: set[tuple[UUID, str, str]] = set()
+        fresh: list[int] = []
+        for n in accepted:
+            message = messages[n]
+            if message.delivery_id is not None:
+                key = (message.run_id, message.name, message.delivery_id)
+                if key in seen:
+                    continue
+                seen.add(key)
+            fresh.append(n)
+        if not fresh:
+            return {}
+        chosen = [messages[n] for n in fresh]
+        rows = await session.rows(
+            _SQL["deliver"],
+            [
+                pack(Element.INT4, [int4_item(n) for n in fresh]),
+                uuids(m.run_id for m in chosen),
+                texts(m.kind for m in chosen),
+                texts(m.name for m in chosen),
+                blobs(self._codec.seal(m.value) for m in chosen),
+                texts(m.delivery_id for m in chosen),
+            ],
+        )
+        return dict(rows)

@@ -1,0 +1,162 @@
+"""Claiming, releasing and reading the mail of runs (`OwnershipStore`, its runs half).
+
+Everything that takes or gives up ownership locks the lease rows in one statement and reads journal
+and inbox in later ones of the same transaction: a statement that waited for a lock still sees the
+other tables as they were before it waited (rule 1).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
+from typing import Final
+from uuid import UUID
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.journal.events import Event, EventKind
+from continuum.journal.turn import RunState, TurnStatus, VersionPin
+from continuum.store.postgres.arrays import (
+    Element,
+    Packed,
+    bool_item,
+    int8s,
+    pack,
+    texts,
+    uuids,
+)
+from continuum.store.postgres.session import Row, Session, Sessions
+from continuum.store.postgres.statements import statements
+from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
+from continuum.store.protocol import (
+    Attention,
+    ClaimedRun,
+    CommitResult,
+    InboxMessage,
+    Release,
+)
+
+_SQL: Final = statements("ownership")
+_TURNS: Final = statements("turns")
+
+
+class PostgresOwnership:
+    """Takes runs and gives them back."""
+
+    def __init__(self, sessions: Sessions, codec: PayloadCodec) -> None:
+        self._sessions = sessions
+        self._codec = codec
+        self._claims = count()
+
+    async def claim(
+        self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore.claim`."""
+        if limit < 1 or not version_ids:
+            return []
+        wanted = [node_id, int8s(version_ids), build]
+        # Runs that may be poison take turns with the others, or a steady load would starve them.
+        alone_first = next(self._claims) % 2 == 1
+        async with self._sessions.transaction() as session:
+            rows = await session.rows(_SQL["claim_alone"], wanted) if alone_first else []
+            if not rows:
+                rows = await session.rows(_SQL["claim"], [*wanted, _int4(limit)])
+            if not rows and not alone_first:
+                rows = await session.rows(_SQL["claim_alone"], wanted)
+            return await self._load(session, [run_id for (run_id,) in rows])
+
+    async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
+        """See `OwnershipStore.release`."""
+        ordered = sorted(releases, key=lambda release: in_run_order(release.turn))
+        turns = [release.turn for release in ordered]
+        parameters = TurnColumns(turns, self._codec).parameters(node_id, len(turns))
+        async with self._sessions.transaction() as session:
+            # A generic plan for these arrays could read the whole live table (see turns.py).
+            await session.run(_SQL["plan_by_key"])
+            [(now, done, run_ids)] = await session.rows(_TURNS["commit_turns"], parameters)
+            statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
+            if done < len(turns):
+                missed = [turn for turn in turns if turn.run_id not in set(run_ids)]
+                statuses.update(dict.fromkeys((turn.run_id for turn in missed), TurnStatus.FENCED))
+            held = [r for r in ordered if statuses[r.turn.run_id] is TurnStatus.COMMITTED]
+            await session.run(
+                _SQL["give_back"],
+                [
+                    node_id,
+                    uuids(r.turn.run_id for r in held),
+                    pack(Element.BOOL, [bool_item(r.ready) for r in held]),
+                    texts(r.blocked_build for r in held),
+                ],
+            )
+        return CommitResult(statuses, now)
+
+    async def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
+        """See `OwnershipStore.read_inbox`."""
+        async with self._sessions.autocommit() as session:
+            rows = await session.rows(_SQL["read_inbox"], [node_id, uuids(run_ids)])
+        return [self._message(row) for row in rows]
+
+    async def attend(self, node_id: UUID, version_ids: Sequence[int], build: str) -> Attention:
+        """See `OwnershipStore.attend`."""
+        async with self._sessions.autocommit() as session:
+            [row] = await session.rows(_SQL["attend"], [node_id, int8s(version_ids), build])
+        now, claimable, unread, overdue = row
+        return Attention(now=now, claimable=claimable, unread=unread, overdue=overdue)
+
+    async def _load(self, session: Session, run_ids: Sequence[UUID]) -> list[ClaimedRun]:
+        """Everything needed to replay runs whose leases this transaction has just taken."""
+        if not run_ids:
+            return []
+        ids = [uuids(run_ids)]
+        async with session.connection.pipeline():
+            runs, events, inbox = session.cursor(), session.cursor(), session.cursor()
+            for cursor, name in (
+                (runs, "load_runs"),
+                (events, "load_events"),
+                (inbox, "load_inbox"),
+            ):
+                await cursor.execute(_SQL[name], ids, prepare=True, binary=True)
+        journals: dict[UUID, list[Event]] = defaultdict(list)
+        for row in await events.fetchall():
+            journals[row[0]].append(self._event(row))
+        mail: dict[UUID, list[InboxMessage]] = defaultdict(list)
+        for row in await inbox.fetchall():
+            mail[row[1]].append(self._message(row))
+        return [self._claimed(row, journals[row[0]], mail[row[0]]) for row in await runs.fetchall()]
+
+    def _claimed(
+        self, row: Row, events: Sequence[Event], inbox: Sequence[InboxMessage]
+    ) -> ClaimedRun:
+        run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
+        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:]
+        return ClaimedRun(
+            run_id=run_id,
+            namespace=namespace,
+            workflow=workflow,
+            pin=VersionPin(workflow, version, version_hash, runtime),
+            token=token,
+            next_seq=next_seq,
+            incarnation=incarnation,
+            takeovers=takeovers,
+            state=RunState(state),
+            input=self._codec.open(data),
+            started_at=started_at,
+            parent_id=parent_id,
+            cancel_requested=cancel_requested,
+            events=events,
+            inbox=inbox,
+        )
+
+    def _event(self, row: Row) -> Event:
+        run_id, seq, incarnation, kind, command, payload, at = row
+        return Event(
+            run_id, seq, incarnation, EventKind(kind), command, self._codec.open(payload), at
+        )
+
+    def _message(self, row: Row) -> InboxMessage:
+        message_id, run_id, kind, name, payload = row
+        return InboxMessage(message_id, run_id, kind, name, self._codec.open(payload))
+
+
+def _int4(value: int) -> Packed:
+    return Packed(value.to_bytes(4, "big"))

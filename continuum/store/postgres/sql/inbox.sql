@@ -1,0 +1,75 @@
+-- name: lock_live
+-- FOR KEY SHARE conflicts with FOR UPDATE and with the deletion of the row: from here to the end of
+-- the transaction the run cannot end, be claimed, be released or commit a turn.
+SELECT l.run_id, r.state
+FROM continuum_leases l
+JOIN continuum_runs r ON r.id = l.run_id
+WHERE l.run_id = ANY ($1::uuid[])
+ORDER BY l.run_id
+FOR KEY SHARE OF l;
+
+-- name: namespaces
+SELECT r.id, r.namespace, r.state FROM continuum_runs r WHERE r.id = ANY ($1::uuid[]);
+
+-- name: deliver
+-- `n` numbers the messages of the batch. A delivery id seen before takes no part in the rest.
+WITH given AS MATERIALIZED (
+    SELECT g.*
+    FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::text[])
+      AS g (n, run_id, kind, name, payload, delivery_id)
+), new AS (
+    INSERT INTO continuum_deliveries (run_id, name, delivery_id)
+    SELECT run_id, name, delivery_id FROM given WHERE delivery_id IS NOT NULL
+    ORDER BY run_id, name, delivery_id
+    ON CONFLICT DO NOTHING
+    RETURNING run_id, name, delivery_id
+), numbered AS MATERIALIZED (
+    SELECT f.*, nextval(pg_get_serial_sequence('public.continuum_inbox', 'id')) AS id
+    FROM (
+        SELECT g.* FROM given g
+        WHERE g.delivery_id IS NULL
+           OR EXISTS (SELECT FROM new w WHERE w.run_id = g.run_id AND w.name = g.name
+                        AND w.delivery_id = g.delivery_id)
+        ORDER BY g.n
+    ) AS f
+), posted AS (
+    INSERT INTO continuum_inbox (id, run_id, kind, name, payload)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, run_id, kind, name, payload FROM numbered
+), due AS MATERIALIZED (
+    SELECT l.run_id, w.cancels
+    FROM (SELECT run_id, bool_or(kind = 'cancel') AS cancels FROM numbered GROUP BY run_id) AS w
+    JOIN continuum_leases l ON l.run_id = w.run_id
+    WHERE w.cancels OR (l.lease_owner IS NULL AND NOT l.ready)
+    ORDER BY l.run_id
+    FOR NO KEY UPDATE OF l
+), woken AS (
+    UPDATE continuum_leases l
+    SET ready = l.ready OR l.lease_owner IS NULL,
+        cancel_requested_at = CASE WHEN d.cancels
+            THEN coalesce(l.cancel_requested_at, clock_timestamp())
+            ELSE l.cancel_requested_at END
+    FROM due d
+    WHERE l.run_id = d.run_id
+)
+SELECT n, id FROM numbered;
+
+-- name: lock_to_end
+SELECT l.next_seq FROM continuum_leases l WHERE l.run_id = $1::uuid FOR UPDATE;
+
+-- name: read_state
+SELECT r.state, r.namespace, r.incarnation, l.next_seq, clock_timestamp()
+FROM continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id
+WHERE r.id = $1::uuid;
+
+-- name: end_by_force
+WITH journaled AS (
+    INSERT INTO continuum_events (run_id, seq, incarnation, type, payload, at)
+    VALUES ($1::uuid, $2::bigint, $3::int, $4::text, $5::bytea, clock_timestamp())
+), dropped AS (
+    DELETE FROM continuum_leases WHERE run_id = $1::uuid
+)
+UPDATE continuum_runs
+SET state = 'cancelled', error_message = $6::text, updated_at = clock_timestamp(),
+    completed_at = clock_timestamp()
+WHERE id = $1::uuid AND state IN ('running', 'suspended');

@@ -1,0 +1,136 @@
+-- name: claim
+-- Free runs that are ready or overdue, for each version this node can run. The deadline is an
+-- uncorrelated sub-select, so it is one value and an index bound. Runs blocked for another build
+-- lie in an index of their own, on both sides of this build's name.
+WITH found AS MATERIALIZED (
+    SELECT c.run_id
+    FROM unnest($2::bigint[]) AS v (version_id)
+    CROSS JOIN LATERAL (
+        SELECT run_id FROM (
+         SELECT l.run_id FROM continuum_leases l
+         WHERE l.version_id = v.version_id AND l.lease_owner IS NULL AND l.blocked_build IS NULL
+           AND l.takeovers < 2 AND l.ready
+         ORDER BY l.run_id LIMIT $4::int FOR UPDATE SKIP LOCKED) AS ready
+        UNION ALL
+        SELECT run_id FROM (
+         SELECT l.run_id FROM continuum_leases l
+         WHERE l.version_id = v.version_id AND l.lease_owner IS NULL AND l.blocked_build IS NULL
+           AND l.takeovers < 2 AND l.wake_at <= (SELECT clock_timestamp())
+         ORDER BY l.wake_at LIMIT $4::int FOR UPDATE SKIP LOCKED) AS overdue
+        UNION ALL
+        SELECT run_id FROM (
+         SELECT l.run_id FROM continuum_leases l
+         WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+           AND l.blocked_build < $3::text AND l.takeovers < 2
+           AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
+         LIMIT $4::int FOR UPDATE SKIP LOCKED) AS other_build
+        UNION ALL
+        SELECT run_id FROM (
+         SELECT l.run_id FROM continuum_leases l
+         WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+           AND l.blocked_build > $3::text AND l.takeovers < 2
+           AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
+         LIMIT $4::int FOR UPDATE SKIP LOCKED) AS another_build
+    ) AS c
+    LIMIT $4::int
+)
+UPDATE continuum_leases l
+SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'), ready = false,
+    parked = false
+WHERE l.run_id IN (SELECT run_id FROM found)
+RETURNING l.run_id;
+
+-- name: claim_alone
+-- One run that lost its owner two or three times since it last committed a turn.
+UPDATE continuum_leases l
+SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'), ready = false,
+    parked = false
+WHERE l.run_id = (
+    SELECT c.run_id FROM continuum_leases c
+    WHERE c.version_id = ANY ($2::bigint[]) AND c.lease_owner IS NULL
+      AND c.takeovers >= 2 AND c.takeovers < 4 AND c.blocked_build IS DISTINCT FROM $3::text
+      AND (c.ready OR c.wake_at <= (SELECT clock_timestamp()))
+    LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING l.run_id;
+
+-- name: load_runs
+SELECT r.id, r.namespace, r.workflow, r.version, r.version_hash, r.runtime, l.lease_token,
+       l.next_seq, r.incarnation, l.takeovers, r.state, r.input, r.started_at, r.parent_id,
+       l.cancel_requested_at IS NOT NULL
+FROM unnest($1::uuid[]) AS c (run_id)
+JOIN continuum_leases l ON l.run_id = c.run_id
+JOIN continuum_runs r ON r.id = c.run_id;
+
+-- name: load_events
+SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
+FROM unnest($1::uuid[]) AS c (run_id)
+JOIN continuum_runs r ON r.id = c.run_id
+JOIN continuum_events e ON e.run_id = c.run_id AND e.incarnation = r.incarnation
+ORDER BY e.run_id, e.seq;
+
+-- name: load_inbox
+SELECT m.id, m.run_id, m.kind, m.name, m.payload
+FROM unnest($1::uuid[]) AS c (run_id)
+JOIN continuum_inbox m ON m.run_id = c.run_id
+ORDER BY m.id;
+
+-- name: give_back
+-- Follows the turn statement in the same transaction, which holds the lease rows FOR UPDATE: a
+-- sender either committed its mail before, and this statement's snapshot has it, or waits and will
+-- find the run unowned.
+UPDATE continuum_leases l
+SET lease_owner = NULL,
+    lease_token = nextval('continuum_lease_token_seq'),
+    ready = g.ready OR EXISTS (SELECT FROM continuum_inbox m WHERE m.run_id = l.run_id),
+    blocked_build = g.blocked_build
+FROM unnest($2::uuid[], $3::bool[], $4::text[]) AS g (run_id, ready, blocked_build)
+WHERE l.run_id = g.run_id AND l.lease_owner = $1::uuid;
+
+-- name: read_inbox
+SELECT m.id, m.run_id, m.kind, m.name, m.payload
+FROM unnest($2::uuid[]) AS c (run_id)
+JOIN continuum_leases l ON l.run_id = c.run_id AND l.lease_owner = $1::uuid
+JOIN continuum_inbox m ON m.run_id = c.run_id
+ORDER BY m.id;
+
+-- name: attend
+SELECT clock_timestamp(),
+       EXISTS (
+           SELECT FROM unnest($2::bigint[]) AS v (version_id)
+           CROSS JOIN LATERAL (
+               (SELECT FROM continuum_leases l
+                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                  AND l.blocked_build IS NULL AND l.takeovers < 2 AND l.ready LIMIT 1)
+               UNION ALL
+               (SELECT FROM continuum_leases l
+                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                  AND l.blocked_build IS NULL AND l.takeovers < 2
+                  AND l.wake_at <= (SELECT clock_timestamp()) LIMIT 1)
+               UNION ALL
+               (SELECT FROM continuum_leases l
+                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                  AND l.blocked_build < $3::text AND l.takeovers < 2
+                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
+               UNION ALL
+               (SELECT FROM continuum_leases l
+                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                  AND l.blocked_build > $3::text AND l.takeovers < 2
+                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
+               UNION ALL
+               (SELECT FROM continuum_leases l
+                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                  AND l.takeovers >= 2 AND l.takeovers < 4
+                  AND l.blocked_build IS DISTINCT FROM $3::text
+                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
+           ) AS c),
+       ARRAY(SELECT DISTINCT m.run_id FROM continuum_inbox m
+             JOIN continuum_leases l ON l.run_id = m.run_id
+             WHERE l.lease_owner = $1::uuid LIMIT 1000),
+       ARRAY(SELECT l.run_id FROM continuum_leases l
+             WHERE l.lease_owner = $1::uuid AND l.parked IN (false, true)
+               AND l.wake_at <= (SELECT clock_timestamp())
+             ORDER BY l.wake_at LIMIT 1000);
+
+-- name: plan_by_key
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true);

@@ -1,0 +1,146 @@
+"""Inserting runs that no worker owns yet (`ClientStore.insert_runs`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from psycopg import AsyncConnection, Connection
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.journal.turn import NewRun
+from continuum.store.postgres.arrays import (
+    NULL,
+    Element,
+    blobs,
+    int4_item,
+    int8s,
+    jsonb_item,
+    pack,
+    texts,
+    uuid_item,
+    uuids,
+)
+from continuum.store.postgres.session import BlockingSession, Row, Session, Sessions
+from continuum.store.postgres.statements import statements
+
+_SQL: Final = statements("starts")
+
+
+class PostgresStarts:
+    """Inserts unowned, ready, unpinned runs."""
+
+    def __init__(self, sessions: Sessions, codec: PayloadCodec) -> None:
+        self._sessions = sessions
+        self._codec = codec
+
+    async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
+        """See `ClientStore.insert_runs`."""
+        async with self._sessions.autocommit() as session:
+            made = await session.rows(_SQL["insert_runs"], _columns(runs, self._codec))
+            missed = _missed(runs, made)
+            # A statement of its own, so it sees a row whose writer the first one waited for.
+            rows = await session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+        return _answer(runs, missed, rows, self._codec)
+
+
+async def insert_runs_on(
+    connection: AsyncConnection[Any],
+    runs: Sequence[NewRun],
+    codec: PayloadCodec,
+    *,
+    notify: bool = True,
+) -> list[NewRun | None]:
+    """`insert_runs` inside the caller's own transaction; the hint goes out with its commit.
+
+    Args:
+        connection: the caller's psycopg connection, in whatever transaction it is.
+        runs: to be inserted.
+        codec: of this database's payloads.
+        notify: hint a capable worker when the caller commits.
+    """
+    session = Session(connection)
+    made = await session.rows(_SQL["insert_runs"], _columns(runs, codec))
+    missed = _missed(runs, made)
+    rows = await session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+    if notify and made:
+        await session.rows(_SQL["notify_capable"], _new_ids(runs, missed))
+    return _answer(runs, missed, rows, codec)
+
+
+def insert_runs_on_blocking(
+    connection: Connection[Any],
+    runs: Sequence[NewRun],
+    codec: PayloadCodec,
+    *,
+    notify: bool = True,
+) -> list[NewRun | None]:
+    """`insert_runs_on` for a synchronous connection."""
+    session = BlockingSession(connection)
+    made = session.rows(_SQL["insert_runs"], _columns(runs, codec))
+    missed = _missed(runs, made)
+    rows = session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+    if notify and made:
+        session.rows(_SQL["notify_capable"], _new_ids(runs, missed))
+    return _answer(runs, missed, rows, codec)
+
+
+def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
+    return [
+        uuids(run.run_id for run in runs),
+        texts(run.namespace for run in runs),
+        texts(run.workflow for run in runs),
+        blobs(codec.seal(run.input) for run in runs),
+        pack(Element.JSONB, [jsonb_item(orjson.dumps(dict(run.attributes))) for run in runs]),
+        texts(run.idempotency_key for run in runs),
+        pack(
+            Element.UUID,
+            [NULL if run.parent_id is None else uuid_item(run.parent_id) for run in runs],
+        ),
+        int8s(run.unpinned.version_id for run in runs),
+    ]
+
+
+def _missed(runs: Sequence[NewRun], made: Sequence[Row]) -> list[int]:
+    """Places in the batch whose run was not inserted; a run id given twice counts once."""
+    inserted: set[UUID] = {run_id for (run_id,) in made}
+    missed: list[int] = []
+    for n, run in enumerate(runs):
+        if run.run_id in inserted:
+            inserted.discard(run.run_id)
+        else:
+            missed.append(n)
+    return missed
+
+
+def _keys(runs: Sequence[NewRun], missed: Sequence[int]) -> list[object]:
+    chosen = [runs[n] for n in missed]
+    return [
+        pack(Element.INT4, [int4_item(n) for n in missed]),
+        uuids(run.run_id for run in chosen),
+        texts(run.namespace for run in chosen),
+        texts(run.workflow for run in chosen),
+        texts(run.idempotency_key for run in chosen),
+    ]
+
+
+def _new_ids(runs: Sequence[NewRun], missed: Sequence[int]) -> list[object]:
+    gone = set(missed)
+    return [int8s({run.unpinned.version_id for n, run in enumerate(runs) if n not in gone})]
+
+
+def _answer(
+    runs: Sequence[NewRun], missed: Sequence[int], rows: Sequence[Row], codec: PayloadCodec
+) -> list[NewRun | None]:
+    existing: dict[int, NewRun] = {}
+    for n, run_id, namespace, workflow, data, attributes, key, parent_id in rows:
+        existing.setdefault(
+            n,
+            NewRun(run_id, namespace, workflow, codec.open(data), attributes, key, parent_id),
+        )
+    answers: list[NewRun | None] = [None] * len(runs)
+    for n in missed:
+        answers[n] = existing[n]
+    return answers

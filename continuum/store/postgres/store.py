@@ -1,0 +1,131 @@
+"""The PostgreSQL store: its parts behind the protocols of `store.protocol`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.journal.turn import NewRun, Turn
+from continuum.model import NodeInfo
+from continuum.store.postgres.inbox import PostgresInbox
+from continuum.store.postgres.nodes import PostgresNodes
+from continuum.store.postgres.ownership import PostgresOwnership
+from continuum.store.postgres.session import Connect, Sessions
+from continuum.store.postgres.starts import PostgresStarts
+from continuum.store.postgres.turns import PostgresTurns
+from continuum.store.protocol import (
+    Attention,
+    ClaimedRun,
+    CommitResult,
+    InboxMessage,
+    NewMessage,
+    NodeRegistration,
+    PostOutcome,
+    Release,
+)
+
+
+class PostgresStore:
+    """`TurnStore`, `OwnershipStore` and `ClientStore` on one database.
+
+    Args:
+        pool: for everything but commits; autocommit connections.
+        connect_committer: opens the committer's own connection, again after each loss.
+        codec: seals and opens payloads.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        connect_committer: Connect,
+        codec: PayloadCodec = IDENTITY,
+    ) -> None:
+        sessions = Sessions(pool)
+        self._turns = PostgresTurns(connect_committer, codec)
+        self._ownership = PostgresOwnership(sessions, codec)
+        self._nodes = PostgresNodes(sessions, version("continuum-engine"))
+        self._starts = PostgresStarts(sessions, codec)
+        self._inbox = PostgresInbox(sessions, codec)
+
+    async def close(self) -> None:
+        """Close the committer's connection; the pool is the caller's."""
+        await self._turns.close()
+
+    async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        """See `TurnStore`."""
+        return await self._turns.commit_turns(node_id, turns)
+
+    async def allocate_tokens(self, count: int) -> list[int]:
+        """See `TurnStore`."""
+        return await self._turns.allocate_tokens(count)
+
+    async def claim(
+        self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore`."""
+        return await self._ownership.claim(node_id, version_ids, build, limit)
+
+    async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
+        """See `OwnershipStore`."""
+        return await self._ownership.release(node_id, releases)
+
+    async def free_unknown(self, node_id: UUID, known: Sequence[UUID]) -> int:
+        """See `OwnershipStore`."""
+        return await self._nodes.free_unknown(node_id, known)
+
+    async def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
+        """See `OwnershipStore`."""
+        return await self._ownership.read_inbox(node_id, run_ids)
+
+    async def attend(self, node_id: UUID, version_ids: Sequence[int], build: str) -> Attention:
+        """See `OwnershipStore`."""
+        return await self._ownership.attend(node_id, version_ids, build)
+
+    async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
+        """See `OwnershipStore`."""
+        return await self._nodes.register_node(node, ttl)
+
+    async def forget_node(self, node_id: UUID) -> None:
+        """See `OwnershipStore`."""
+        await self._nodes.forget_node(node_id)
+
+    async def set_draining(self, node_id: UUID) -> None:
+        """See `OwnershipStore`."""
+        await self._nodes.set_draining(node_id)
+
+    async def suspects(self, node_id: UUID) -> set[UUID]:
+        """See `OwnershipStore`."""
+        return await self._nodes.suspects(node_id)
+
+    async def declare_dead(self, node_ids: Sequence[UUID]) -> list[UUID]:
+        """See `OwnershipStore`."""
+        return await self._nodes.declare_dead(node_ids)
+
+    async def free_dead(self, limit: int) -> int:
+        """See `OwnershipStore`."""
+        return await self._nodes.free_dead(limit)
+
+    async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
+        """See `ClientStore`."""
+        return await self._starts.insert_runs(runs)
+
+    async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
+        """See `ClientStore`."""
+        return await self._inbox.post(messages)
+
+    async def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None
+    ) -> PostOutcome:
+        """See `ClientStore`."""
+        return await self._inbox.force_cancel(run_id, reason, namespace)
+
+    async def nodes(self) -> list[NodeInfo]:
+        """See `ClientStore`."""
+        return await self._nodes.nodes()
