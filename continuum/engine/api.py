@@ -56,14 +56,14 @@ def wait_signal(
     name: str,
     *,
     timeout: timedelta | float | None = None,
-    type: type[T],  # noqa: A002
+    type: type[T],
 ) -> Coroutine[Any, Any, T]: ...
 @overload
 def wait_signal(
     name: str,
     *,
     timeout: timedelta | float | None = None,
-    type: Any = None,  # noqa: A002
+    type: Any = None,
 ) -> Coroutine[Any, Any, Any]: ...
 def wait_signal(
     name: str,
@@ -158,7 +158,7 @@ class WorkflowLogger(logging.LoggerAdapter[logging.Logger]):
     Records carry `run_id`, `workflow` and `namespace`. Outside a workflow it is a plain logger.
     """
 
-    def isEnabledFor(self, level: int) -> bool:
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
         """False during replay: the line was written when it was live."""
         run = current_run()
         if isinstance(run, WorkflowContext) and run.silent:

@@ -107,8 +107,8 @@ class WorkflowContext:
             EventKind.ACTIVITY_SCHEDULED, ActivityScheduled(activity.name, Raw(args))
         )
         if body is None:
-            await self._never()
-        stored = args if not self._log.replaying else bytes(body.args)
+            return await self._never()
+        stored = bytes(body.args) if self._log.replaying else args
         self._attempts.schedule(self._log.count, activity, stored, future)
         return await future
 
@@ -141,14 +141,14 @@ class WorkflowContext:
         self._log.busy_with = where
         try:
             return SideEffect(Raw(codec.encode(fn())))
-        except Exception as error:  # noqa: BLE001 - journaled, so that a replay raises alike
+        except Exception as error:
             return SideEffect(Raw(NULL), capture_failure(error))
         finally:
             self._log.busy_with = None
 
-    async def _never(self) -> None:
+    async def _never(self) -> Any:
         """Suspend for good: the run is latched and no callback runs again."""
-        await asyncio.Future[None](loop=self._loop)
+        return await asyncio.Future[Any](loop=self._loop)
 
     def _refuse_when_dropped(self) -> None:
         if self._log.dropped:

@@ -145,7 +145,7 @@ def waiting_location(coroutine: Any) -> str | None:
 
 def _internal(code: CodeType) -> bool:
     name = code.co_filename
-    return name.startswith((_ASYNCIO, _PACKAGE)) or name.startswith("<frozen")
+    return name.startswith((_ASYNCIO, _PACKAGE, "<frozen"))
 
 
 def _at(location: str | None) -> str:

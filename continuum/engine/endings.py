@@ -37,7 +37,7 @@ def end_of(
         result = workflow.returns.encode(main.result())
     except PayloadError as unstorable:
         return _failed(capture_failure(unstorable))
-    except Exception as unstorable:  # noqa: BLE001 - user types may raise anything when encoded
+    except Exception as unstorable:
         return _failed(capture_failure(unstorable))
     return RunEnd(RunState.COMPLETED, result=result), EventKind.RUN_COMPLETED, RunCompleted()
 

@@ -8,7 +8,7 @@ first drop, refuses that for the closing thread; it costs one comparison otherwi
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, Final
@@ -38,7 +38,7 @@ _guard = _Guard()
 
 
 @contextmanager
-def forbidding_effects() -> Iterator[None]:
+def forbidding_effects() -> Generator[None]:
     """Refuse files, sockets, processes and the like on this thread."""
     if not _guard.installed:
         _guard.installed = True

@@ -87,7 +87,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._order = seed
         self._ready: list[ReadyHandle] = []
         self._stepping = False
-        self._generators: list[AsyncGenerator[Any, Any]] = []
+        self._generators: list[Any] = []
 
     # time and callbacks
 
@@ -318,20 +318,16 @@ def _close(coroutine: Any) -> None:
         return
     try:
         coroutine.close()
-    except BaseException:  # noqa: BLE001 - user code that resists being closed is contained
-        _contained(coroutine)
+    except BaseException:
+        _logger.debug("coroutine %r resisted being dropped", coroutine, exc_info=True)
 
 
-def _contained(coroutine: Any) -> None:
-    _logger.debug("coroutine %r resisted being dropped", coroutine, exc_info=True)
-
-
-def _close_generator(generator: AsyncGenerator[Any, Any]) -> None:
+def _close_generator(generator: Any) -> None:
     if generator.ag_frame is None:
         return
     closing: Any = generator.aclose()
     try:
         closing.send(None)
-    except BaseException:  # noqa: BLE001 - StopIteration when closed; anything else is contained
+    except BaseException:
         return
     closing.close()
