@@ -1,0 +1,372 @@
+"""`Continuum`: the public client, asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from uuid import UUID
+
+from continuum.client.control import Control
+from continuum.client.handle import RunHandle
+from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.client.looking import Looking
+from continuum.client.outcome import decode_end
+from continuum.client.starting import find_loaded_name, match_existing, prepare
+from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.declare.workflow import Workflow
+from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
+from continuum.journal.turn import NewRun
+from continuum.model import NodeInfo
+from continuum.store.reading import ReadStore
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from continuum.client.blocking import BlockingContinuum
+    from continuum.client.local_worker import LocalWorker
+    from continuum.client.wiring import Backend
+    from continuum.declare.activity import Activity
+
+R = TypeVar("R")
+
+
+class Continuum(Looking):
+    """A client of one database; an async context manager.
+
+    Every call checks what it is given before it writes anything, and every error derives from
+    `ContinuumError` and says what to do next. Calls made at the same time share commits. A run id
+    is a `UUID` or its text; calls that take one look in every namespace unless `namespace=` is
+    given: then a run of another namespace answers `RunNotFound`.
+
+    Args:
+        dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
+        codec: encrypts or compresses stored payloads.
+
+    Raises:
+        ConfigurationError, DatabaseUnavailable, SchemaOutOfDate, SchemaTooNew: on entering.
+
+    Example:
+        async with Continuum("postgresql://db/shop") as ct, ct.worker([order_flow]):
+            run = await ct.start(order_flow, Order("o1", 4200), namespace="billing")
+            print(await run.result(timeout=30))
+    """
+
+    def __init__(self, dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> None:
+        self._dsn = dsn
+        self._codec = codec
+        self._opened: Backend | None = None
+        self._control: Control | None = None
+
+    @staticmethod
+    def blocking(dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> BlockingContinuum:
+        """The same client for synchronous code; a context manager.
+
+        Example:
+            with Continuum.blocking() as ct:
+                print(ct.start(order_flow, order).result(timeout=30))
+        """
+        from continuum.client.blocking import BlockingContinuum
+
+        return BlockingContinuum(dsn, codec=codec)
+
+    async def __aenter__(self) -> Self:
+        if self._opened is not None:
+            raise ConfigurationError("this client is open already")
+        from continuum.client.wiring import Backend
+
+        opened = self._opened = await Backend.open(self._dsn, self._codec)
+        self._control = Control(opened.store, opened.reads, opened.hints, opened.workers)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        backend, control = self._opened, self._control
+        self._opened = self._control = None
+        if control is not None:
+            await control.close()
+        if backend is not None:
+            await backend.close()
+
+    # -- starting and steering -----------------------------------------------------------------
+
+    @overload
+    async def start(
+        self,
+        flow: Workflow[..., R],
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: AsyncConnection[Any] | None = None,
+    ) -> RunHandle[R]: ...
+
+    @overload
+    async def start(
+        self,
+        flow: str,
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: AsyncConnection[Any] | None = None,
+    ) -> RunHandle[Any]: ...
+
+    async def start(
+        self,
+        flow: Workflow[..., Any] | str,
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: AsyncConnection[Any] | None = None,
+    ) -> RunHandle[Any]:
+        """Insert a run; any worker that has loaded the workflow takes it.
+
+        Args:
+            flow: a workflow, or the name of one that a live worker has loaded.
+            args: its positional arguments.
+            namespace: 1 to 255 printable characters.
+            attributes: a JSON object to find the run by.
+            idempotency_key: starts with the same key, workflow and namespace are one run.
+            run_id: the id it shall have; starting it again with the same input changes nothing.
+            connection: a psycopg connection whose transaction the insert joins: no run exists
+                until you commit it.
+
+        Raises:
+            PayloadError, AttributesError, NamespaceError: before anything is written.
+            DuplicateRun: same key or id, but another workflow or input.
+            WorkflowNotFound: `flow` is a name that no live worker has loaded.
+
+        Example:
+            run = await ct.start(order_flow, order, attributes={"plan": "pro"})
+        """
+        backend = self._backend
+        workflow = await self._resolve(flow)
+        new_run = prepare(
+            workflow,
+            args,
+            namespace=namespace,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            run_id=run_id,
+        )
+        known = workflow if isinstance(workflow, Workflow) else None
+        if connection is not None:
+            [existing] = await backend.insert_on(connection, [new_run])
+        elif idempotency_key is None and run_id is None:
+            return RunHandle(self, await self._controls.start_new(new_run), known)
+        else:
+            existing = await self._controls.insert(new_run)
+        return RunHandle(self, _started(new_run, existing), known)
+
+    async def signal(
+        self,
+        run_id: UUID | str,
+        name: str,
+        payload: Any = None,
+        *,
+        namespace: str | None = None,
+        delivery_id: str | None = None,
+    ) -> None:
+        """Post a signal: durable when this returns, delivered in order of arrival per name.
+
+        Args:
+            run_id: of a live run.
+            name: what `wait_signal` waits for.
+            payload: JSON types, dataclasses, datetimes and the like.
+            namespace: only a run of this namespace.
+            delivery_id: repeated calls with the same id for this run and name count once.
+
+        Raises:
+            RunNotFound, RunTerminal, PayloadError.
+
+        Example:
+            await ct.signal(run_id, "fraud_review", "approved", delivery_id=request_id)
+        """
+        await self._controls.signal(
+            parse_run_id(run_id), name, payload, optional_namespace(namespace), delivery_id
+        )
+
+    async def cancel(
+        self,
+        run_id: UUID | str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        namespace: str | None = None,
+    ) -> None:
+        """Cancel a run: it sees `CancelledError` once and may clean up.
+
+        Args:
+            run_id: of a live run.
+            reason: shown to people.
+            force: end it at once instead, whoever owns it; no clean-up runs.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound, RunTerminal.
+
+        Example:
+            await ct.cancel(run_id, reason="customer withdrew")
+        """
+        await self._controls.cancel(
+            parse_run_id(run_id), reason, optional_namespace(namespace), force=force
+        )
+
+    async def set_attributes(
+        self,
+        run_id: UUID | str,
+        attributes: Mapping[str, Any],
+        *,
+        unset: Iterable[str] = (),
+        namespace: str | None = None,
+    ) -> None:
+        """Merge top-level keys into a run's attributes, atomically, whatever its state.
+
+        Args:
+            run_id: of any run.
+            attributes: keys to set.
+            unset: keys to remove.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound, AttributesError.
+
+        Example:
+            await ct.set_attributes(run_id, {"tier": 2}, unset=["trial"])
+        """
+        await self._controls.set_attributes(
+            parse_run_id(run_id), attributes, unset, optional_namespace(namespace)
+        )
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    async def result(
+        self,
+        run_id: UUID | str,
+        timeout: float | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> Any:
+        """Wait for a run's end; its value as plain JSON (a handle's `result` restores types).
+
+        Args:
+            run_id: of any run.
+            timeout: seconds to wait; None is for ever.
+            namespace: only a run of this namespace.
+
+        Raises:
+            WorkflowFailed, WorkflowCancelled: it ended so.
+            ResultTimeout: it goes on.
+            RunNotFound.
+
+        Example:
+            print(await ct.result(run_id, timeout=30))
+        """
+        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        check_timeout(timeout)
+        if within is not None and parsed not in await self._reads.ends([parsed], within):
+            raise RunNotFound(parsed)
+        return await self.wait_result(parsed, None, timeout)
+
+    async def wait_result(
+        self, run_id: UUID, workflow: Workflow[..., R] | None, timeout: float | None
+    ) -> R:
+        """`result`, with types restored as `workflow` declares them."""
+        try:
+            async with asyncio.timeout(check_timeout(timeout)):
+                end = await self._backend.waiter.wait(run_id)
+        except TimeoutError:
+            raise ResultTimeout(
+                f"run {run_id} has not ended within {timeout:g} s",
+                hint="it goes on; ask again later",
+            ) from None
+        return decode_end(run_id, end, workflow)
+
+    async def nodes(self) -> list[NodeInfo]:
+        """Every registered worker process, live or dead."""
+        return list(await self._backend.store.nodes())
+
+    # -- working -------------------------------------------------------------------------------
+
+    def worker(
+        self,
+        workflows: Iterable[Workflow[..., Any]],
+        *,
+        activities: Iterable[Activity[..., Any]] = (),
+        queues: Sequence[str] = (),
+        concurrency: int = 200,
+        drain_timeout: float = 10.0,
+        **options: Any,
+    ) -> LocalWorker:
+        """A worker in this process; an async context manager.
+
+        Runs that this client starts go straight to it. With `async with` it works in the
+        background; `await worker.run()` works until SIGTERM.
+
+        Args:
+            workflows: what it can run.
+            activities: further activities, for named queues.
+            queues: named queues it serves.
+            concurrency: activities at once.
+            drain_timeout: seconds in which leaving gives everything back.
+            options: `ttl`, `heartbeat` (seconds), `max_cached_runs`.
+
+        Example:
+            async with Continuum() as ct, ct.worker([order_flow]) as worker:
+                await worker.run()
+        """
+        from continuum.client.local_worker import LocalWorker
+
+        return LocalWorker(
+            self._backend,
+            workflows,
+            activities,
+            queues=queues,
+            concurrency=concurrency,
+            drain_timeout=drain_timeout,
+            **options,
+        )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _reads(self) -> ReadStore:
+        return self._backend.reads
+
+    @property
+    def _backend(self) -> Backend:
+        if self._opened is None:
+            raise ConfigurationError(
+                "the client is not open", hint="use it inside: async with Continuum() as ct"
+            )
+        return self._opened
+
+    @property
+    def _controls(self) -> Control:
+        _ = self._backend
+        assert self._control is not None
+        return self._control
+
+    async def _resolve(self, flow: Workflow[..., Any] | str) -> Workflow[..., Any] | str:
+        """A name becomes the workflow loaded here, or the full name known to live workers."""
+        if not isinstance(flow, str):
+            return flow
+        for worker in self._backend.workers:
+            loaded = worker.workflow(flow)
+            if loaded is not None:
+                return loaded
+        return find_loaded_name(flow, await self._backend.store.nodes())
+
+
+def _started(wanted: NewRun, existing: NewRun | None) -> UUID:
+    return wanted.run_id if existing is None else match_existing(wanted, existing)

@@ -1,0 +1,166 @@
+"""Calls that write: start, signal, cancel, set attributes. Simultaneous ones share commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from continuum.client.identifiers import check_name
+from continuum.client.sharing import SharedCommits
+from continuum.codec.attributes import check_attributes, check_json
+from continuum.errors import AttributesError, PayloadError, RunNotFound, RunTerminal
+from continuum.journal.turn import NewRun
+from continuum.store.protocol import (
+    ClientStore,
+    HintSender,
+    InboxMessage,
+    NewMessage,
+    PostOutcome,
+)
+from continuum.store.reading import ReadStore
+
+MAX_REASON = 4096
+
+
+class WorkerHere(Protocol):
+    """A worker of this process, as the client's calls use it."""
+
+    def loads(self, workflow_name: str) -> bool:
+        """Whether it takes new runs of that workflow now."""
+        ...
+
+    async def create_local(self, new_run: NewRun) -> UUID:
+        """Start a run on it: start and first turn are one commit."""
+        ...
+
+    def deliver_local(self, messages: Sequence[InboxMessage]) -> None:
+        """Messages that were just posted."""
+        ...
+
+
+class Control:
+    """Writes what the client's calls ask for and tells whoever has to know.
+
+    Args:
+        store, reads: where to.
+        hints: wakes workers elsewhere.
+        workers: of this process; the list changes as they come and go.
+    """
+
+    def __init__(
+        self,
+        store: ClientStore,
+        reads: ReadStore,
+        hints: HintSender,
+        workers: Sequence[WorkerHere],
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._hints = hints
+        self._workers = workers
+        self._starts = SharedCommits[NewRun, "NewRun | None"](self._insert_all)
+        self._posts = SharedCommits[NewMessage, PostOutcome](self._post_all)
+
+    async def close(self) -> None:
+        """Wait for commits under way."""
+        await self._starts.close()
+        await self._posts.close()
+
+    async def start_new(self, new_run: NewRun) -> UUID:
+        """Start a run under a fresh id, on a worker of this process if one can."""
+        for worker in self._workers:
+            if worker.loads(new_run.workflow):
+                return await worker.create_local(new_run)
+        await self.insert(new_run)
+        return new_run.run_id
+
+    async def insert(self, new_run: NewRun) -> NewRun | None:
+        """Insert a run, or give the one that has its id or idempotency key."""
+        return await self._starts.submit(new_run)
+
+    async def signal(
+        self,
+        run_id: UUID,
+        name: str,
+        payload: Any,
+        namespace: str | None,
+        delivery_id: str | None,
+    ) -> None:
+        """Post a signal."""
+        check_name(name, "signal name")
+        if delivery_id is not None:
+            check_name(delivery_id, "delivery_id")
+        value = check_json(payload, f"payload of signal {name}")
+        message = NewMessage(run_id, "signal", name, value, delivery_id, namespace)
+        _check_posted(run_id, await self._posts.submit(message))
+
+    async def cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None, *, force: bool
+    ) -> None:
+        """Ask a run to stop, or end it at once."""
+        if reason is not None:
+            _check_reason(reason)
+        if not force:
+            value = check_json(reason, "reason")
+            message = NewMessage(run_id, "cancel", "", value, namespace=namespace)
+            _check_posted(run_id, await self._posts.submit(message))
+            return
+        outcome = await self._store.force_cancel(run_id, reason, namespace)
+        if outcome.state is None:
+            raise RunNotFound(run_id)
+        if outcome.state.terminal:
+            raise RunTerminal(run_id, outcome.state)
+        self._hints.runs_ended([run_id])
+
+    async def set_attributes(
+        self,
+        run_id: UUID,
+        attributes: Mapping[str, Any],
+        unset: Iterable[str],
+        namespace: str | None,
+    ) -> None:
+        """Merge attributes."""
+        merged = check_attributes(attributes)
+        if isinstance(unset, str):
+            raise AttributesError("unset is a list of keys, not text")
+        removed = list(check_attributes(dict.fromkeys(unset)))
+        both = [key for key in removed if key in merged]
+        if both:
+            raise AttributesError(f"attribute {both[0]!r} is to be set and removed in one call")
+        if not await self._reads.set_attributes(run_id, namespace, merged, removed):
+            raise RunNotFound(run_id)
+
+    async def _insert_all(self, runs: Sequence[NewRun]) -> Sequence[NewRun | None]:
+        answers = await self._store.insert_runs(runs)
+        inserted = [
+            run.run_id for run, existing in zip(runs, answers, strict=True) if existing is None
+        ]
+        if inserted:
+            self._hints.runs_changed(inserted)
+        return answers
+
+    async def _post_all(self, messages: Sequence[NewMessage]) -> Sequence[PostOutcome]:
+        outcomes = await self._store.post(messages)
+        posted = [outcome.posted for outcome in outcomes if outcome.posted is not None]
+        if posted and self._workers:
+            self._workers[0].deliver_local(posted)
+        elif posted:
+            self._hints.runs_changed(list({message.run_id: None for message in posted}))
+        return outcomes
+
+
+def _check_posted(run_id: UUID, outcome: PostOutcome) -> None:
+    if outcome.state is None:
+        raise RunNotFound(run_id)
+    if outcome.posted is None and not outcome.duplicate:
+        raise RunTerminal(run_id, outcome.state)
+
+
+def _check_reason(reason: object) -> None:
+    if not isinstance(reason, str) or len(reason) > MAX_REASON or "\0" in reason:
+        raise PayloadError(f"reason is text of at most {MAX_REASON} characters, without NUL")
+    try:
+        reason.encode()
+    except UnicodeEncodeError:
+        raise PayloadError("reason contains a lone surrogate, which is not text") from None

@@ -1,0 +1,64 @@
+"""What `start` gives back: one run, with the calls that concern it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from continuum.client.client import Continuum
+    from continuum.declare.workflow import Workflow
+    from continuum.model import Run
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class RunHandle(Generic[R_co]):
+    """A started run.
+
+    Attributes:
+        id: of the run.
+    """
+
+    __slots__ = ("_client", "_workflow", "id")
+
+    def __init__(
+        self, client: Continuum, run_id: UUID, workflow: Workflow[..., R_co] | None
+    ) -> None:
+        self.id = run_id
+        self._client = client
+        self._workflow = workflow
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"
+
+    async def result(self, timeout: float | None = None) -> R_co:
+        """Wait for the end; the value as the workflow's return annotation has it.
+
+        Without the workflow (started by name), the value is plain JSON.
+
+        Args:
+            timeout: seconds to wait; None is for ever.
+
+        Raises:
+            WorkflowFailed, WorkflowCancelled: it ended so.
+            ResultTimeout: it goes on.
+
+        Example:
+            print(await run.result(timeout=30))
+        """
+        return await self._client.wait_result(self.id, self._workflow, timeout)
+
+    async def signal(
+        self, name: str, payload: Any = None, *, delivery_id: str | None = None
+    ) -> None:
+        """Send it a signal; see `Continuum.signal`."""
+        await self._client.signal(self.id, name, payload, delivery_id=delivery_id)
+
+    async def cancel(self, *, reason: str | None = None, force: bool = False) -> None:
+        """Ask it to stop; see `Continuum.cancel`."""
+        await self._client.cancel(self.id, reason=reason, force=force)
+
+    async def get(self) -> Run:
+        """A snapshot of it now."""
+        return await self._client.get_run(self.id)

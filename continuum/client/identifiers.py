@@ -1,0 +1,67 @@
+"""Checks the names and ids that callers hand in, before anything is written."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from continuum.codec.attributes import check_namespace
+from continuum.errors import ConfigurationError, MalformedRunId, PayloadError
+
+MAX_NAME: Final = 255
+
+
+def parse_run_id(run_id: UUID | str) -> UUID:
+    """A run id from itself or its text.
+
+    Raises:
+        MalformedRunId: it is neither.
+    """
+    if isinstance(run_id, UUID):
+        return run_id
+    try:
+        return UUID(run_id)
+    except (ValueError, AttributeError, TypeError):
+        raise MalformedRunId(run_id) from None
+
+
+def optional_namespace(namespace: str | None) -> str | None:
+    """A namespace, or None for any."""
+    return None if namespace is None else check_namespace(namespace)
+
+
+def check_name(name: object, what: str) -> str:
+    """A signal name, delivery id or idempotency key: 1 to 255 characters of storable text.
+
+    Raises:
+        PayloadError: names `what` and the reason.
+    """
+    if not isinstance(name, str):
+        raise PayloadError(f"{what} must be text, not {type(name).__name__}")
+    if not 0 < len(name) <= MAX_NAME:
+        raise PayloadError(f"{what} has 1 to {MAX_NAME} characters, this one {len(name)}")
+    if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
+        raise PayloadError(f"{what} contains a NUL or a lone surrogate")
+    return name
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Seconds to wait; None is for ever.
+
+    Raises:
+        ConfigurationError: negative or not a number.
+    """
+    if timeout is not None and not timeout >= 0:
+        raise ConfigurationError(f"timeout must be 0 or more seconds, not {timeout!r}")
+    return timeout
+
+
+def check_limit(limit: int, largest: int) -> int:
+    """How many entries a page may have.
+
+    Raises:
+        ConfigurationError: not from 1 to `largest`.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= largest:
+        raise ConfigurationError(f"limit is a number from 1 to {largest}, not {limit!r}")
+    return limit

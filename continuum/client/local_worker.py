@@ -1,0 +1,102 @@
+"""A worker of this process, known to the client: its starts and signals go straight to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from continuum.declare.activity import Activity
+from continuum.declare.registry import resolve_workflows
+from continuum.declare.workflow import Workflow
+from continuum.journal.turn import NewRun
+from continuum.store.protocol import InboxMessage
+from continuum.worker.node import Worker
+
+if TYPE_CHECKING:
+    from continuum.client.wiring import Backend
+
+
+class LocalWorker:
+    """What `Continuum.worker` gives: an async context manager around one worker."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        workflows: Iterable[Workflow[..., Any]],
+        activities: Iterable[Activity[..., Any]],
+        **options: Any,
+    ) -> None:
+        listed = list(workflows)
+        self._workflows = resolve_workflows(listed)
+        self._backend = backend
+        self._worker = Worker(
+            backend.store,
+            backend.hints,
+            backend.node_listener,
+            backend.liveness,
+            listed,
+            activities,
+            **options,
+        )
+        self._worker.on_end(backend.waiter.deliver)
+
+    async def __aenter__(self) -> Self:
+        await self._worker.start()
+        self._backend.workers.append(self)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def node_id(self) -> UUID:
+        """The id of this node; a new one after it was declared dead."""
+        return self._worker.node_id
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then drain."""
+        if self not in self._backend.workers:
+            await self.__aenter__()
+        await self._worker.run()
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Take nothing new, let activities finish, give every run back.
+
+        Args:
+            timeout: seconds this may take; default: the worker's `drain_timeout`.
+        """
+        await self._worker.drain(timeout)
+
+    async def close(self) -> None:
+        """Drain and leave."""
+        try:
+            await self._worker.close()
+        finally:
+            if self in self._backend.workers:
+                self._backend.workers.remove(self)
+
+    def workflow(self, name: str) -> Workflow[..., Any] | None:
+        """The loaded workflow of that registered name, or bare function name when unique."""
+        if name in self._workflows:
+            return self._workflows[name]
+        same = [known for known in self._workflows if known.rpartition(":")[2] == name]
+        return self._workflows[same[0]] if len(same) == 1 else None
+
+    def loads(self, workflow_name: str) -> bool:
+        """Whether it takes new runs of that workflow now."""
+        return self._worker.loads(workflow_name)
+
+    async def create_local(self, new_run: NewRun) -> UUID:
+        """Start a run on it: start and first turn are one commit."""
+        return await self._worker.create_local(new_run)
+
+    def deliver_local(self, messages: Sequence[InboxMessage]) -> None:
+        """Messages that were just posted."""
+        self._worker.deliver_local(messages)

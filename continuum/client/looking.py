@@ -1,0 +1,182 @@
+"""Calls that only look: snapshots, journals, queries, counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, overload
+from uuid import UUID
+
+from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
+from continuum.codec.attributes import check_namespace
+from continuum.errors import RunNotFound
+from continuum.model import HistoryEvent, Page, Run
+from continuum.query.structured import parse_order, parse_where
+from continuum.query.tree import Query
+from continuum.store.reading import CountGroup, ReadStore
+
+MAX_PAGE = 1000
+MAX_EVENTS = 5000
+Direction = Literal["asc", "desc"]
+
+
+class Looking(ABC):
+    """The reading half of `Continuum`."""
+
+    @property
+    @abstractmethod
+    def _reads(self) -> ReadStore:
+        """Where to look."""
+
+    async def get_run(self, run_id: UUID | str, *, namespace: str | None = None) -> Run:
+        """A snapshot of one run.
+
+        Raises:
+            RunNotFound.
+
+        Example:
+            print((await ct.get_run(run_id)).waiting_on)
+        """
+        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        run = await self._reads.get_run(parsed, within)
+        if run is None:
+            raise RunNotFound(parsed)
+        return run
+
+    async def history(
+        self,
+        run_id: UUID | str,
+        *,
+        after: int | None = None,
+        limit: int = 500,
+        namespace: str | None = None,
+    ) -> list[HistoryEvent]:
+        """A page of a run's journal, oldest first.
+
+        Args:
+            run_id: of any run.
+            after: only events with a greater seq: the last seq of the previous page.
+            limit: events on a page, at most 5,000; fewer came when nothing is left.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+
+        Example:
+            for event in await ct.history(run_id):
+                print(event.seq, event.type, event.data)
+        """
+        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        check_limit(limit, MAX_EVENTS)
+        events = await self._reads.history(parsed, within, after or 0, limit)
+        if events is None:
+            raise RunNotFound(parsed)
+        return list(events)
+
+    async def query(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        payloads: bool = False,
+    ) -> Page[Run]:
+        """One page of the runs that match.
+
+        Args:
+            namespace: where to look; None is everywhere.
+            where: conditions that all must hold, as `("eq", ["attributes", "plan"], "pro")`.
+            order_by: `("asc" or "desc", field)`; default: newest first.
+            limit: runs on a page, at most 1,000.
+            cursor: `next_cursor` of the previous page of the same query.
+            payloads: fetch `input` and `output`, too; they are `Omitted` otherwise.
+
+        Raises:
+            QueryError: a bad condition, order or cursor; nothing was read.
+
+        Example:
+            page = await ct.query(namespace="billing", where=[("eq", "state", "failed")])
+        """
+        query = _query(namespace, where, order_by)
+        check_limit(limit, MAX_PAGE)
+        return await self._reads.search(query, limit, cursor, payloads=payloads)
+
+    async def stream(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        payloads: bool = False,
+    ) -> AsyncIterator[Run]:
+        """All runs that match, page by page.
+
+        Example:
+            async for run in ct.stream(where=[("eq", "state", "failed")]):
+                print(run.id)
+        """
+        query = _query(namespace, where, order_by)
+        cursor: str | None = None
+        while True:
+            page = await self._reads.search(query, MAX_PAGE, cursor, payloads=payloads)
+            for run in page.entries:
+                yield run
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    @overload
+    async def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: None = None,
+    ) -> int: ...
+
+    @overload
+    async def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str],
+    ) -> list[CountGroup]: ...
+
+    async def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str] | None = None,
+    ) -> int | list[CountGroup]:
+        """How many runs match, exactly.
+
+        Args:
+            namespace: where to look; None is everywhere.
+            where: as in `query`.
+            group_by: run fields; the answer is then one `CountGroup` per combination.
+
+        Example:
+            for group in await ct.count(namespace=None, group_by=["namespace", "state"]):
+                print(group.key, group.count)
+        """
+        query = _query(namespace, where, None)
+        fields = [group_by] if isinstance(group_by, str) else list(group_by or ())
+        groups = list(await self._reads.count(query, fields))
+        return groups[0].count if group_by is None else groups
+
+    async def namespaces(self) -> list[str]:
+        """Every namespace that holds a run."""
+        return list(await self._reads.namespaces())
+
+
+def _query(
+    namespace: str | None,
+    where: Sequence[Any] | None,
+    order_by: tuple[Direction, str] | Sequence[str] | None,
+) -> Query:
+    within = None if namespace is None else check_namespace(namespace)
+    return Query(within, parse_where(where), parse_order(order_by))

@@ -1,0 +1,171 @@
+"""Waits for the ends of runs: all waiters share one listener, one poll, one read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
+from typing import Final, Protocol
+from uuid import UUID
+
+from continuum.errors import DatabaseUnavailable, RunNotFound
+from continuum.journal.turn import RunEnd
+
+POLL: Final = 1.0
+"""Seconds after which a lost hint is made good."""
+_BATCH: Final = 500
+_REMEMBERED: Final = 10_000
+_REMEMBERED_SIZE: Final = 4096
+
+
+class EndListener(Protocol):
+    """Hears from other processes that runs have ended."""
+
+    async def start(self) -> None:
+        """Connect and listen; losses are repaired by itself."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class EndWaiter:
+    """Wakes whoever waits for a run's end.
+
+    Args:
+        ends: reads how runs ended, as `ReadStore.ends`.
+        listener: builds the shared listener from its hint and reconnect callbacks; started with
+            the first wait.
+        poll: seconds between two looks at everything waited for.
+    """
+
+    def __init__(
+        self,
+        ends: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, RunEnd | None]]],
+        listener: Callable[[Callable[[Sequence[UUID]], None], Callable[[], None]], EndListener],
+        poll: float = POLL,
+    ) -> None:
+        self._ends = ends
+        self._listener = listener(self.hint, self.look_at_all)
+        self._poll = poll
+        self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
+        self._unlooked: dict[UUID, None] = {}
+        self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def wait(self, run_id: UUID) -> RunEnd:
+        """The end of the run, as soon as it is committed.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        known = self._recent.get(run_id)
+        if known is not None:
+            return known
+        future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run_id, set()).add(future)
+        self._unlooked[run_id] = None
+        self._start()
+        self._wake.set()
+        try:
+            return await future
+        finally:
+            self._forget(run_id, future)
+
+    def deliver(self, run_id: UUID, end: RunEnd) -> None:
+        """A worker of this process committed this end."""
+        if end.result is None or len(end.result) <= _REMEMBERED_SIZE:
+            self._recent[run_id] = end
+            if len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)
+        for future in self._waiting.get(run_id, ()):
+            if not future.done():
+                future.set_result(end)
+
+    def hint(self, run_ids: Sequence[UUID]) -> None:
+        """These runs have ended, or without ids: some have."""
+        if not run_ids:
+            self.look_at_all()
+            return
+        for run_id in run_ids:
+            if run_id in self._waiting:
+                self._unlooked[run_id] = None
+                self._wake.set()
+
+    def look_at_all(self) -> None:
+        """Hints may have been lost."""
+        self._unlooked.update(dict.fromkeys(self._waiting))
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Stop looking; whoever still waits is told that the client was closed."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._tasks:
+            await self._listener.close()
+        for futures in list(self._waiting.values()):
+            for future in futures:
+                if not future.done():
+                    future.set_exception(DatabaseUnavailable("the client was closed", hint=""))
+
+    def _start(self) -> None:
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._look(), name="continuum-ends"),
+                asyncio.create_task(self._listen(), name="continuum-ends-listener"),
+            ]
+
+    async def _listen(self) -> None:
+        """Until it listens, the poll alone has to do."""
+        while True:
+            try:
+                await self._listener.start()
+            except DatabaseUnavailable:
+                await asyncio.sleep(self._poll)
+            else:
+                self.look_at_all()
+                return
+
+    def _forget(self, run_id: UUID, future: asyncio.Future[RunEnd]) -> None:
+        futures = self._waiting.get(run_id)
+        if futures is not None:
+            futures.discard(future)
+            if not futures:
+                del self._waiting[run_id]
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._poll if self._waiting else None)
+            except TimeoutError:
+                self.look_at_all()
+            self._wake.clear()
+            while self._unlooked:
+                batch = list(islice(self._unlooked, _BATCH))
+                for run_id in batch:
+                    del self._unlooked[run_id]
+                await self._read([run_id for run_id in batch if run_id in self._waiting])
+
+    async def _read(self, run_ids: Sequence[UUID]) -> None:
+        if not run_ids:
+            return
+        try:
+            ends = await self._ends(run_ids)
+        except DatabaseUnavailable:
+            return  # the run goes on without us; the next poll looks again
+        for run_id in run_ids:
+            end = ends.get(run_id)
+            for future in self._waiting.get(run_id, ()):
+                if future.done():
+                    continue
+                if end is not None:
+                    future.set_result(end)
+                elif run_id not in ends:
+                    future.set_exception(RunNotFound(run_id))

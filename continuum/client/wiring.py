@@ -1,0 +1,168 @@
+"""Builds the pieces a client works with; the only module that names a concrete store.
+
+Connections of one process, at most 10: the pool (4), the committer, the hint sender, the listener
+for ends, and with a worker its listener, its heartbeat and, while it starts, a probe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
+
+from continuum.client.waiting import EndWaiter
+from continuum.codec.hooks import PayloadCodec
+from continuum.errors import ConfigurationError
+from continuum.journal.turn import NewRun
+from continuum.settings import resolve_dsn
+from continuum.store.postgres import migrate
+from continuum.store.postgres.embedded import EmbeddedServer
+from continuum.store.postgres.hints import ENDED_CHANNEL, PostgresHints, decode_hint
+from continuum.store.postgres.listen import ChannelListener, PostgresListener
+from continuum.store.postgres.liveness import PostgresLiveness
+from continuum.store.postgres.pool import PostgresSettings, connect, connect_blocking, open_pool
+from continuum.store.postgres.reads import PostgresReads
+from continuum.store.postgres.starts import insert_runs_on, insert_runs_on_blocking
+from continuum.store.postgres.store import PostgresStore
+
+if TYPE_CHECKING:
+    from continuum.client.local_worker import LocalWorker
+
+HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
+"""`off` sends and hears no notifications: everything is then found by polling."""
+
+POOL_SIZE: Final = 4
+
+
+class Backend:
+    """An open database and what works on it.
+
+    Attributes:
+        store, reads: the two halves of the store.
+        hints: wakes workers and waiters of other processes.
+        waiter: waits for the ends of runs.
+        workers: those of this process that are at work.
+    """
+
+    def __init__(self, settings: PostgresSettings, codec: PayloadCodec, pool: Any) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
+        self.store = PostgresStore(pool, self._connect, codec)
+        self.reads = PostgresReads(pool, codec)
+        self.hints = PostgresHints(self._connect, enabled=self._hints_on)
+        self.waiter = EndWaiter(self.reads.ends, self._ended_listener)
+        self.workers: list[LocalWorker] = []
+        self._resources = AsyncExitStack()
+
+    @classmethod
+    async def open(cls, dsn: str | None, codec: PayloadCodec) -> Backend:
+        """Connect, or start the embedded server, and check the schema.
+
+        Raises:
+            ConfigurationError, DatabaseUnavailable, SchemaError.
+        """
+        found = resolve_dsn(dsn)
+        async with AsyncExitStack() as stack:
+            text = found.text
+            if text is None:
+                server = EmbeddedServer()
+                await asyncio.to_thread(server.join)
+                stack.push_async_callback(asyncio.to_thread, server.leave)
+                text = server.dsn
+            settings = PostgresSettings(text, found.direct, max_size=POOL_SIZE)
+            await _prepare_schema(settings, migrate_first=found.text is None)
+            pool = await open_pool(settings)
+            stack.push_async_callback(pool.close)
+            backend = cls(settings, codec, pool)
+            stack.push_async_callback(backend.store.close)
+            stack.push_async_callback(backend.hints.close)
+            stack.push_async_callback(backend.waiter.close)
+            backend._resources = stack.pop_all()
+        return backend
+
+    async def close(self) -> None:
+        """Let workers give everything back and close all connections."""
+        for worker in list(self.workers):
+            await worker.close()
+        await self._resources.aclose()
+
+    async def insert_on(
+        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """Insert runs in the caller's transaction."""
+        if not isinstance(connection, AsyncConnection):
+            raise ConfigurationError("connection must be a psycopg AsyncConnection")
+        return await insert_runs_on(connection, runs, self._codec, notify=self._hints_on)
+
+    def insert_on_blocking(
+        self, connection: Connection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """Insert runs in the transaction of a synchronous caller, on its thread."""
+        if not isinstance(connection, Connection):
+            raise ConfigurationError("connection must be a psycopg Connection")
+        return insert_runs_on_blocking(connection, runs, self._codec, notify=self._hints_on)
+
+    def node_listener(
+        self,
+        node_id: UUID,
+        on_hint: Callable[[Sequence[UUID]], None],
+        on_reconnect: Callable[[], None],
+    ) -> PostgresListener:
+        """A `ListenerFactory`."""
+        heard = on_hint if self._hints_on else _ignore
+        return PostgresListener(self._connect_direct, self._connect, node_id, heard, on_reconnect)
+
+    def liveness(
+        self,
+        node_id: UUID,
+        ttl: float,
+        heartbeat: float,
+        on_beat: Callable[[datetime], None],
+        on_lost: Callable[[], None],
+        on_reconnect: Callable[[], None],
+    ) -> PostgresLiveness:
+        """A `LivenessFactory`."""
+        return PostgresLiveness(
+            self._connect_heartbeat, node_id, ttl, heartbeat, on_beat, on_lost, on_reconnect
+        )
+
+    def _ended_listener(
+        self, on_hint: Callable[[Sequence[UUID]], None], on_reconnect: Callable[[], None]
+    ) -> ChannelListener:
+        heard = on_hint if self._hints_on else _ignore
+        return ChannelListener(
+            self._connect_direct,
+            ENDED_CHANNEL,
+            lambda payload: heard(decode_hint(payload)),
+            on_reconnect,
+        )
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await connect(self._settings)
+
+    async def _connect_direct(self) -> AsyncConnection[Any]:
+        return await connect(self._settings, direct=True)
+
+    def _connect_heartbeat(self) -> Connection[Any]:
+        return connect_blocking(self._settings, direct=True)
+
+
+async def _prepare_schema(settings: PostgresSettings, *, migrate_first: bool) -> None:
+    """Migrate the embedded server's database; check any other."""
+    connection = await connect(settings)
+    async with connection:
+        if migrate_first:
+            await migrate.migrate(connection)
+        else:
+            await migrate.check(connection)
+
+
+def _ignore(run_ids: Sequence[UUID]) -> None:
+    """With hints off, a notification is as good as lost."""
