@@ -26,7 +26,7 @@ encode_json: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
 _MUTABLE: Final = (list, dict, set, bytearray)
 
 
-class DecodeFailure(ContinuumError):  # noqa: N818  (what it is called everywhere)
+class DecodeFailure(ContinuumError):
     """Stored bytes do not fit the annotation that should restore them."""
 
 
@@ -276,9 +276,8 @@ def _offence(
     try:
         return None, data, decode(data)
     except msgspec.ValidationError:
-        text, _, path = str(error).partition(" - at `")
-        path = path.removesuffix("`").removeprefix("$")
-        part = at_path(value, path)
+        text, _, decoder_path = str(error).partition(" - at `")
+        path, part = at_path(value, decoder_path.removesuffix("`"))
         text = " ".join(text.split())
         reason = f"does not fit: {text[:1].lower()}{text[1:]}"
         hidden = difference(part, None, loose=False) if part is not None else None

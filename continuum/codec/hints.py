@@ -1,7 +1,7 @@
 """Reads a function's annotations, also those whose names do not exist yet.
 
-Annotations are resolved when the function is decorated. A name defined further down in the
-module, or later in the enclosing function, is looked up once more at first use.
+Annotations are resolved when the function is decorated, with the names of its module and of the
+functions around it. What the module defines further down is looked up again at first use.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Hints:
         try:
             self._resolved = typing.get_type_hints(fn, include_extras=True)
         except NameError:
-            self._locals = _enclosing_names()
+            self._locals = _enclosing_names(fn)
             self._resolved = self._try_again()
         except Exception as error:
             raise DefinitionError(f"{where}: bad annotation: {error}") from error
@@ -127,12 +127,20 @@ def names_abstract_sequence(annotation: Any) -> bool:
     return any((typing.get_origin(part) or part) in _ABSTRACT for part in _parts(annotation))
 
 
-def _enclosing_names() -> Mapping[str, Any]:
-    """Local names of the first frame outside this package: where the decorator stands."""
+def _enclosing_names(fn: Callable[..., Any]) -> Mapping[str, Any]:
+    """Local names of the functions around the definition of `fn`, which are running now."""
+    scopes: set[str] = set()
+    scope = fn.__qualname__
+    while ".<locals>." in scope:
+        scope = scope.rpartition(".<locals>.")[0]
+        scopes.add(scope)
+    names: dict[str, Any] = {}
     frame = sys._getframe(1)
-    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("continuum."):
+    while frame is not None and scopes:
+        if frame.f_code.co_qualname in scopes and frame.f_globals is fn.__globals__:
+            names = {**frame.f_locals, **names}
         frame = frame.f_back
-    return {} if frame is None else frame.f_locals
+    return names
 
 
 def _parts(annotation: Any) -> typing.Iterator[Any]:

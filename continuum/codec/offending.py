@@ -92,16 +92,17 @@ def without_json_form(value: object, path: str = "") -> Offence | None:
     return None
 
 
-def at_path(value: object, path: str) -> object:
+def at_path(value: object, decoder_path: str) -> tuple[str, object]:
     """The part of `value` that a decoder's path (`$[0].price`) points to, as deep as it goes."""
-    for step, child_path in _steps(path):
-        for own_path, child in _children(value):
-            if own_path == child_path or step == own_path:
-                value = child
+    path = ""
+    for step, as_key in _steps(decoder_path):
+        for own_step, child in _children(value):
+            if own_step in (step, as_key):
+                path, value = path + own_step, child
                 break
         else:
-            return value
-    return value
+            break
+    return path, value
 
 
 def field_names(value: object) -> tuple[str, ...]:
@@ -196,7 +197,7 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _steps(path: str) -> Iterator[tuple[str, str]]:
-    """Splits `$[0].items` into steps; a NamedTuple's `.name` is looked up by position too."""
+    """Splits `$[0].name` into steps, each also as the key of a TypedDict."""
     step = ""
     for character in path.removeprefix("$"):
         if character in ".[" and step:
