@@ -1,0 +1,157 @@
+"""A client that answers from memory, so that what is printed can be tested without a database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from continuum.cli import connection
+from continuum.errors import RunNotFound, RunTerminal
+from continuum.model import (
+    HistoryEvent,
+    NodeInfo,
+    Page,
+    Run,
+    RunError,
+    RunState,
+    Stamp,
+    StoredValue,
+)
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+def stored(data: bytes) -> StoredValue:
+    """A payload as the store hands it out."""
+    return StoredValue(data, len(data))
+
+
+def make_run(number: int = 1, state: RunState = RunState.SUSPENDED, **changes: Any) -> Run:
+    """A run with every field set to something that can be recognised."""
+    ended = state.terminal
+    fields: dict[str, Any] = {
+        "id": UUID(int=number),
+        "namespace": "billing",
+        "workflow": "shop:order_flow",
+        "version": 1,
+        "version_hash": "9f2c",
+        "state": state,
+        "attributes": {"plan": "pro", "amount": 4200, "nested": {"deep": [1, "a"]}},
+        "started_at": NOON,
+        "updated_at": NOON + timedelta(seconds=1),
+        "completed_at": NOON + timedelta(seconds=2) if ended else None,
+        "duration": timedelta(seconds=2, milliseconds=500),
+        "waiting_on": None if ended else "signal fraud_review",
+        "owner": None if ended else str(UUID(int=99)),
+        "parent_id": None,
+        "incarnation": 1,
+        "error": None,
+        "stored_input": stored(b'[{"id":"o1"}]'),
+        "stored_output": stored(b'"trk_1"') if state is RunState.COMPLETED else None,
+    }
+    if state is RunState.FAILED:
+        fields["error"] = RunError("shop.CardDeclined", "card declined", "Traceback ...")
+    return Run(**(fields | changes))
+
+
+def make_node(**changes: Any) -> NodeInfo:
+    """A live worker."""
+    fields: dict[str, Any] = {
+        "id": UUID(int=7),
+        "host": "web-1",
+        "pid": 4711,
+        "version": "0.5.0",
+        "build": "abc",
+        "started_at": NOON,
+        "heartbeat_at": NOON,
+        "expires_at": NOON + timedelta(seconds=30),
+        "dead_at": None,
+        "draining": False,
+        "queues": (),
+        "capacity": 200,
+        "owned_runs": 3,
+        "workflows": ("shop:order_flow",),
+    }
+    return NodeInfo(**(fields | changes))
+
+
+def make_event(seq: int, kind: str = "signal_received") -> HistoryEvent:
+    """A journal event."""
+    return HistoryEvent(seq, 1, kind, None, stored(b'{"name":"fraud_review"}'), NOON)
+
+
+class FakeClient:
+    """Answers from `runs`; records every write in `calls`."""
+
+    def __init__(self, *runs: Run) -> None:
+        self.runs = {run.id: run for run in runs}
+        self.calls: list[tuple[Any, ...]] = []
+        self.queries: list[dict[str, Any]] = []
+        self.events: list[HistoryEvent] = [make_event(1), make_event(2)]
+
+    def _require(self, run_id: UUID) -> Run:
+        if run_id not in self.runs:
+            raise RunNotFound(run_id)
+        return self.runs[run_id]
+
+    async def get_run(self, run_id: UUID, *, namespace: str | None = None) -> Run:
+        return self._require(run_id)
+
+    async def query(self, **spec: Any) -> Page[Run]:
+        self.queries.append(spec)
+        at, limit = int(spec.get("cursor") or 0), int(spec["limit"])
+        listed = list(self.runs.values())
+        following = str(at + limit) if at + limit < len(listed) else None
+        return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
+
+    async def signal(self, run_id: UUID, name: str, payload: Any = None, **more: Any) -> None:
+        run = self._require(run_id)
+        if run.state.terminal:
+            raise RunTerminal(run_id, run.state)
+        self.calls.append(("signal", run_id, name, payload, more))
+
+    async def cancel(self, run_id: UUID, **more: Any) -> None:
+        run = self._require(run_id)
+        if run.state.terminal:
+            raise RunTerminal(run_id, run.state)
+        self.calls.append(("cancel", run_id, more))
+
+    async def set_attributes(self, run_id: UUID, attributes: Any, **more: Any) -> None:
+        self._require(run_id)
+        self.calls.append(("set_attributes", run_id, attributes, more))
+
+    async def history(
+        self, run_id: UUID, *, after: int | None = None, limit: int = 500
+    ) -> list[HistoryEvent]:
+        return [event for event in self.events if event.seq > (after or 0)][:limit]
+
+    async def pending(self, run_id: UUID) -> list[Any]:
+        return []
+
+    async def nodes(self) -> list[NodeInfo]:
+        return [make_node()]
+
+
+def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
+    """Make every command use this client."""
+
+    @asynccontextmanager
+    async def connect(options: Any) -> AsyncIterator[FakeClient]:
+        yield client
+
+    monkeypatch.setattr(connection, "connect", connect)
+    return client
+
+
+def refuse_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test when a command opens a connection."""
+
+    def connect(options: Any) -> Callable[..., Any]:
+        raise AssertionError("the command connected before it had checked its input")
+
+    monkeypatch.setattr(connection, "connect", connect)
