@@ -36,9 +36,7 @@ def module_name(module: str) -> str:
         return module
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     name: str | None = getattr(spec, "name", None)
-    if name is None:
-        return module
-    return name.removesuffix(".__main__")
+    return name or module
 
 
 def refuse_non_functions(fn: object, decorator: str, at: str) -> None:

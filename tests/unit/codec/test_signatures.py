@@ -118,7 +118,7 @@ def test_a_default_must_fit_its_annotation() -> None:
 
 
 def test_a_local_name_that_comes_too_late_is_explained() -> None:
-    """What the enclosing function defines after the declaration cannot be found; the error says so."""
+    """What the enclosing function defines after the declaration is out of reach."""
 
     def later(value: Later) -> Later: ...
 
