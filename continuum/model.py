@@ -141,6 +141,21 @@ class Page(Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The connection in use, as the server reports it, never as a setting claims.
+
+    `host` is "socket" for a connection through a Unix socket, such as the embedded server's.
+    """
+
+    user: str
+    database: str
+    host: str
+    port: int
+    version: str
+    replica: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """One registered worker process, as `continuum nodes` shows it."""
 

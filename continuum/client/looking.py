@@ -10,7 +10,7 @@ from uuid import UUID
 from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
 from continuum.codec.attributes import check_namespace
 from continuum.errors import RunNotFound
-from continuum.model import HistoryEvent, Page, Run
+from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
 from continuum.store.reading import CountGroup, ReadStore
@@ -171,6 +171,14 @@ class Looking(ABC):
     async def namespaces(self) -> list[str]:
         """Every namespace that holds a run."""
         return list(await self._reads.namespaces())
+
+    async def server(self) -> ServerInfo:
+        """Which server, database and user the connection in use has.
+
+        Example:
+            print((await ct.server()).database)
+        """
+        return await self._reads.server()
 
 
 def _query(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.journal.turn import RunEnd
-from continuum.model import HistoryEvent, Page, Run
+from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.tree import Query
 
 
@@ -58,6 +58,10 @@ class ReadStore(Protocol):
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in order."""
+        ...
+
+    async def server(self) -> ServerInfo:
+        """Who and where the connection in use is."""
         ...
 
     async def set_attributes(

@@ -16,7 +16,15 @@ from continuum.codec.hooks import PayloadCodec
 from continuum.errors import AttributesError, QueryError
 from continuum.journal.events import Failure
 from continuum.journal.turn import RunEnd, RunState
-from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, RunError, StoredValue
+from continuum.model import (
+    MAX_SHOWN_PAYLOAD,
+    HistoryEvent,
+    Page,
+    Run,
+    RunError,
+    ServerInfo,
+    StoredValue,
+)
 from continuum.query.tree import Query
 from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import CountGroup
@@ -73,6 +81,9 @@ WITH RECURSIVE found AS (
 )
 SELECT namespace FROM found WHERE namespace IS NOT NULL"""
 """Skips from one namespace to the next in the index, however many runs each has."""
+
+_SERVER: Final[LiteralString] = """
+SELECT current_user, current_database(), current_setting('server_version'), pg_is_in_recovery()"""
 
 _MERGE_ATTRIBUTES: Final[LiteralString] = f"""
 UPDATE continuum_runs r
@@ -171,6 +182,16 @@ class PostgresReads:
             rows = await (await connection.execute(_NAMESPACES)).fetchall()
         return sorted(row[0] for row in rows)
 
+    async def server(self) -> ServerInfo:
+        """Who and where the connection in use is."""
+        async with bounded(self._pool, self._timeout) as connection:
+            [row] = await (await connection.execute(_SERVER)).fetchall()
+            host = connection.info.host
+            port = connection.info.port
+        user, database, version, replica = row
+        shown = "socket" if host.startswith(("/", "@")) else host
+        return ServerInfo(user, database, shown, port, version, replica)
+
     async def set_attributes(
         self,
         run_id: UUID,
@@ -227,7 +248,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
     ) = row  # fmt: skip
     error = None
     if error_type is not None or error_message is not None:
-        error = RunError(error_type or "", error_message or "", error_details)
+        error = RunError(error_type or "cancelled", error_message or "", error_details)
     return Run(
         id=run_id,
         namespace=namespace,

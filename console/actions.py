@@ -1,0 +1,122 @@
+"""Every action of the console in one table: keys, help, footer, palette and read-only come from it.
+
+An action names a method `do_<name>` of the screen it belongs to. `writes` is mandatory: in a
+read-only session `refusal` answers for every action that has it set, whatever the screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from textual.binding import Binding, BindingType
+
+READ_ONLY_REFUSAL: Final = "read-only session"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing an operator can do.
+
+    Args:
+        name: of the method `do_<name>` on the screen.
+        keys: Textual key names; the first is the one shown.
+        title: for the footer, one or two words.
+        help: one sentence for `?`.
+        writes: whether it changes anything in the database.
+        screens: names of the screens that have it.
+        footer: order in the footer, 0 to leave it out.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    writes: bool
+    screens: tuple[str, ...]
+    footer: int = 0
+
+    @property
+    def shown_key(self) -> str:
+        """The first key as printed on a keyboard."""
+        return shown(self.keys[0])
+
+
+_SHOWN: Final = {
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "enter": "Enter",
+    "escape": "Esc",
+    "left": "←",
+    "right": "→",
+}
+
+
+
+def shown(key: str) -> str:
+    """A Textual key name as printed on a keyboard."""
+    return _SHOWN.get(key, key)
+
+
+RUNS: Final = "runs"
+RUN: Final = "run"
+BOTH: Final = (RUNS, RUN)
+
+ACTIONS: Final = (
+    Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
+    Action("expand", ("enter",), "Payload", "Show the whole event under the cursor.", False, (RUN,), 1),
+    Action("signal", ("s",), "Signal", "Send a signal with a JSON payload to the run.", True, BOTH, 2),
+    Action("cancel", ("X",), "Cancel", "Cancel the run: shows what will happen, then asks.", True, BOTH, 3),
+    Action("filter", ("slash",), "Filter", "Filter by attributes and fields: plan = 'pro'.", False, (RUNS,), 4),
+    Action("next_state", ("right_square_bracket", "right"), "State", "Show the next state.", False, (RUNS,), 5),
+    Action("previous_state", ("left_square_bracket", "left"), "State back", "Show the state before.", False, (RUNS,)),
+    Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
+    Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
+    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor where it is.", False, BOTH, 7),
+    Action("details", ("d",), "Details", "Show all facts, input, output and error in full.", False, (RUN,), 6),
+    Action("refresh", ("r",), "Refresh", "Read again now.", False, BOTH),
+    Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, BOTH, 8),
+    Action("slower", ("plus",), "Slower", "Longer time between reads.", False, BOTH),
+    Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, BOTH),
+    Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, BOTH),
+    Action("back", ("escape",), "Back", "Go back; on the list: clear the filter.", False, BOTH, 9),
+    Action("quit", ("q",), "Quit", "Go back; on the list: leave the console.", False, BOTH),
+    Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, BOTH, 99),
+)  # fmt: skip
+
+
+def of_screen(screen: str) -> list[Action]:
+    """The actions of one screen, in registry order."""
+    return [action for action in ACTIONS if screen in action.screens]
+
+
+def in_footer(screen: str) -> list[Action]:
+    """Those that its footer shows, most used first."""
+    shown = [action for action in of_screen(screen) if action.footer]
+    return sorted(shown, key=lambda action: action.footer)
+
+
+def named(name: str) -> Action:
+    """The action of that name. Raises `KeyError`."""
+    for action in ACTIONS:
+        if action.name == name:
+            return action
+    raise KeyError(name)
+
+
+def refusal(action: Action, *, read_only: bool) -> str | None:
+    """Why the action may not run in this session, or None."""
+    return READ_ONLY_REFUSAL if action.writes and read_only else None
+
+
+def bindings(screen: str) -> list[BindingType]:
+    """Textual bindings of a screen; each leads to the one dispatcher, `action_perform`."""
+    return [
+        Binding(key, f"perform('{action.name}')", action.title, show=False, id=f"{screen}.{action.name}")
+        for action in of_screen(screen)
+        for key in action.keys
+    ]

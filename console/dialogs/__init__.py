@@ -1,0 +1,1 @@
+"""Modal dialogs. The safe choice has the focus when one opens."""

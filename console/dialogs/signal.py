@@ -1,0 +1,150 @@
+"""Send a signal: its name and a JSON payload, checked before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static, TextArea
+
+from console.present.notices import explain
+from console.present.plain import one_line, short_id, short_name
+from console.present.values import preview
+from console.present.waits import awaited_signals
+from console.session import Session
+from continuum.model import Run
+
+MAX_PAYLOAD = 2 * 1024 * 1024
+
+
+class BadPayload(ValueError):
+    """The text is not one JSON value; says where."""
+
+
+def parse_payload(text: str) -> object:
+    """The JSON value of the text; blank means null. Raises `BadPayload` with line and column."""
+    if not text.strip():
+        return None
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_PAYLOAD:
+        raise BadPayload("larger than 2 MiB")
+
+    def refuse(name: str) -> object:
+        raise BadPayload(f"{name} is not JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        what = error.msg[:1].lower() + error.msg[1:]
+        raise BadPayload(f"line {error.lineno}, column {error.colno}: {what}") from None
+    except RecursionError:
+        raise BadPayload("nested too deeply") from None
+
+
+class SignalDialog(ModalScreen[str | None]):
+    """Dismissed with what happened, or None when nothing was sent."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", show=False, priority=True),
+    ]
+
+    def __init__(self, session: Session, run: Run) -> None:
+        super().__init__()
+        self._session = session
+        self._run = run
+        self._awaited = awaited_signals(run.waiting_on)
+
+    def compose(self) -> ComposeResult:
+        """Name, payload, verdict, buttons."""
+        run = self._run
+        with Vertical(classes="dialog") as box:
+            box.border_title = "send a signal"
+            box.border_subtitle = "Tab moves · Esc closes"
+            yield Static(
+                Content.assemble(
+                    ("to run ", "$foreground 60%"), (short_id(run.id), "bold"),
+                    (f"  {short_name(run.workflow)}  ns {one_line(run.namespace, 40)}", "$foreground 60%"),
+                ),
+                classes="gap",
+            )  # fmt: skip
+            yield Static(self._waits())
+            yield Label("Name", classes="label")
+            yield Input(self._awaited[0] if self._awaited else "", placeholder="fraud_review", id="name")
+            yield Label("Payload, JSON (empty: null)", classes="label")
+            yield TextArea(id="payload", tab_behavior="focus", compact=True)
+            yield Static("", id="verdict")
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close")
+                yield Button("Send signal", id="send", variant="primary")
+
+    def _waits(self) -> Content:
+        if self._awaited:
+            names = ", ".join(one_line(name, 60) for name in self._awaited)
+            return Content.assemble(("it waits for ", "$foreground 60%"), (names, "$text-accent"))
+        return Content.assemble(
+            ("it waits for no signal now; the signal is kept until it asks", "$foreground 60%")
+        )
+
+    def on_mount(self) -> None:
+        """Start where something is missing."""
+        self.query_one("#payload" if self._awaited else "#name").focus()
+        self._judge()
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _changed(self) -> None:
+        self._judge()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.query_one("#payload").focus()
+
+    @on(Button.Pressed, "#close")
+    def _close(self) -> None:
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#send")
+    def _send_pressed(self) -> None:
+        name = self.query_one("#name", Input).value.strip()
+        try:
+            payload = parse_payload(self.query_one("#payload", TextArea).text)
+        except BadPayload:
+            return
+        self.query_one("#send", Button).disabled = True
+        self.run_worker(
+            self._send(name, payload), group="send", exclusive=True, exit_on_error=False
+        )
+
+    async def _send(self, name: str, payload: object) -> None:
+        try:
+            await self._session.source.signal(self._run.id, name, payload)
+        except Exception as error:  # noqa: BLE001  (shown in the dialog, which stays open)
+            self._verdict(explain(error), good=False)
+            self.query_one("#send", Button).disabled = False
+            return
+        self.dismiss(f"signal {one_line(name, 60)} sent to {short_id(self._run.id)}")
+
+    def _judge(self) -> None:
+        """Say what would be sent, or why it cannot be."""
+        send = self.query_one("#send", Button)
+        name = self.query_one("#name", Input).value.strip()
+        try:
+            payload = parse_payload(self.query_one("#payload", TextArea).text)
+        except BadPayload as error:
+            send.disabled = True
+            self._verdict(f"not JSON: {error}", good=False)
+            return
+        send.disabled = not name
+        if not name:
+            self._verdict("the signal needs a name", good=False)
+        else:
+            self._verdict(f"sends {one_line(name, 60)} {preview(payload, 200)}", good=True)
+
+    def _verdict(self, text: str, *, good: bool) -> None:
+        sign, style = ("✓ ", "$text-success") if good else ("✗ ", "$text-error")
+        self.query_one("#verdict", Static).update(Content.assemble((sign, style), (text, style)))

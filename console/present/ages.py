@@ -1,0 +1,54 @@
+"""Times and durations as an operator reads them: short, and never wider than seven cells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def duration(seconds: float) -> str:
+    """`420ms`, `1.4s`, `31s`, `14m03s`, `3h12m`, `2d04h`, `400d`."""
+    seconds = max(0.0, seconds)
+    if seconds < 0.9995:
+        return f"{round(seconds * 1000)}ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole}s"
+    if whole < HOUR:
+        return f"{whole // MINUTE}m{whole % MINUTE:02d}s"
+    if whole < DAY:
+        return f"{whole // HOUR}h{whole % HOUR // MINUTE:02d}m"
+    if whole < 100 * DAY:
+        return f"{whole // DAY}d{whole % DAY // HOUR:02d}h"
+    return f"{whole // DAY}d"
+
+
+def rough(seconds: float) -> str:
+    """One unit: `3s`, `2m`, `5h`, `12d`."""
+    whole = max(0, int(seconds))
+    if whole < MINUTE:
+        return f"{whole}s"
+    if whole < HOUR:
+        return f"{whole // MINUTE}m"
+    if whole < DAY:
+        return f"{whole // HOUR}h"
+    return f"{whole // DAY}d"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`now`, `3s ago`, `2m ago`."""
+    seconds = (now - then).total_seconds()
+    return "now" if seconds < 1 else f"{rough(seconds)} ago"
+
+
+def clock(at: datetime) -> str:
+    """Local wall-clock time to the millisecond."""
+    return at.astimezone().strftime("%H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+
+
+def stamp(at: datetime) -> str:
+    """Local date and time with the zone, to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")

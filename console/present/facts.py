@@ -1,0 +1,138 @@
+"""What is known about one run, as labelled lines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from console.present import ages, states
+from console.present.plain import lines, one_line
+from console.present.runs import attributes, error_line, version, workflow_name
+from console.present.values import pretty, preview
+from console.present.waits import waiting
+from console.themes import Palette
+from continuum.model import Omitted, Run, StoredValue
+
+LABEL: Final = 11
+_WRAP: Final = Console(width=80)
+"""Wrapping asks for a console, and uses nothing of it."""
+
+
+def facts(run: Run, now: datetime, palette: Palette, width: int = 100) -> list[Text]:
+    """Everything, one fact a line or block, for a pane of `width` cells."""
+    return [line for fact in _facts(run, now, palette) for line in _hanging(fact, width)]
+
+
+def _hanging(line: Text, width: int) -> list[Text]:
+    """The line wrapped, what follows under its content, not under its label."""
+    first, *rest = line.wrap(_WRAP, width) or [line]
+    if not rest:
+        return [first]
+    rest_of_it = Text(" ").join(rest)
+    indent = Text(" " * LABEL) if line.plain[:LABEL].strip() else Text("    ")
+    wrapped = rest_of_it.wrap(_WRAP, max(8, width - indent.cell_len))
+    return [first, *(indent.copy().append_text(part) for part in wrapped)]
+
+
+def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
+    found = [
+        _line("state", states.badge(run.state, palette), palette),
+        _line("run", Text(str(run.id), palette.text), palette),
+        _line("workflow", workflow_name(run.workflow, palette), palette),
+        _line("version", version(run, palette), palette),
+        _line("namespace", Text(one_line(run.namespace), palette.text), palette),
+        _line("started", _when(run.started_at, now, palette), palette),
+    ]
+    if run.completed_at is not None:
+        found.append(_line("ended", _when(run.completed_at, now, palette), palette))
+    else:
+        found.append(_line("updated", _when(run.updated_at, now, palette), palette))
+    lasted = ages.duration(run.duration.total_seconds())
+    found.append(_line("duration", Text(lasted, palette.text), palette))
+    found.extend(_live_facts(run, now, palette))
+    if run.parent_id is not None:
+        found.append(_line("parent", Text(str(run.parent_id), palette.text), palette))
+    if run.incarnation > 1:
+        found.append(_line("incarnation", Text(str(run.incarnation), palette.text), palette))
+    found.extend(_block("attributes", dict(run.attributes), palette))
+    found.extend(_block("input", value(run.stored_input), palette))
+    if run.stored_output is not None and run.state == "completed":
+        found.extend(_block("output", value(run.stored_output), palette))
+    found.extend(_error(run, palette))
+    return found
+
+
+def brief(run: Run, now: datetime, palette: Palette) -> list[Text]:
+    """Four lines for a screen too small for the side pane."""
+    first = Text().append_text(states.badge(run.state, palette)).append("  ").append_text(
+        workflow_name(run.workflow, palette)
+    )
+    first.append("  ").append_text(version(run, palette))
+    first.append(f"  ns {one_line(run.namespace, 40)}", palette.muted)
+    lasted = ages.duration(run.duration.total_seconds())
+    second = Text(str(run.id), palette.muted)
+    second.append(f"  started {ages.ago(run.started_at, now)}, {lasted}", palette.muted)
+    third = attributes(run.attributes, palette) or Text("no attributes", palette.faint)
+    if run.error is not None:
+        fourth = error_line(run.error, palette)
+    elif run.waiting_on:
+        fourth = Text("waits for ", palette.faint).append(waiting(run.waiting_on, now), palette.accent)
+    elif run.state == "completed" and run.stored_output is not None:
+        fourth = Text("output ", palette.faint).append(preview(value(run.stored_output)), palette.text)
+    else:
+        fourth = Text("input ", palette.faint).append(preview(value(run.stored_input)), palette.text)
+    return [first, second, third, fourth]
+
+
+def value(stored: StoredValue) -> Any:
+    """The decoded payload; what cannot be decoded here says so instead of failing the screen."""
+    try:
+        return stored.decode()
+    except ValueError:  # sealed by a payload codec that this console was not given
+        return Omitted(stored.size)
+
+
+def _line(label: str, content: Text, palette: Palette) -> Text:
+    return Text(label.ljust(LABEL), palette.faint).append_text(content)
+
+
+def _when(at: datetime, now: datetime, palette: Palette) -> Text:
+    return Text(ages.ago(at, now), palette.text).append(f"  {ages.stamp(at)}", palette.faint)
+
+
+def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
+    if run.state not in states.LIVE:
+        return []
+    waits = waiting(run.waiting_on, now) if run.waiting_on else "nothing: it can go on"
+    style = palette.accent if run.waiting_on else palette.muted
+    owner = Text(one_line(run.owner, 60), palette.text) if run.owner else Text("none", palette.muted)
+    return [
+        _line("waits for", Text(waits, style), palette),
+        _line("owner", owner, palette),
+    ]
+
+
+def _block(label: str, content: Any, palette: Palette) -> list[Text]:
+    shown = pretty(content, palette, max_lines=60)
+    if len(shown) == 1:
+        return [_line(label, shown[0], palette)]
+    return [Text(""), Text(label, palette.faint), *(Text("  ").append_text(line) for line in shown)]
+
+
+def _error(run: Run, palette: Palette) -> list[Text]:
+    if run.error is None:
+        return []
+    found = [
+        Text(""),
+        Text("error", palette.faint),
+        Text("  ").append(one_line(run.error.type, 300), palette.bad + Style(bold=True)),
+        *(Text("  ").append(line, palette.text) for line in lines(run.error.message, 20)),
+    ]
+    if run.error.details:
+        found.append(Text(""))
+        found += [Text("  ").append(line, palette.muted) for line in lines(run.error.details, 200)]
+    return found

@@ -1,0 +1,84 @@
+"""The one-line header: where we are connected, what we may do, how old the data is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.style import Style
+from rich.text import Text
+
+from console.present import ages
+from console.present.plain import one_line
+from console.themes import Palette
+from continuum.model import ServerInfo
+
+NAME = "continuum"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """What the header tells; None is what is not known yet."""
+
+    server: str
+    database: str
+    user: str
+    namespace: str | None
+    read_only: bool
+    live_nodes: int | None
+    age: float | None
+    interval: float
+    paused: bool
+    failing: bool
+
+
+def address(server: ServerInfo) -> str:
+    """`db1:5432`, or `socket`; a replica says so, its data may lag."""
+    where = server.host if server.host == "socket" else f"{server.host}:{server.port}"
+    return f"{where} replica" if server.replica else where
+
+
+def freshness(facts: HeaderFacts, palette: Palette) -> Text:
+    """`live 2s`, `paused 14s old` or `stale 14s`."""
+    if facts.age is None:
+        return Text("no data yet" if facts.failing else "reading…", palette.muted)
+    if facts.failing:
+        return Text(f"stale {ages.rough(facts.age)}", palette.warn + Style(bold=True))
+    if facts.paused:
+        return Text(f"paused {ages.rough(facts.age)} old", palette.warn)
+    return Text("live ", palette.good).append(f"{ages.rough(facts.interval)}", palette.muted)
+
+
+def header(facts: HeaderFacts, width: int, palette: Palette) -> Text:
+    """Exactly `width` cells; the server's user, then the nodes, give way first."""
+    right = Text().append_text(freshness(facts, palette)).append(" ")
+    for detail in (3, 2, 1, 0):
+        left = _left(facts, detail, palette)
+        if left.cell_len + right.cell_len + 2 <= width:
+            break
+    gap = width - left.cell_len - right.cell_len
+    if gap < 1:
+        left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis")
+        gap = max(0, width - left.cell_len - right.cell_len)
+    return left.append(" " * gap).append_text(right)
+
+
+def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
+    line = Text().append(f" {NAME}", palette.strong)
+    where = f"{one_line(facts.server, 40)}/{one_line(facts.database, 40)}"
+    if detail >= 3 and facts.user:
+        where = f"{one_line(facts.user, 20)}@{where}"
+    line.append("  ").append(where, palette.text)
+    line.append("  ns ", palette.faint)
+    line.append(
+        "all" if facts.namespace is None else one_line(facts.namespace, 24 if detail else 12),
+        palette.accent + Style(bold=True),
+    )
+    if facts.read_only:
+        line.append("  ").append(" READ-ONLY ", palette.warn + Style(reverse=True, bold=True))
+    else:
+        line.append("  RW", palette.muted)
+    if detail >= 1 and facts.live_nodes is not None:
+        nodes = f"{facts.live_nodes} node{'' if facts.live_nodes == 1 else 's'}"
+        style = palette.muted if facts.live_nodes else palette.warn + Style(bold=True)
+        line.append(f"  {nodes if facts.live_nodes else 'no worker'}", style)
+    return line

@@ -1,0 +1,196 @@
+"""Journal events as table rows: what happened, to which command, with what value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from rich.text import Text
+
+from console.present import ages
+from console.present.columns import Column
+from console.present.plain import one_line, short_name
+from console.present.values import preview
+from console.themes import Palette
+from continuum.model import HistoryEvent, Omitted
+
+WIDE: Final = 84
+
+_LOOK: Final[dict[str, tuple[str, str, str]]] = {
+    "run_started": ("▹", "run started", "info"),
+    "activity_scheduled": ("→", "activity", "muted"),
+    "activity_started": ("›", "attempt started", "faint"),
+    "activity_attempt_failed": ("↺", "attempt failed", "warn"),
+    "activity_attempt_crashed": ("↺", "attempt crashed", "warn"),
+    "activity_released": ("‹", "given back", "faint"),
+    "activity_completed": ("✓", "completed", "good"),
+    "activity_failed": ("✗", "failed", "bad"),
+    "activity_cancelled": ("⊘", "activity cancelled", "muted"),
+    "timer_started": ("◷", "timer", "muted"),
+    "timer_fired": ("✓", "timer fired", "good"),
+    "timer_cancelled": ("⊘", "timer cancelled", "muted"),
+    "signal_awaited": ("◌", "waits for signal", "accent"),
+    "signal_received": ("«", "signal", "info"),
+    "side_effect": ("=", "side effect", "muted"),
+    "cancel_requested": ("!", "cancel requested", "warn"),
+    "run_completed": ("✓", "run completed", "good"),
+    "run_failed": ("✗", "run failed", "bad"),
+    "run_cancelled": ("⊘", "run cancelled", "muted"),
+}
+
+
+class HistoryRows:
+    """The history of one run; learns the names of commands from the events it is given."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[int, int], str] = {}
+        self._started: datetime | None = None
+        self._details: dict[int, Text] = {}
+
+    def learn(self, event: HistoryEvent) -> None:
+        """Take in one more event, in order."""
+        if self._started is None:
+            self._started = event.at
+        if event.type == "activity_scheduled" and event.command is not None:
+            self._names[event.incarnation, event.command] = short_name(_text(body(event), "name"))
+
+    def forget_styles(self) -> None:
+        """Drop what was painted with an earlier palette."""
+        self._details.clear()
+
+    def key(self, row: HistoryEvent) -> int:
+        """The sequence number."""
+        return row.seq
+
+    def marker(self, row: HistoryEvent) -> int:
+        """Events never change."""
+        return row.seq
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        """The clock time goes first when it gets narrow."""
+        fixed = [Column("seq", "#", 4, "right"), Column("offset", "AFTER", 7, "right")]
+        if width >= WIDE:
+            fixed.insert(1, Column("time", "TIME", 12))
+        event = Column("event", "EVENT", 20)
+        rest = width - sum(column.width + 2 for column in [*fixed, event]) - 2
+        return (*fixed, event, Column("what", "WHAT", max(8, rest)))
+
+    def cell(self, row: HistoryEvent, column: Column, palette: Palette, *, changed: bool) -> Text:
+        """One cell."""
+        del changed
+        match column.name:
+            case "seq":
+                return Text(str(row.seq), palette.faint)
+            case "time":
+                return Text(ages.clock(row.at), palette.muted)
+            case "offset":
+                after = (row.at - (self._started or row.at)).total_seconds()
+                return Text(f"+{ages.duration(after)}", palette.muted)
+            case "event":
+                glyph, words, tone = _LOOK.get(row.type, ("·", one_line(row.type, 40), "text"))
+                return Text(f"{glyph} {words}", getattr(palette, tone))
+            case _:
+                if row.seq not in self._details:
+                    self._details[row.seq] = self._detail(row, palette)
+                return self._details[row.seq]
+
+    def title(self, event: HistoryEvent) -> str:
+        """The event in words: `17 completed orders:charge`."""
+        words = _LOOK.get(event.type, ("", one_line(event.type, 40), ""))[1]
+        return f"{event.seq} {words} {self._name(event)}".rstrip()
+
+    def _name(self, event: HistoryEvent) -> str:
+        if event.command is None:
+            return ""
+        return self._names.get((event.incarnation, event.command), "")
+
+    def _detail(self, event: HistoryEvent, palette: Palette) -> Text:
+        found = body(event)
+        command = f"{event.command} " if event.command is not None else ""
+        line = Text(command, palette.faint)
+        if name := self._name(event):
+            line.append(name + " ", palette.text)
+        if not isinstance(found, Mapping):
+            return line.append(preview(found, 300), palette.faint)
+        describe = _DETAIL.get(event.type)
+        words = describe(found, event) if describe else preview(found, 300)
+        tone = palette.bad if event.type in ("activity_failed", "run_failed") else palette.muted
+        return line.append(one_line(words, 400), tone)
+
+
+def body(event: HistoryEvent) -> Any:
+    """The event's data; what cannot be decoded here says so instead of failing the screen."""
+    try:
+        return event.data
+    except ValueError:  # sealed by a payload codec that this console was not given
+        return Omitted(event.stored_data.size)
+
+
+def _text(found: object, name: str) -> str:
+    value = found.get(name) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return value if isinstance(value, str) else ""
+
+
+def _failure(found: Mapping[str, Any]) -> str:
+    error = found.get("error")
+    name = _text(error, "type").rpartition(".")[2]
+    return f"{name}: {_text(error, 'message')}"
+
+
+def _attempt(found: Mapping[str, Any]) -> str:
+    return f"attempt {found.get('attempt', '?')}"
+
+
+def _seconds_to(found: Mapping[str, Any], name: str, event: HistoryEvent) -> str:
+    try:
+        then = datetime.fromisoformat(_text(found, name).replace("Z", "+00:00"))
+    except ValueError:
+        return "?"
+    return ages.duration((then - event.at).total_seconds())
+
+
+def _scheduled(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    args = found.get("args")
+    shown = preview(args, 300)
+    return f"({shown[1:-1]})" if isinstance(args, list) and shown.endswith("]") else shown
+
+
+def _attempt_failed(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    retry = _seconds_to(found, "next_at", event)
+    return f"{_attempt(found)}: {_failure(found)}, next in {retry}"
+
+
+def _cancel(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    forced = "forced " if found.get("forced") else ""
+    return f"{forced}{_text(found, 'reason')}".strip()
+
+
+def _started(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    pin = f"v{found.get('version', '?')} {_text(found, 'version_hash')[:8]}"
+    return f"{pin} on {_text(found, 'runtime')}"
+
+
+_DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] = {
+    "run_started": _started,
+    "activity_scheduled": _scheduled,
+    "activity_started": lambda found, _: _attempt(found),
+    "activity_attempt_failed": _attempt_failed,
+    "activity_attempt_crashed": lambda found, _: f"{_attempt(found)}: its process is gone",
+    "activity_released": lambda found, _: f"{_attempt(found)} had not begun",
+    "activity_completed": lambda found, _: f"= {preview(found.get('value'), 300)}",
+    "activity_failed": lambda found, _: f"{_text(found, 'reason') or 'raised'} {_failure(found)}",
+    "activity_cancelled": lambda found, _: f"command {found.get('target', '?')}",
+    "timer_started": lambda found, event: f"due in {_seconds_to(found, 'due_at', event)}",
+    "timer_fired": lambda found, _: "",
+    "timer_cancelled": lambda found, _: f"command {found.get('target', '?')}",
+    "signal_awaited": lambda found, _: _text(found, "name"),
+    "signal_received": lambda found, _: (
+        f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
+    ),
+    "side_effect": lambda found, _: f"= {preview(found.get('value'), 300)}",
+    "cancel_requested": _cancel,
+    "run_completed": lambda found, _: "",
+    "run_failed": lambda found, _: _failure(found),
+    "run_cancelled": _cancel,
+}

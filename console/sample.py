@@ -1,0 +1,247 @@
+"""A small fixed world: runs, histories and nodes that never change, for screenshots and tests.
+
+It answers like a database does (filters, order, keyset depth), from memory, with a clock that
+stands still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from console.source import Condition, Overview, RunsPage, RunsQuery
+from continuum.errors import RunNotFound, RunTerminal
+from continuum.model import HistoryEvent, Run, RunError, RunState, ServerInfo, StoredValue
+
+NOW: Final = datetime(2026, 3, 14, 9, 26, 53, 589000, tzinfo=UTC)
+
+_FLOWS: Final = {
+    "billing": ("shop.payments:collect_invoice", "shop.payments:refund", "shop.plans:subscription"),
+    "orders": ("shop.orders:order_flow", "shop.orders:fulfil"),
+    "reports": ("shop.reports:nightly_report",),
+}
+_HASHES: Final = {
+    "shop.payments:collect_invoice": (3, "71aa40c2"),
+    "shop.payments:refund": (1, "03bed914"),
+    "shop.plans:subscription": (2, "9f2c11de"),
+    "shop.orders:order_flow": (2, "c4e8a0b7"),
+    "shop.orders:fulfil": (1, "5d10f3a9"),
+    "shop.reports:nightly_report": (4, "e77b02c6"),
+}
+_ERRORS: Final = (
+    RunError("shop.payments.CardDeclined", "card ending 4242 was declined: insufficient funds"),
+    RunError("continuum.errors.ActivityTimeout", "activity shop.payments:charge failed: no answer"),
+    RunError("shop.orders.OrderRejected", "order o-8841 was rejected by fraud review"),
+)
+_PLANS: Final = ("free", "pro", "team")
+_REGIONS: Final = ("eu", "us", "ap")
+
+
+def stored(value: object) -> StoredValue:
+    """A value as the client hands it out."""
+    data = msgspec.json.encode(value)
+    return StoredValue(data, len(data))
+
+
+@dataclass(slots=True)
+class SampleSource:
+    """A `Source` over runs in memory; writes are recorded and change the run's state."""
+
+    all_runs: list[Run] = field(default_factory=lambda: sample_runs(160))
+    journals: dict[UUID, list[HistoryEvent]] = field(default_factory=dict[UUID, list[HistoryEvent]])
+    now: datetime = NOW
+    live_nodes: int = 3
+    signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
+    cancels: list[tuple[UUID, str | None, bool]] = field(
+        default_factory=list[tuple[UUID, str | None, bool]]
+    )
+
+    async def server(self) -> ServerInfo:
+        """A connection that looks like one."""
+        return ServerInfo("ops", "shop", "db1", 5432, "18.1", replica=False)
+
+    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
+        """The newest that match."""
+        found = [run for run in self._newest() if _matches(run, query.namespace, query.where)]
+        return RunsPage(tuple(found[:depth]), len(found) > depth, complete=True, at=self.now)
+
+    async def overview(self, query: RunsQuery) -> Overview:
+        """Counts without the state."""
+        counts = dict.fromkeys((state.value for state in RunState), 0)
+        for run in self.all_runs:
+            if _matches(run, query.namespace, list(query.conditions)):
+                counts[run.state] += 1
+        return Overview(self.live_nodes, counts)
+
+    async def run(self, run_id: UUID) -> Run:
+        """One run."""
+        for run in self.all_runs:
+            if run.id == run_id:
+                return run
+        raise RunNotFound(run_id)
+
+    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
+        """The next events."""
+        events = self.journals.get(run_id) or sample_history(await self.run(run_id))
+        return [event for event in events if event.seq > (after or 0)][:limit]
+
+    async def namespaces(self) -> Sequence[str]:
+        """Those that hold runs."""
+        return sorted({run.namespace for run in self.all_runs})
+
+    async def signal(self, run_id: UUID, name: str, payload: object) -> None:
+        """Record it; the run completes."""
+        await self._end(run_id, RunState.COMPLETED)
+        self.signals.append((run_id, name, payload))
+
+    async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
+        """Record it; the run is cancelled."""
+        await self._end(run_id, RunState.CANCELLED)
+        self.cancels.append((run_id, reason, force))
+
+    async def _end(self, run_id: UUID, state: RunState) -> None:
+        run = await self.run(run_id)
+        if run.state.terminal:
+            raise RunTerminal(run_id, run.state)
+        ended = replace(run, state=state, completed_at=self.now, waiting_on=None, owner=None)
+        self.all_runs[self.all_runs.index(run)] = ended
+
+    def _newest(self) -> list[Run]:
+        return sorted(self.all_runs, key=lambda run: (run.started_at, run.id), reverse=True)
+
+
+def _matches(run: Run, namespace: str | None, where: Sequence[Condition]) -> bool:
+    if namespace is not None and run.namespace != namespace:
+        return False
+    return all(_holds(run, *condition) for condition in where)
+
+
+def _holds(run: Run, operator: str, path: str | list[str], value: object) -> bool:
+    found: Any = run
+    if isinstance(path, str):
+        found = getattr(run, path)
+    else:
+        found = run.attributes
+        for part in path[1:]:
+            found = found.get(part) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    equal = type(found) is type(value) and found == value or str(found) == value
+    return equal if operator == "eq" else not equal
+
+
+def sample_runs(count: int) -> list[Run]:
+    """`count` runs of a shop, newest first, the same ones every time."""
+    random = Random(20260314)
+    started = NOW
+    found: list[Run] = []
+    for number in range(count):
+        started -= timedelta(seconds=random.expovariate(1 / (1.5 + number * 0.7)))
+        found.append(_sample_run(random, number, started))
+    return found
+
+
+def _sample_run(random: Random, number: int, started: datetime) -> Run:
+    namespace = random.choice(("billing", "billing", "orders", "orders", "orders", "reports"))
+    workflow = random.choice(_FLOWS[namespace])
+    version, version_hash = _HASHES[workflow]
+    age = NOW - started
+    state = _sample_state(random, number)
+    took = min(age, timedelta(seconds=random.uniform(0.08, 9)))
+    ended = started + took if state.terminal else None
+    milliseconds = int(started.timestamp() * 1000)
+    tail = random.getrandbits(62)
+    run_id = UUID(int=(milliseconds << 80) | (7 << 76) | (random.getrandbits(12) << 64) | (2 << 62) | tail)
+    error = random.choice(_ERRORS) if state is RunState.FAILED else None
+    order = f"o-{8000 + number}"
+    return Run(
+        id=run_id,
+        namespace=namespace,
+        workflow=workflow,
+        version=version,
+        version_hash=version_hash * 8,
+        state=state,
+        attributes={
+            "plan": random.choice(_PLANS),
+            "region": random.choice(_REGIONS),
+            "customer_id": f"cus_{random.randrange(100, 999)}",
+        },
+        started_at=started,
+        updated_at=ended or started + took,
+        completed_at=ended,
+        duration=took if ended else age,
+        waiting_on=_sample_wait(random, workflow) if state is RunState.SUSPENDED else None,
+        owner=None if ended else "0199c2f4-51ce-7d0a-9c1f-52a7f0c3b1d8",
+        parent_id=None,
+        incarnation=1,
+        error=error,
+        stored_input=stored([{"id": order, "amount": random.randrange(900, 90_000), "items": 3}]),
+        stored_output=stored({"order": order, "payment": f"pay_{random.getrandbits(32):08x}"})
+        if state is RunState.COMPLETED
+        else None,
+    )
+
+
+def _sample_state(random: Random, number: int) -> RunState:
+    if number < 2:
+        return RunState.RUNNING
+    live = 0.75 if number < 12 else 0.3
+    if random.random() < live:
+        return RunState.RUNNING if random.random() < 0.25 else RunState.SUSPENDED
+    weights = {RunState.COMPLETED: 80, RunState.FAILED: 13, RunState.CANCELLED: 7}
+    return random.choices(list(weights), list(weights.values()))[0]
+
+
+def _sample_wait(random: Random, workflow: str) -> str:
+    later = (NOW + timedelta(seconds=random.choice((4, 41, 900, 86_000)))).isoformat()
+    until = later.replace("+00:00", "Z")
+    if workflow.endswith(("order_flow", "refund")):
+        return f"signal fraud_review until {until}"
+    if workflow.endswith("subscription"):
+        return f"timer until {until}"
+    return f"activity shop.payments:charge attempt {random.randrange(2, 5)} of 5, retry at {until}"
+
+
+def sample_history(run: Run) -> list[HistoryEvent]:
+    """A believable journal for a run."""
+    at = run.started_at
+    events: list[HistoryEvent] = []
+
+    def add(kind: str, command: int | None, after: float, **data: object) -> None:
+        nonlocal at
+        at += timedelta(seconds=after)
+        events.append(HistoryEvent(len(events) + 1, 1, kind, command, stored(data), at))
+
+    error = {"type": "shop.payments.GatewayTimeout", "message": "gateway did not answer in 2 s"}
+    add("run_started", None, 0, version=run.version, version_hash=run.version_hash, runtime="1-py3.11")
+    add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=run.input)
+    add("activity_completed", 1, 0.031, attempt=1, value={"warehouse": "ber-2", "shelf": 14})
+    add("side_effect", 2, 0, value="2026-03-14")
+    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[*run.input, "card_4242"])
+    retry_at = (at + timedelta(seconds=2.1)).isoformat()
+    add("activity_attempt_failed", 3, 2.004, attempt=1, error=error, next_at=retry_at)
+    add("activity_started", 3, 0.1, attempt=2)
+    add("activity_completed", 3, 0.244, attempt=2, value=f"pay_{run.id.hex[-8:]}")
+    due = (at + timedelta(hours=24)).isoformat()
+    add("timer_started", 4, 0, due_at=due)
+    add("signal_awaited", 5, 0, name="fraud_review")
+    if run.state is RunState.SUSPENDED or run.state is RunState.RUNNING:
+        return events
+    add("signal_received", None, 0.8, name="fraud_review", value="approved", message=7)
+    add("timer_cancelled", 6, 0, target=4)
+    add("activity_scheduled", 7, 0, name="shop.orders:ship", args=run.input)
+    if run.error is not None:
+        failure = {"type": run.error.type, "message": run.error.message}
+        add("activity_failed", 7, 0.3, attempt=1, error=failure)
+        add("run_failed", None, 0, error=failure)
+    elif run.state is RunState.CANCELLED:
+        add("cancel_requested", None, 0.2, message=9, reason="customer asked")
+        add("run_cancelled", None, 0, reason="customer asked")
+    else:
+        add("activity_completed", 7, 0.3, attempt=1, value={"carrier": "DHL", "parcel": "JD0146"})
+        add("run_completed", None, 0)
+    return events

@@ -1,0 +1,1 @@
+"""Full screens; they navigate by message through the app."""

@@ -1,0 +1,187 @@
+"""What the console reads and writes: a Protocol, and its one implementation over the client.
+
+Everything the console knows comes through here, so a read-only session is enforced at one place
+(`ReadOnlySource`), whatever a screen or a key binding tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from continuum import Continuum
+from continuum.errors import ContinuumError
+from continuum.model import HistoryEvent, Run, ServerInfo
+
+PAGE: Final = 100
+"""Rows asked for at once."""
+MAX_ROWS: Final = 1_000
+"""Rows held at most; beyond that the query is to be narrowed."""
+
+Condition = tuple[Any, ...]
+"""A structured condition of the client: ("eq", ["attributes", "plan"], "pro")."""
+
+
+class ReadOnlyRefused(ContinuumError):
+    """read-only session"""
+
+    default_hint = "start the console without --read-only to change runs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunsQuery:
+    """What the Runs screen shows; a `namespace` of None means all."""
+
+    namespace: str | None = "default"
+    state: str | None = None
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def where(self) -> list[Condition]:
+        """All conditions, the state included."""
+        state: list[Condition] = [("eq", "state", self.state)] if self.state else []
+        return [*state, *self.conditions]
+
+    def changed(self, **fields: Any) -> RunsQuery:
+        """A copy with some fields replaced."""
+        return replace(self, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPage:
+    """The newest runs that match, read at `at` by the database's clock.
+
+    `more` says that there are further runs; `complete` is False when the search gave up early.
+    """
+
+    runs: tuple[Run, ...]
+    more: bool
+    complete: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What stands around the table: live nodes, and runs by state where counting is cheap."""
+
+    live_nodes: int
+    by_state: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class Source(Protocol):
+    """What the console needs of a database."""
+
+    async def server(self) -> ServerInfo:
+        """Who and where we are connected, from the live connection."""
+        ...
+
+    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
+        """The newest `depth` runs that match."""
+        ...
+
+    async def overview(self, query: RunsQuery) -> Overview:
+        """Live nodes, and counts by state for the query without its state."""
+        ...
+
+    async def run(self, run_id: UUID) -> Run:
+        """One run. Raises `RunNotFound`."""
+        ...
+
+    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
+        """The next events of a run's journal after seq `after`."""
+        ...
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace that holds runs, sorted."""
+        ...
+
+    async def signal(self, run_id: UUID, name: str, payload: object) -> None:
+        """Send a signal. Raises `RunNotFound`, `RunTerminal`, `PayloadError`."""
+        ...
+
+    async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
+        """Ask a run to stop, or end it at once. Raises `RunNotFound`, `RunTerminal`."""
+        ...
+
+
+class ReadOnlySource:
+    """Passes reads through and refuses every write before it reaches the client."""
+
+    def __init__(self, inner: Source) -> None:
+        self._inner = inner
+        self.server = inner.server
+        self.runs = inner.runs
+        self.overview = inner.overview
+        self.run = inner.run
+        self.history = inner.history
+        self.namespaces = inner.namespaces
+
+    async def signal(self, run_id: UUID, name: str, payload: object) -> None:
+        """Refuse."""
+        raise ReadOnlyRefused
+
+    async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
+        """Refuse."""
+        raise ReadOnlyRefused
+
+
+class ClientSource:
+    """The real thing, over one `Continuum` client."""
+
+    def __init__(self, client: Continuum) -> None:
+        self._client = client
+
+    async def server(self) -> ServerInfo:
+        """Who and where we are connected, from the live connection."""
+        return await self._client.server()
+
+    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
+        """The newest `depth` runs that match, page by page with the keyset cursor."""
+        found: list[Run] = []
+        cursor: str | None = None
+        complete = True
+        while True:
+            page = await self._client.query(
+                namespace=query.namespace,
+                where=query.where,
+                order_by=("desc", "started_at"),
+                limit=min(PAGE, depth - len(found)),
+                cursor=cursor,
+            )
+            found.extend(page.entries)
+            complete = complete and page.complete
+            cursor = page.next_cursor
+            if cursor is None or len(found) >= depth or not page.complete:
+                return RunsPage(tuple(found), cursor is not None, complete, page.stamp.at)
+
+    async def overview(self, query: RunsQuery) -> Overview:
+        """Live nodes, and counts by state for the query without its state."""
+        nodes = await self._client.nodes()
+        groups = await self._client.count(
+            namespace=query.namespace, where=list(query.conditions), group_by="state"
+        )
+        counts = {str(group.key[0]): group.count for group in groups}
+        return Overview(sum(node.alive for node in nodes), counts)
+
+    async def run(self, run_id: UUID) -> Run:
+        """One run. Raises `RunNotFound`."""
+        return await self._client.get_run(run_id)
+
+    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
+        """The next events of a run's journal after seq `after`."""
+        return await self._client.history(run_id, after=after, limit=limit)
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace that holds runs, sorted."""
+        return await self._client.namespaces()
+
+    async def signal(self, run_id: UUID, name: str, payload: object) -> None:
+        """Send a signal."""
+        await self._client.signal(run_id, name, payload)
+
+    async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
+        """Ask a run to stop, or end it at once."""
+        await self._client.cancel(run_id, reason=reason, force=force)

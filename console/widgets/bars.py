@@ -1,0 +1,163 @@
+"""The one-line parts around a screen: header, state tabs, banner and key bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from console import actions
+from console.present import notices
+from console.present.header import HeaderFacts, address, header
+from console.present.tabs import CHOICES, Tab, tabs
+from console.refresh import LiveLoop
+from console.session import Session
+from console.themes import Palette
+
+
+def palette_of(widget: Widget) -> Palette:
+    """The palette of the active theme."""
+    return Palette.from_variables(widget.app.theme_variables)
+
+
+class HeaderBar(Widget):
+    """Connection, namespace, rights, nodes and the age of the data; ticks once a second."""
+
+    def __init__(self, session: Session, live: LiveLoop[Any]) -> None:
+        super().__init__()
+        self._session = session
+        self._live = live
+
+    def on_mount(self) -> None:
+        """Tick, so that the age is never older than a second."""
+        self.set_interval(1.0, self.refresh)
+
+    def render(self) -> Text:
+        """The header for the width there is."""
+        session, live = self._session, self._live
+        server = session.server
+        facts = HeaderFacts(
+            server=address(server) if server else "connecting",
+            database=server.database if server else "…",
+            user=server.user if server else "",
+            namespace=session.namespace,
+            read_only=session.read_only,
+            live_nodes=session.live_nodes,
+            age=live.age,
+            interval=live.interval,
+            paused=live.paused,
+            failing=live.trouble is not None,
+        )
+        return header(facts, self.size.width, palette_of(self))
+
+
+class StateTabs(Widget):
+    """The state filter; a click chooses."""
+
+    chosen: reactive[str | None] = reactive(None)
+    counts: reactive[Mapping[str, int]] = reactive[Mapping[str, int]](dict)
+
+    class Chosen(Message):
+        """The operator chose a state."""
+
+        def __init__(self, state: str | None) -> None:
+            self.state = state
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[Tab] = []
+
+    def step(self, by: int) -> str | None:
+        """The state `by` tabs further on, round the end."""
+        return CHOICES[(CHOICES.index(self.chosen) + by) % len(CHOICES)]
+
+    def render(self) -> Text:
+        """The tabs for the width there is."""
+        line, self._places = tabs(self.chosen, self.counts, self.size.width, palette_of(self))
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the tab under the pointer."""
+        for place in self._places:
+            if place.start <= event.x < place.end:
+                self.post_message(self.Chosen(place.state))
+
+
+class Banner(Widget):
+    """Shown while reading fails; the old rows stay below it."""
+
+    def __init__(self, live: LiveLoop[Any]) -> None:
+        super().__init__()
+        self._live = live
+        self.display = False
+
+    def on_mount(self) -> None:
+        """Tick, for the count-down."""
+        self.set_interval(1.0, self.update)
+
+    def update(self) -> None:
+        """Show or hide by the loop's trouble."""
+        self.display = self._live.trouble is not None
+        self.refresh()
+
+    def render(self) -> Text:
+        """What is wrong, since when, and when it is tried again."""
+        trouble = self._live.trouble
+        if trouble is None:
+            return Text("")
+        line = notices.banner(
+            trouble.error,
+            self._live.trouble_for,
+            self._live.retry_in,
+            unreachable=trouble.unreachable,
+            palette=palette_of(self),
+        )
+        line.truncate(self.size.width, overflow="ellipsis")
+        return line
+
+
+class KeyBar(Widget):
+    """The keys for the screen, from the registry; drops from the right when narrow."""
+
+    def __init__(self, screen_name: str, session: Session) -> None:
+        super().__init__()
+        self._screen_name = screen_name
+        self._session = session
+        self._places: list[tuple[int, int, str]] = []
+
+    def render(self) -> Text:
+        """As many keys as fit, `? Keys` always."""
+        palette = palette_of(self)
+        *shown, last = actions.in_footer(self._screen_name)
+        ending = self._entry(last, palette)
+        line, self._places = Text(" "), []
+        for action in shown:
+            entry = self._entry(action, palette)
+            if line.cell_len + entry.cell_len + ending.cell_len + 4 > self.size.width:
+                break
+            self._append(line, action, entry)
+        self._append(line, last, ending)
+        return line
+
+    def _append(self, line: Text, action: actions.Action, entry: Text) -> None:
+        self._places.append((line.cell_len, line.cell_len + entry.cell_len, action.name))
+        line.append_text(entry).append("  ")
+
+    def _entry(self, action: actions.Action, palette: Palette) -> Text:
+        refused = actions.refusal(action, read_only=self._session.read_only)
+        if refused:
+            return Text(f"{action.shown_key} {action.title}", palette.faint + Style(strike=True))
+        return Text().append(action.shown_key, palette.key).append(f" {action.title}", palette.muted)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the action under the pointer."""
+        for start, end, name in self._places:
+            if start <= event.x < end:
+                await self.screen.run_action(f"perform('{name}')")
