@@ -223,8 +223,10 @@ class Execution:
         if self._log.dropped:
             return
         self._log.latched = self._log.dropped = True
-        with forbidding_effects():
-            self._loop.close_everything()
+        if self._loop.has_coroutines():
+            with forbidding_effects():
+                self._loop.close_coroutines()
+        self._loop.forget_everything()
 
     # one meaning for every event, live and in replay
 

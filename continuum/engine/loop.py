@@ -178,6 +178,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             # asyncio's own default counts all tasks of the process
             options["name"] = f"Task-{order & 0xFF_FFFF}"
         task = DurableTask(coro, order, loop=self, **options)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
         if not task.done():
             self.tasks[task] = None
             if self.main is not None:
@@ -254,7 +255,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                 message = f"{task.get_name()} failed and was never awaited"
                 self.call_exception_handler({"message": message, "exception": task.exception()})
 
-    def close_everything(self) -> None:
+    def has_coroutines(self) -> bool:
+        """Whether anything is suspended in this run."""
+        if self._generators:
+            return True
+        return any(not task.done() for task in self.tasks)
+
+    def close_coroutines(self) -> None:
         """Close all coroutines and generators. Their `finally` may run pure code, no effect."""
         previous = asyncio._get_running_loop()
         hooks = sys.get_asyncgen_hooks()
@@ -262,17 +269,21 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         sys.set_asyncgen_hooks(self._keep_generator, self._ignore_generator)
         try:
             for task in list(self.tasks):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
                 _close(task.get_coro())
             for generator in self._generators:
                 _close_generator(generator)
         finally:
             sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(previous)
+
+    def forget_everything(self) -> None:
+        """Cut the reference cycles, so that memory is free without a garbage collection."""
         self.tasks.clear()
+        self.timers.clear()
         self._generators.clear()
         self._ready.clear()
         self.main = None
+        self.continuum_run = None
 
     # errors and what asyncio asks a loop
 
