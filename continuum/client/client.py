@@ -13,11 +13,11 @@ from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
 from continuum.client.outcome import decode_end
-from continuum.client.starting import find_loaded_name, match_existing, prepare
+from continuum.client.prepared import PreparedStart
+from continuum.client.starting import find_loaded_name, prepare
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Workflow
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
-from continuum.journal.turn import NewRun
 from continuum.model import NodeInfo
 from continuum.store.reading import ReadStore
 
@@ -149,24 +149,32 @@ class Continuum(Looking):
         Example:
             run = await ct.start(order_flow, order, attributes={"plan": "pro"})
         """
-        backend = self._backend
-        workflow = await self._resolve(flow)
-        new_run = prepare(
-            workflow,
-            args,
+        prepared = await self.prepare_start(
+            flow,
+            *args,
             namespace=namespace,
             attributes=attributes,
             idempotency_key=idempotency_key,
             run_id=run_id,
         )
-        known = workflow if isinstance(workflow, Workflow) else None
         if connection is not None:
-            [existing] = await backend.insert_on(connection, [new_run])
-        elif idempotency_key is None and run_id is None:
-            return RunHandle(self, await self._controls.start_new(new_run), known)
-        else:
-            existing = await self._controls.insert(new_run)
-        return RunHandle(self, _started(new_run, existing), known)
+            return await prepared.insert_on(connection)
+        return await prepared.insert()
+
+    async def prepare_start(
+        self, flow: Workflow[..., Any] | str, *args: Any, **options: Any
+    ) -> PreparedStart:
+        """All checks of a start (same arguments, no connection), without writing anything."""
+        workflow = await self._resolve(flow)
+        new_run = prepare(workflow, args, **options)
+        return PreparedStart(
+            self,
+            self._backend,
+            self._controls,
+            new_run,
+            workflow if isinstance(workflow, Workflow) else None,
+            fresh=options.get("run_id") is None and new_run.idempotency_key is None,
+        )
 
     async def signal(
         self,
@@ -366,7 +374,3 @@ class Continuum(Looking):
             if loaded is not None:
                 return loaded
         return find_loaded_name(flow, await self._backend.store.nodes())
-
-
-def _started(wanted: NewRun, existing: NewRun | None) -> UUID:
-    return wanted.run_id if existing is None else match_existing(wanted, existing)

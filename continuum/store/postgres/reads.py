@@ -101,19 +101,19 @@ async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[
         QueryError: a statement took longer.
         StoreUnavailable: the database does not answer.
     """
-    try:
-        with transient_errors():
+    with transient_errors():
+        try:
             async with pool.connection() as connection, connection.transaction():
                 await connection.execute(
                     "SELECT set_config('statement_timeout', %s, true)",
                     [str(round(seconds * 1000))],
                 )
                 yield connection
-    except errors.QueryCanceled:
-        raise QueryError(
-            f"the answer took longer than {seconds:g} s",
-            hint="add a condition on state, workflow or an attribute",
-        ) from None
+        except errors.QueryCanceled:
+            raise QueryError(
+                f"the answer took longer than {seconds:g} s",
+                hint="add a condition on state, workflow or an attribute",
+            ) from None
 
 
 class PostgresReads:

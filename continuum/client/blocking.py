@@ -1,0 +1,361 @@
+"""The client for synchronous code: the same calls, on an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from uuid import UUID
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from continuum.client.client import Continuum
+from continuum.client.handle import RunHandle
+from continuum.client.looking import Direction
+from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.declare.workflow import Workflow
+from continuum.errors import ConfigurationError
+from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
+from continuum.store.reading import CountGroup
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from continuum.client.local_worker import LocalWorker
+    from continuum.declare.activity import Activity
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+_STREAM_PAGE = 500
+
+
+class BlockingRunHandle(Generic[R_co]):
+    """A started run; `RunHandle` for synchronous code.
+
+    Attributes:
+        id: of the run.
+    """
+
+    __slots__ = ("_client", "_handle", "id")
+
+    def __init__(self, client: BlockingContinuum, handle: RunHandle[R_co]) -> None:
+        self.id = handle.id
+        self._client = client
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        return repr(self._handle)
+
+    def result(self, timeout: float | None = None) -> R_co:
+        """Wait for the end; see `RunHandle.result`."""
+        return self._client.call(self._handle.result(timeout))
+
+    def signal(self, name: str, payload: Any = None, *, delivery_id: str | None = None) -> None:
+        """Send it a signal."""
+        self._client.call(self._handle.signal(name, payload, delivery_id=delivery_id))
+
+    def cancel(self, *, reason: str | None = None, force: bool = False) -> None:
+        """Ask it to stop."""
+        self._client.call(self._handle.cancel(reason=reason, force=force))
+
+    def get(self) -> Run:
+        """A snapshot of it now."""
+        return self._client.call(self._handle.get())
+
+
+class BlockingWorker:
+    """A worker beside synchronous code; a context manager."""
+
+    def __init__(self, client: BlockingContinuum, make: Callable[[], LocalWorker]) -> None:
+        self._client = client
+        self._make = make
+        self._worker: LocalWorker | None = None
+
+    def __enter__(self) -> Self:
+        self._client.call(self._start())
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.call(self._close())
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Take nothing new, let activities finish, give every run back."""
+        if self._worker is not None:
+            self._client.call(self._worker.drain(timeout))
+
+    async def _start(self) -> None:
+        self._worker = self._make()
+        await self._worker.__aenter__()
+
+    async def _close(self) -> None:
+        if self._worker is not None:
+            await self._worker.close()
+
+
+class BlockingContinuum:
+    """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
+
+    It may be used from several threads, and also inside a running event loop, which each call
+    then blocks.
+    """
+
+    def __init__(self, dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> None:
+        self._client = Continuum(dsn, codec=codec)
+        self._portal: BlockingPortal | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._portal is not None:
+            raise ConfigurationError("this client is open already")
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal("asyncio"))
+            stack.enter_context(portal.wrap_async_context_manager(self._client))
+            self._stack = stack.pop_all()
+        self._portal = portal
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._portal = None
+        self._stack.__exit__(exc_type, exc, traceback)
+
+    def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        """Run a coroutine of the client's to its end on the client's loop."""
+        if self._portal is None:
+            coroutine.close()
+            raise ConfigurationError(
+                "the client is not open", hint="use it inside: with Continuum.blocking() as ct"
+            )
+        return self._portal.call(_await, coroutine)
+
+    @overload
+    def start(
+        self,
+        flow: Workflow[..., R],
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: Connection[Any] | None = None,
+    ) -> BlockingRunHandle[R]: ...
+
+    @overload
+    def start(
+        self,
+        flow: str,
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: Connection[Any] | None = None,
+    ) -> BlockingRunHandle[Any]: ...
+
+    def start(
+        self,
+        flow: Workflow[..., Any] | str,
+        *args: Any,
+        namespace: str = "default",
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
+        connection: Connection[Any] | None = None,
+    ) -> BlockingRunHandle[Any]:
+        """Insert a run; see `Continuum.start`. `connection` is a synchronous psycopg one."""
+        options: dict[str, Any] = {
+            "namespace": namespace,
+            "attributes": attributes,
+            "idempotency_key": idempotency_key,
+            "run_id": run_id,
+        }
+        prepared = self.call(self._client.prepare_start(flow, *args, **options))
+        if connection is None:
+            return BlockingRunHandle(self, self.call(prepared.insert()))
+        # On this thread: the caller's connection is not to be used from any other.
+        return BlockingRunHandle(self, prepared.insert_on_blocking(connection))
+
+    def signal(
+        self,
+        run_id: UUID | str,
+        name: str,
+        payload: Any = None,
+        *,
+        namespace: str | None = None,
+        delivery_id: str | None = None,
+    ) -> None:
+        """Post a signal; see `Continuum.signal`."""
+        self.call(
+            self._client.signal(run_id, name, payload, namespace=namespace, delivery_id=delivery_id)
+        )
+
+    def cancel(
+        self,
+        run_id: UUID | str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        namespace: str | None = None,
+    ) -> None:
+        """Cancel a run; see `Continuum.cancel`."""
+        self.call(self._client.cancel(run_id, reason=reason, force=force, namespace=namespace))
+
+    def set_attributes(
+        self,
+        run_id: UUID | str,
+        attributes: Mapping[str, Any],
+        *,
+        unset: Iterable[str] = (),
+        namespace: str | None = None,
+    ) -> None:
+        """Merge attributes; see `Continuum.set_attributes`."""
+        self.call(self._client.set_attributes(run_id, attributes, unset=unset, namespace=namespace))
+
+    def get_run(self, run_id: UUID | str, *, namespace: str | None = None) -> Run:
+        """A snapshot of one run; see `Continuum.get_run`."""
+        return self.call(self._client.get_run(run_id, namespace=namespace))
+
+    def result(
+        self, run_id: UUID | str, timeout: float | None = None, *, namespace: str | None = None
+    ) -> Any:
+        """Wait for a run's end; see `Continuum.result`."""
+        return self.call(self._client.result(run_id, timeout, namespace=namespace))
+
+    def history(
+        self,
+        run_id: UUID | str,
+        *,
+        after: int | None = None,
+        limit: int = 500,
+        namespace: str | None = None,
+    ) -> list[HistoryEvent]:
+        """A page of a run's journal; see `Continuum.history`."""
+        return self.call(
+            self._client.history(run_id, after=after, limit=limit, namespace=namespace)
+        )
+
+    def query(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        payloads: bool = False,
+    ) -> Page[Run]:
+        """One page of the runs that match; see `Continuum.query`."""
+        return self.call(
+            self._client.query(
+                namespace=namespace,
+                where=where,
+                order_by=order_by,
+                limit=limit,
+                cursor=cursor,
+                payloads=payloads,
+            )
+        )
+
+    def stream(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        payloads: bool = False,
+    ) -> Iterator[Run]:
+        """All runs that match, page by page; see `Continuum.stream`."""
+        page = partial(
+            self.query,
+            namespace=namespace,
+            where=where,
+            order_by=order_by,
+            limit=_STREAM_PAGE,
+            payloads=payloads,
+        )
+        answer = page()
+        yield from answer.entries
+        while answer.next_cursor is not None:
+            answer = page(cursor=answer.next_cursor)
+            yield from answer.entries
+
+    @overload
+    def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: None = None,
+    ) -> int: ...
+
+    @overload
+    def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str],
+    ) -> list[CountGroup]: ...
+
+    def count(
+        self,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str] | None = None,
+    ) -> int | list[CountGroup]:
+        """How many runs match; see `Continuum.count`."""
+        if group_by is None:
+            return self.call(self._client.count(namespace=namespace, where=where))
+        return self.call(self._client.count(namespace=namespace, where=where, group_by=group_by))
+
+    def namespaces(self) -> list[str]:
+        """Every namespace that holds a run."""
+        return self.call(self._client.namespaces())
+
+    def server(self) -> ServerInfo:
+        """Who and where the database is; see `Continuum.server`."""
+        return self.call(self._client.server())
+
+    def nodes(self) -> list[NodeInfo]:
+        """Every registered worker process, live or dead."""
+        return self.call(self._client.nodes())
+
+    def worker(
+        self,
+        workflows: Iterable[Workflow[..., Any]],
+        *,
+        activities: Iterable[Activity[..., Any]] = (),
+        queues: Sequence[str] = (),
+        concurrency: int = 200,
+        drain_timeout: float = 10.0,
+        **options: Any,
+    ) -> BlockingWorker:
+        """A worker that works beside the caller; see `Continuum.worker`."""
+        return BlockingWorker(
+            self,
+            partial(
+                self._client.worker,
+                workflows,
+                activities=activities,
+                queues=queues,
+                concurrency=concurrency,
+                drain_timeout=drain_timeout,
+                **options,
+            ),
+        )
+
+
+async def _await(coroutine: Coroutine[Any, Any, R]) -> R:
+    return await coroutine

@@ -1,0 +1,66 @@
+"""Between the checks of a `start` and its commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from continuum.client.control import Control
+from continuum.client.handle import RunHandle
+from continuum.client.starting import match_existing
+from continuum.declare.workflow import Workflow
+from continuum.journal.turn import NewRun
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+
+    from continuum.client.client import Continuum
+    from continuum.client.wiring import Backend
+
+
+class PreparedStart:
+    """A checked start that has yet to be written.
+
+    `fresh` ones have an id nobody else can know, so a worker of this process may take them at
+    once; the others may meet an earlier start.
+    """
+
+    __slots__ = ("_backend", "_client", "_control", "_fresh", "_new_run", "_workflow")
+
+    def __init__(
+        self,
+        client: Continuum,
+        backend: Backend,
+        control: Control,
+        new_run: NewRun,
+        workflow: Workflow[..., Any] | None,
+        *,
+        fresh: bool,
+    ) -> None:
+        self._client = client
+        self._backend = backend
+        self._control = control
+        self._new_run = new_run
+        self._workflow = workflow
+        self._fresh = fresh
+
+    async def insert(self) -> RunHandle[Any]:
+        """Commit it, with others of the same moment."""
+        if self._fresh:
+            await self._control.start_new(self._new_run)
+            return self._handle(None)
+        return self._handle(await self._control.insert(self._new_run))
+
+    async def insert_on(self, connection: AsyncConnection[Any]) -> RunHandle[Any]:
+        """Insert it in the caller's transaction."""
+        [existing] = await self._backend.insert_on(connection, [self._new_run])
+        return self._handle(existing)
+
+    def insert_on_blocking(self, connection: Connection[Any]) -> RunHandle[Any]:
+        """Insert it in the transaction of a synchronous caller, on its thread."""
+        [existing] = self._backend.insert_on_blocking(connection, [self._new_run])
+        return self._handle(existing)
+
+    def _handle(self, existing: NewRun | None) -> RunHandle[Any]:
+        wanted = self._new_run
+        run_id = wanted.run_id if existing is None else match_existing(wanted, existing)
+        return RunHandle(self._client, run_id, self._workflow)
