@@ -1,15 +1,16 @@
 """The build fingerprint: has any application source changed since a run drifted?
 
-It covers the modules that define the workflows and every application module reachable from
-their global names, so it does not depend on what else a process happens to have imported.
+It covers the modules that define the workflows and every application module that these import,
+directly or not, so it does not depend on what else a process happens to have imported.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -52,35 +53,68 @@ def _application_modules(workflows: Iterable[Versioned]) -> dict[str, ModuleType
     while todo:
         name = todo.pop()
         module = sys.modules.get(name)
-        if module is None or name in found or not (name in roots or _is_application(module, own)):
+        if module is None or name in found or not _has_source(module):
             continue
-        if _has_source(module):
+        if name in roots or _is_application(module, own):
             found[name] = module
-        todo.extend(_referenced(module))
+            todo.extend(_imported(name, module))
     return found
 
 
-def _referenced(module: ModuleType) -> set[str]:
-    names = {module.__name__.rpartition(".")[0]}
-    for value in list(vars(module).values()):
-        name = value.__name__ if isinstance(value, ModuleType) else _module_of(value)
-        if name:
-            names.add(name)
-    names.discard("")
+def _imported(name: str, module: ModuleType) -> set[str]:
+    """Names that the module's source imports when it is loaded, and its own package.
+
+    The source is asked, not the module's attributes: a package's attributes include every
+    submodule that anybody has imported.
+    """
+    package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
+    names = {name.rpartition(".")[0]}
+    try:
+        tree = ast.parse(Path(module.__file__ or "").read_bytes())
+    except (SyntaxError, ValueError):  # changed since it was loaded
+        return names
+    for statement in _loaded_statements(tree.body):
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                names.update(_with_parents(alias.name))
+        elif isinstance(statement, ast.ImportFrom):
+            base = _absolute(statement, package)
+            names.update(_with_parents(base))
+            names.update(f"{base}.{alias.name}" for alias in statement.names)
     return names
 
 
-def _module_of(value: object) -> str | None:
-    try:
-        name = getattr(value, "__module__", None)
-    except Exception:  # lazy proxies run user code on attribute access
-        return None
-    return name if isinstance(name, str) else None
+def _loaded_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the module is loaded."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            yield from _loaded_statements(statement.orelse)
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from _loaded_statements(getattr(statement, field, []))
+        for handler in getattr(statement, "handlers", []):
+            yield from _loaded_statements(handler.body)
+
+
+def _absolute(statement: ast.ImportFrom, package: str) -> str:
+    if not statement.level:
+        return statement.module or ""
+    parts = package.split(".")
+    parts = parts[: len(parts) - statement.level + 1]
+    return ".".join([*parts, statement.module] if statement.module else parts)
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    """`a.b.c`, `a.b`, `a`."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def _is_application(module: ModuleType, own: set[str]) -> bool:
-    if not _has_source(module):
-        return False
     top = module.__name__.partition(".")[0]
     return top in own or (top != "continuum" and not _is_installed(Path(module.__file__ or "")))
 
