@@ -138,7 +138,7 @@ class PostgresListener:
         if not await self.hears_itself():
             log.warning(
                 "notifications do not reach this node (a transaction pooler?): it works by its "
-                "poll, so hints take up to a second; set CONTINUUM_DIRECT_DSN to a direct connection"
+                "poll, a second late at most; set CONTINUUM_DIRECT_DSN to a direct connection"
             )
 
     async def close(self) -> None:

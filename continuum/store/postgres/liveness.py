@@ -33,7 +33,7 @@ _SQL: Final = statements("nodes")
 _PAUSE: Final = 0.2
 """Seconds between attempts to connect again."""
 
-_ABANDON_WITHIN: Final = 5000
+_BOUNDED: Final = b"SET statement_timeout = 5000"
 """Milliseconds for each statement that gives leases back before the process exits."""
 
 ConnectBlocking = Callable[[], Connection[Any]]
@@ -97,7 +97,7 @@ class PostgresLiveness:
         """See `Liveness.abandon`."""
         try:
             with self._connect() as connection:
-                connection.execute(f"SET statement_timeout = {_ABANDON_WITHIN}")
+                connection.execute(_BOUNDED)
                 kept = uuids([culprit] if culprit is not None else [])
                 with connection.transaction():
                     session = BlockingSession(connection)

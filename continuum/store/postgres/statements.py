@@ -16,7 +16,7 @@ def statements(concern: str) -> dict[str, bytes]:
 
     Bytes, because psycopg takes them as they are; nothing is ever put into the text.
     """
-    text = files(__package__).joinpath("sql", f"{concern}.sql").read_text()
+    text = files("continuum.store.postgres").joinpath("sql", f"{concern}.sql").read_text()
     parts = _NAME.split(text)
     names, bodies = parts[1::2], parts[2::2]
     return {

@@ -28,7 +28,8 @@ _SQL: Final = statements("turns")
 _PLAN_SETTINGS: Final = b"""
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
        set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
-       set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
+       set_config('enable_mergejoin', 'off', false), set_config('enable_material', 'off', false),
+       set_config('enable_bitmapscan', 'off', false), set_config('jit', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false)
 """
 """One plan for ever: every array row finds its table row by primary key, whatever the planner

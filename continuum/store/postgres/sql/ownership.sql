@@ -133,4 +133,4 @@ SELECT clock_timestamp(),
 
 -- name: plan_by_key
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true);
+       set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true);

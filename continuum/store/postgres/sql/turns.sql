@@ -2,14 +2,19 @@
 -- One batch of turns, at most one a run. Everything hangs on two heads: `held`, the runs whose
 -- lease rows are locked and still carry this owner, token and next_seq, and `made`, the runs that
 -- this batch inserts. No other part reads a table that the statement changes.
+--
+-- `= ANY (ARRAY[x])` instead of `= x`, and conditions on columns without an index, leave the planner
+-- one way: row by row of the batch, by primary key. With plain equalities it may walk a table that
+-- was small when it planned, and compare every row of it with every row of the batch.
 WITH held AS MATERIALIZED (
     SELECT i.*
     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::int[], $6::timestamptz[], $7::text[],
                 $8::bool[], $9::bool[], $10::bool[], $11::bigint[])
       AS i (run_id, token, next_seq, appended, wake_at, waiting_on, parked, cancelling, ending,
             version_id)
-    JOIN continuum_leases l ON l.run_id = i.run_id
-    WHERE l.lease_owner = $1::uuid AND l.lease_token = i.token AND l.next_seq = i.next_seq
+    JOIN continuum_leases l ON l.run_id = ANY (ARRAY[i.run_id])
+    WHERE l.lease_owner IS NOT DISTINCT FROM $1::uuid AND l.lease_token = i.token
+      AND l.next_seq = i.next_seq
     ORDER BY i.run_id
     FOR UPDATE OF l
 ), made AS (
@@ -49,7 +54,7 @@ WITH held AS MATERIALIZED (
 ), read AS (
     DELETE FROM continuum_inbox m
     USING unnest($43::bigint[], $44::uuid[]) AS c (id, run_id)
-    WHERE m.id = c.id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+    WHERE m.id = ANY (ARRAY[c.id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
 ), kept AS (
     UPDATE continuum_leases l
     SET next_seq = h.next_seq + h.appended,
@@ -64,7 +69,7 @@ WITH held AS MATERIALIZED (
             THEN coalesce(l.cancel_requested_at, clock_timestamp())
             ELSE l.cancel_requested_at END
     FROM held h
-    WHERE l.run_id = h.run_id AND NOT h.ending
+    WHERE l.run_id = ANY (ARRAY[h.run_id]) AND NOT h.ending
 ), changed AS (
     UPDATE continuum_runs r
     SET state = coalesce(c.state, r.state),
@@ -74,10 +79,10 @@ WITH held AS MATERIALIZED (
         updated_at = clock_timestamp()
     FROM unnest($45::uuid[], $46::text[], $47::int[], $48::text[], $49::text[])
       AS c (run_id, state, version, version_hash, runtime)
-    WHERE r.id = c.run_id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
-      AND r.state IN ('running', 'suspended')
+    WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+      AND r.completed_at IS NULL
 ), dropped AS (
-    DELETE FROM continuum_leases l USING held h WHERE l.run_id = h.run_id AND h.ending
+    DELETE FROM continuum_leases l USING held h WHERE l.run_id = ANY (ARRAY[h.run_id]) AND h.ending
 ), ended AS (
     UPDATE continuum_runs r
     SET state = c.state, result = c.result, error_type = c.error_type,
@@ -90,8 +95,8 @@ WITH held AS MATERIALIZED (
                 $56::int[], $57::text[], $58::text[])
       AS c (run_id, state, result, error_type, error_message, error_details, version,
             version_hash, runtime)
-    WHERE r.id = c.run_id AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
-      AND r.state IN ('running', 'suspended')
+    WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+      AND r.completed_at IS NULL
 )
 SELECT clock_timestamp(), d.done, CASE WHEN d.done < $59::int
     THEN ARRAY(SELECT run_id FROM held UNION ALL SELECT run_id FROM made) END
