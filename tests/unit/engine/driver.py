@@ -1,0 +1,199 @@
+"""Drives an execution by hand, as a worker would, and keeps its journal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from continuum.engine.execution import ActivityCall, Execution, RunIdentity
+from continuum.journal.events import COMMANDS, STIMULI, Entry, Event, EventKind, Failure
+
+START = datetime(2026, 11, 22, 10, tzinfo=UTC)
+RUN_ID = UUID("01930000-0000-7000-8000-00000000abcd")
+
+
+@dataclass
+class Snapshot:
+    """What an execution looks like after a stimulus."""
+
+    events: int
+    waiting_on: str | None
+    wake_at: datetime | None
+    ended: bool
+
+
+class Driver:
+    """One run under test.
+
+    Args:
+        flow: a workflow.
+        args: its arguments.
+    """
+
+    def __init__(self, flow: Any, *args: Any, run_id: UUID = RUN_ID, incarnation: int = 1) -> None:
+        data = flow.signature.encode(args, {})
+        self.identity = RunIdentity(run_id, "default", flow, incarnation, data, START)
+        self.execution = Execution(self.identity)
+        self.journal: list[Event] = []
+        self.calls: dict[int, ActivityCall] = {}
+        self.stopped: list[int] = []
+        self.snapshots: list[Snapshot] = []
+        self.now = START
+        self.messages = 0
+        self.seq = 0
+
+    # what a worker does
+
+    def start(self) -> Driver:
+        """Begin the run."""
+        self.execution.start(self.now)
+        return self.commit()
+
+    def commit(self) -> Driver:
+        """Collect and append to the journal, as a committed turn."""
+        collected = self.execution.collect()
+        self.seq = len(self.journal)
+        self.journal.extend(self._stored(entry) for entry in collected.entries)
+        for call in collected.start:
+            self.calls[call.command] = call
+        self.stopped.extend(collected.stop)
+        execution = self.execution
+        self.snapshots.append(
+            Snapshot(
+                len(self.journal), execution.waiting_on, execution.wake_at,
+                execution.end is not None,
+            )
+        )  # fmt: skip
+        return self
+
+    def _stored(self, entry: Entry) -> Event:
+        self.seq += 1
+        who = self.identity
+        return Event(
+            who.run_id, self.seq, who.incarnation, entry.kind, entry.command, entry.payload(),
+            entry.at,
+        )  # fmt: skip
+
+    def complete(self, command: int, value: Any = None) -> Driver:
+        """The current attempt of a command returns a value."""
+        call = self.calls[command]
+        self.execution.attempt_begun(command, call.attempt)
+        data = json.dumps(value).encode()
+        self.execution.attempt_completed(command, call.attempt, data, self.now)
+        return self.commit()
+
+    def fail(
+        self, command: int, text: str = "boom", *, reason: str = "raised", retryable: bool = True,
+        kind: str = "ValueError",
+    ) -> Driver:  # fmt: skip
+        """The current attempt of a command fails."""
+        call = self.calls[command]
+        failure = Failure(kind, text)
+        self.execution.attempt_failed(
+            command, call.attempt, failure, reason, retryable, 0.0, self.now
+        )
+        return self.commit()
+
+    def signal(self, name: str, value: Any = None) -> Driver:
+        """A signal arrives."""
+        self.messages += 1
+        self.execution.signal(self.messages, name, json.dumps(value).encode(), self.now)
+        return self.commit()
+
+    def cancel(self, reason: str | None = None) -> Driver:
+        """A cancel request arrives."""
+        self.messages += 1
+        self.execution.cancel(self.messages, reason, self.now)
+        return self.commit()
+
+    def advance(self, seconds: float) -> Driver:
+        """Time passes and due timers fire."""
+        self.now += timedelta(seconds=seconds)
+        self.execution.fire_due(self.now)
+        return self.commit()
+
+    # what happens to workers
+
+    def crashed(self, *, events: int | None = None, flow: Any = None) -> Driver:
+        """A new owner has replayed the (first `events` of the) journal; not yet recovered."""
+        other = object.__new__(Driver)
+        other.__dict__.update(self.__dict__)
+        who = self.identity
+        other.identity = RunIdentity(
+            who.run_id, who.namespace, flow or who.workflow, who.incarnation, who.input,
+            who.started_at,
+        )  # fmt: skip
+        other.execution = Execution(other.identity)
+        other.journal = list(self.journal[:events])
+        other.calls, other.stopped, other.snapshots = {}, [], []
+        other.execution.replay(other.journal)
+        return other
+
+    def recover(self) -> Driver:
+        """The new owner settles what it found."""
+        self.execution.recover(self.now)
+        return self.commit()
+
+    # what tests look at
+
+    @property
+    def result(self) -> Any:
+        """The decoded result of a completed run."""
+        end = self.execution.end
+        assert end is not None, f"not ended: {self.execution.waiting_on}"
+        assert end.error is None, end.error
+        assert end.result is not None
+        return json.loads(end.result)
+
+    @property
+    def error(self) -> Failure:
+        """What a run failed with."""
+        end = self.execution.end
+        assert end is not None
+        assert end.error is not None
+        return end.error
+
+    @property
+    def drift(self) -> str:
+        """The text of the drift."""
+        assert self.execution.drift is not None
+        return self.execution.drift.message
+
+    def kinds(self) -> list[str]:
+        """The journal as `kind#command` texts."""
+        return [f"{e.kind}#{e.command}" if e.command else str(e.kind) for e in self.journal]
+
+    def commands(self) -> list[str]:
+        """The commands of the journal, with names."""
+        return [_text(e) for e in self.journal if e.kind in COMMANDS]
+
+    def check_replays(self) -> Driver:
+        """Replay at every stimulus boundary: no drift, and the same waits as live."""
+        boundaries = [i for i, e in enumerate(self.journal) if e.kind in STIMULI][1:]
+        for cut in [*boundaries, len(self.journal)]:
+            again = self.crashed(events=cut)
+            assert again.execution.drift is None, f"after {cut} events: {again.drift}"
+            assert again.execution.collect().entries == []
+            for live in self.snapshots:
+                if live.events == cut and not self._attempts_open(cut):
+                    assert again.execution.waiting_on == live.waiting_on
+                    assert again.execution.wake_at == live.wake_at
+            again.execution.drop()
+        return self
+
+    def _attempts_open(self, cut: int) -> bool:
+        opened = [e for e in self.journal[:cut] if e.kind is EventKind.ACTIVITY_SCHEDULED]
+        closed = [
+            e for e in self.journal[:cut]
+            if e.kind in (EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED)
+        ]  # fmt: skip
+        return len(opened) != len(closed)
+
+
+def _text(event: Event) -> str:
+    body = event.body()
+    name = getattr(body, "name", None) or getattr(body, "target", "")
+    return f"{event.kind} {name}".strip()
