@@ -83,8 +83,9 @@ ACTIONS: Final = (
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, BOTH),
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, BOTH),
     Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, BOTH),
-    Action("back", ("escape",), "Back", "Go back; on the list: clear the filter.", False, BOTH, 9),
-    Action("quit", ("q",), "Quit", "Go back; on the list: leave the console.", False, BOTH),
+    Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
+    Action("back", ("escape",), "Back", "Go back to the list, which stands as it was.", False, (RUN,), 4),
+    Action("leave", ("q",), "Leave", "Go back; on the list: leave the console.", False, BOTH),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, BOTH, 99),
 )  # fmt: skip
 

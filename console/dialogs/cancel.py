@@ -34,6 +34,17 @@ FORCED: Final = (
 )
 
 
+class Tick(Checkbox):
+    """A checkbox whose mark is there or not, instead of changing only its colour."""
+
+    BUTTON_INNER = " "
+
+    def watch_value(self) -> None:
+        """Put or take the mark."""
+        self.BUTTON_INNER = "✓" if self.value else " "
+        super().watch_value()
+
+
 class CancelDialog(ModalScreen[str | None]):
     """Dismissed with what happened, or None when the run was kept."""
 
@@ -77,7 +88,7 @@ class CancelDialog(ModalScreen[str | None]):
             yield Static(id="consequences", classes="gap")
             yield Label("Reason, kept in its history", classes="label")
             yield Input(placeholder="optional", id="reason")
-            yield Checkbox("Force: end it now, without clean-up", id="force")
+            yield Tick("Force: end it now, without clean-up", id="force")
             yield Label(Content(f"To force, type the last four characters of its id: {self.proof}"),
                         id="proof-label", classes="label")  # fmt: skip
             yield Input(placeholder=self.proof, id="proof", max_length=4)

@@ -186,6 +186,6 @@ class RunScreen(LiveScreen[Loaded]):
         """To the list, which stands as it was left."""
         self.app.pop_screen()
 
-    def do_quit(self) -> None:
+    def do_leave(self) -> None:
         """As Esc."""
         self.app.pop_screen()

@@ -45,9 +45,9 @@ class RunsScreen(LiveScreen[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
     AUTO_FOCUS = "RowList"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, query: RunsQuery | None = None) -> None:
         super().__init__(session)
-        self.runs_query = RunsQuery(namespace=session.namespace)
+        self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
         self._good_query = self.runs_query
         self._depth = PAGE
@@ -262,13 +262,13 @@ class RunsScreen(LiveScreen[Answer]):
             self.list.follow_newest()
         self._redraw()
 
-    def do_back(self) -> None:
+    def do_clear(self) -> None:
         """Clear the filter, then the state."""
         if self.runs_query.conditions:
             self._ask(self.runs_query.changed(conditions=()))
         elif self.runs_query.state:
             self._ask(self.runs_query.changed(state=None))
 
-    def do_quit(self) -> None:
+    def do_leave(self) -> None:
         """Leave the console."""
         self.app.exit()

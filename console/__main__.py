@@ -1,0 +1,121 @@
+"""`continuum-console`: arguments, connection, start."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.source import RunsQuery
+    from continuum import Continuum
+
+OK, WRONG_USAGE, UNREACHABLE = 0, 2, 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; nothing heavy is loaded for `--help`."""
+    found = argparse.ArgumentParser(
+        prog="continuum-console",
+        description="See, signal and cancel the durable runs of a database.",
+        epilog="The database: --dsn, CONTINUUM_DSN, [tool.continuum] dsn in pyproject.toml, "
+        "else the embedded PostgreSQL. Press ? in the console for its keys.",
+    )
+    found.add_argument("--dsn", metavar="URL", help="PostgreSQL URL")
+    found.add_argument("-n", "--namespace", metavar="NAME", help="open on this namespace (default)")
+    found.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="open on all namespaces together"
+    )
+    found.add_argument("--query", metavar="EXPR", help="open on a filter: \"plan = 'pro'\"")
+    found.add_argument("--read-only", action="store_true", help="refuse every change")
+    found.add_argument("--theme", metavar="NAME", help="colours; an unknown name lists them all")
+    found.add_argument("--demo", action="store_true", help="run the demo shop beside the console")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the console and leave with its exit code."""
+    sys.exit(run(parser().parse_args(arguments)))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check everything that can be checked without a database, then connect and open."""
+    from console.app import theme_names
+    from console.filters import FilterError, parse
+    from console.source import RunsQuery
+    from console.themes import DEFAULT_THEME
+
+    if options.namespace and options.all_namespaces:
+        return _refuse("--namespace and --all-namespaces exclude each other")
+    options.theme = options.theme or DEFAULT_THEME
+    if options.theme not in theme_names():
+        return _refuse(f"no theme {options.theme!r}; there are: {', '.join(theme_names())}")
+    try:
+        conditions = parse(options.query or "")
+    except FilterError as error:
+        return _refuse(f"--query: {error} (at character {error.position + 1})")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _refuse("the console needs a terminal (in a script use: continuum query)")
+    everywhere = options.all_namespaces or (options.demo and not options.namespace)
+    namespace = None if everywhere else options.namespace or "default"
+    try:
+        return asyncio.run(_open(options, RunsQuery(namespace, conditions=conditions)))
+    except KeyboardInterrupt:
+        return OK
+
+
+async def _open(options: argparse.Namespace, query: RunsQuery) -> int:
+    from continuum import Continuum, ContinuumError, DatabaseUnavailable
+
+    _progress("connecting…")
+    try:
+        client = await Continuum(options.dsn).__aenter__()
+    except DatabaseUnavailable as error:
+        return _refuse(str(error), UNREACHABLE)
+    except ContinuumError as error:
+        return _refuse(str(error))
+    try:
+        _progress("")
+        return await _show(client, options, query)
+    finally:
+        await client.__aexit__(None, None, None)
+
+
+async def _show(client: Continuum, options: argparse.Namespace, query: RunsQuery) -> int:
+    from console.app import ConsoleApp
+    from console.demo import DemoProcess
+    from console.session import Session
+    from console.source import ClientSource
+
+    session = Session(ClientSource(client), query.namespace, read_only=options.read_only)
+    app = ConsoleApp(session, theme=options.theme, query=query)
+    demo = DemoProcess(options.dsn) if options.demo else None
+    try:
+        if demo is not None:
+            await demo.start(app.demo_ended)
+        await app.run_async()
+    finally:
+        if demo is not None:
+            _progress("stopping the demo…")
+            await demo.stop()
+            _progress("")
+    return app.return_code or OK
+
+
+def _refuse(message: str, code: int = WRONG_USAGE) -> int:
+    _progress("")
+    sys.stderr.write(f"continuum-console: {message}\n")
+    return code
+
+
+def _progress(text: str) -> None:
+    """One line that leaves no trace, on a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()
