@@ -244,8 +244,10 @@ class CommitGate(Between):
         self.open = asyncio.Event()
         self.open.set()
         self.reached = asyncio.Event()
+        self.sizes: list[int] = []
 
     async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        self.sizes.append(len(turns))
         result = await self.inner.commit_turns(node_id, turns)
         self.reached.set()
         await self.open.wait()

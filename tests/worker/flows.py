@@ -235,6 +235,12 @@ async def exiting() -> None:
 
 
 @workflow
+async def wait_and_return(value: str) -> str:
+    await continuum.wait_signal("go")
+    return value
+
+
+@workflow
 async def returning(value: str) -> str:
     return value
 
