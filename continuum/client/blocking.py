@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -15,7 +15,7 @@ from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.client.looking import Direction
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.declare.workflow import Workflow
+from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
 from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
 from continuum.store.reading import CountGroup
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from continuum.declare.activity import Activity
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 R_co = TypeVar("R_co", covariant=True)
 _STREAM_PAGE = 500
 
@@ -142,8 +143,8 @@ class BlockingContinuum:
     @overload
     def start(
         self,
-        flow: Workflow[..., R],
-        *args: Any,
+        flow: Startable[*Ts, R],
+        *args: *Ts,
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
@@ -165,7 +166,7 @@ class BlockingContinuum:
 
     def start(
         self,
-        flow: Workflow[..., Any] | str,
+        flow: Any,
         *args: Any,
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 from continuum.client.control import Control
@@ -16,7 +16,7 @@ from continuum.client.outcome import decode_end
 from continuum.client.prepared import PreparedStart
 from continuum.client.starting import find_loaded_name, prepare
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.declare.workflow import Workflow
+from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
 from continuum.store.reading import ReadStore
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from continuum.declare.activity import Activity
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class Continuum(Looking):
@@ -98,8 +99,8 @@ class Continuum(Looking):
     @overload
     async def start(
         self,
-        flow: Workflow[..., R],
-        *args: Any,
+        flow: Startable[*Ts, R],
+        *args: *Ts,
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
@@ -121,7 +122,7 @@ class Continuum(Looking):
 
     async def start(
         self,
-        flow: Workflow[..., Any] | str,
+        flow: Any,
         *args: Any,
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
@@ -18,6 +18,7 @@ from continuum.versions.runtime import runtime_tag
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+Ts = TypeVarTuple("Ts")
 
 MAX_VERSION: Final = 2**31 - 1
 
@@ -73,6 +74,18 @@ class Workflow(Generic[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<workflow {self.name} version {self.version} at {self.source}>"
+
+
+class Startable(Protocol[*Ts, R_co]):
+    """A workflow seen by a call that takes its positional arguments and more options.
+
+    A ParamSpec cannot be followed by further keyword parameters; this form lets a type checker
+    compare the arguments of `start` with the workflow's, defaults included.
+    """
+
+    @property
+    def version_hash(self) -> str: ...
+    def __call__(self, *args: *Ts) -> Coroutine[Any, Any, R_co]: ...
 
 
 class _Decorator:
