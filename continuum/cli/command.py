@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperCommand
 
+from continuum.cli.coercion import use_plain_coercion
 from continuum.cli.failures import ReaderGone, UsageError
 
 
@@ -111,7 +112,13 @@ def application(function: CommandFunction, *, usage: str = "[OPTIONS]") -> typer
     """
 
     class Command(TyperCommand):
-        """Says in the usage line what people read, not what the parser is built from."""
+        """Loads no pydantic, and says in its usage line what people read."""
+
+        def get_params(self, ctx: Any) -> list[Any]:
+            parameters = super().get_params(ctx)
+            for parameter in parameters:
+                use_plain_coercion(parameter)
+            return parameters
 
         def collect_usage_pieces(self, ctx: Any) -> list[str]:
             return [usage]

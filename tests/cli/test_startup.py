@@ -34,11 +34,17 @@ def test_help_loads_nothing(words: list[str]) -> None:
 @pytest.mark.parametrize("command", ["query", "show", "worker", "demo", "migrate", "signal"])
 def test_help_of_a_command_loads_no_database(command: str) -> None:
     """Help of one command needs the option parser only."""
-    assert not set(loaded_by(command, "--help")) & {"psycopg", "sqlglot", "textual", "rich"}
+    assert not set(loaded_by(command, "--help")) & {
+        "psycopg",
+        "sqlglot",
+        "textual",
+        "rich",
+        "pydantic",
+    }
 
 
 def test_checking_a_condition_loads_no_database() -> None:
     """A wrong condition is found without driver, SQL builder or terminal library."""
     loaded = loaded_by("query", "--where", '[["eq","stat","x"]]')
     assert loaded[0] == "2"
-    assert not set(loaded) & {"psycopg", "sqlglot", "textual", "rich"}
+    assert not set(loaded) & {"psycopg", "sqlglot", "textual", "rich", "pydantic"}
