@@ -66,8 +66,8 @@ async def flow(order):
     "source",
     [
         'async def flow(order):\n    """Docs."""\n    total = order + 1\n    return total\n',
-        "async def flow(order: int) -> str:\n  total: int = (order  +  1)\n\n  # why\n  return total",
-        "@workflow(version=3)\nasync def flow(\n order,\n):\n total = order + 1\n return (\n total)\n",
+        "async def flow(order: int) -> str:\n  total: int = (order+1)\n\n  # why\n  return total",
+        "@workflow(version=3)\nasync def f(\n order,\n):\n total = order + 1\n return (\n total)\n",
         "async def renamed(order):\n    total = order + 1; return total\n",
         "async def flow(order):\n    later: str\n    total = order + 0x1\n    return total\n",
     ],

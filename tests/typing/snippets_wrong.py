@@ -1,0 +1,41 @@
+"""Mistakes a type checker must find: every line marked `# wrong`, and no other."""
+
+from __future__ import annotations
+
+from continuum import Continuum, Retry, activity, workflow
+
+
+@activity
+async def charge(order: str, cents: int = 1) -> str:
+    return order * cents
+
+
+@activity
+def weigh(order: str) -> float:
+    return float(order)
+
+
+@workflow
+async def flow(order: str) -> str:
+    await charge(3)  # wrong
+    await charge(order, "2")  # wrong
+    await charge()  # wrong
+    number: int = await charge(order)  # wrong
+    text: str = weigh(order)  # wrong
+    await charge.options(timeout="30")(order)  # wrong
+    await charge.options(colour=1)(order)  # wrong
+    await charge.options(on_crash="ignore")(order)  # wrong
+    Retry(max_attempts="3")  # wrong
+    return f"{number}{text}"
+
+
+@workflow  # wrong
+def not_async(order: str) -> str:
+    return order
+
+
+async def client(ct: Continuum) -> None:
+    await ct.start(flow, 3)  # wrong
+    run = await ct.start(flow, "o")
+    number: int = await run.result()  # wrong
+    print(number)
