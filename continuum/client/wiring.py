@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -26,7 +26,13 @@ from continuum.store.postgres.embedded import EmbeddedServer
 from continuum.store.postgres.hints import ENDED_CHANNEL, PostgresHints, decode_hint
 from continuum.store.postgres.listen import ChannelListener, PostgresListener
 from continuum.store.postgres.liveness import PostgresLiveness
-from continuum.store.postgres.pool import PostgresSettings, connect, connect_blocking, open_pool
+from continuum.store.postgres.pool import (
+    PostgresSettings,
+    connect,
+    connect_blocking,
+    open_pool,
+    translated,
+)
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.starts import insert_runs_on, insert_runs_on_blocking
 from continuum.store.postgres.store import PostgresStore
@@ -166,3 +172,45 @@ async def _prepare_schema(settings: PostgresSettings, *, migrate_first: bool) ->
 
 def _ignore(run_ids: Sequence[UUID]) -> None:
     """With hints off, a notification is as good as lost."""
+
+
+@asynccontextmanager
+async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
+    """One connection to the named database, or to the embedded server, whatever its schema."""
+    found = resolve_dsn(dsn)
+    async with AsyncExitStack() as stack:
+        text = found.text
+        if text is None:
+            server = EmbeddedServer()
+            await asyncio.to_thread(server.join)
+            stack.push_async_callback(asyncio.to_thread, server.leave)
+            text = server.dsn
+        settings = PostgresSettings(text, found.direct)
+        connection = await stack.enter_async_context(await connect(settings, direct=True))
+        with translated(settings):
+            yield connection
+
+
+async def migration_status(dsn: str | None) -> list[migrate.MigrationStatus]:
+    """Every migration of this release, and those of a newer one that the database has.
+
+    Raises:
+        ConfigurationError, DatabaseUnavailable, SchemaError.
+    """
+    async with _administration(dsn) as connection:
+        return await migrate.status(connection)
+
+
+async def migrate_database(dsn: str | None) -> list[migrate.Migration]:
+    """Apply what is missing, in one transaction; answers what was applied.
+
+    Raises:
+        ConfigurationError, DatabaseUnavailable, SchemaTooNew, SchemaError.
+    """
+    async with _administration(dsn) as connection:
+        return await migrate.migrate(connection)
+
+
+def migration_sql() -> str:
+    """All migrations as one script for `psql`."""
+    return migrate.sql()
