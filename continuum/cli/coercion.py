@@ -49,17 +49,18 @@ class PlainCoercion:
             raise typer.BadParameter(str(error), ctx=ctx, param=param) from None
 
     def _one(self, value: Any) -> Any:
-        if isinstance(self._kind, type) and issubclass(self._kind, enum.Enum):
-            return self._choice(self._kind, value)
-        if self._kind not in _KINDS:
+        kind: Any = self._kind
+        if isinstance(kind, enum.EnumType):
+            return self._choice(kind, value)
+        if kind not in _KINDS:
             return value
         return self._number(value)
 
-    def _choice(self, kind: type[enum.Enum], value: Any) -> enum.Enum:
+    def _choice(self, kind: enum.EnumType, value: Any) -> Any:
         try:
             return kind(value)
         except ValueError:
-            names = ", ".join(str(each.value) for each in kind)
+            names = ", ".join(str(each) for each in kind)
             raise ValueError(f"{value!r} is not one of {names}") from None
 
     def _number(self, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from continuum.cli.inputs import parse_json, read_text
@@ -46,6 +47,35 @@ def read_order(text: str | None) -> tuple[str, str] | None:
     order: Any = parse_json(text, "--order-by") if spelled else _spoken_order(text)
     parse_order(order)
     return (order[0], order[1])
+
+
+def check_cursor(
+    cursor: str | None, *, namespace: str | None, where: Any, order: tuple[str, str] | None
+) -> None:
+    """Refuse a cursor that was changed or belongs to another query.
+
+    Raises:
+        QueryError: it does not go on where this query ended.
+    """
+    if cursor is None:
+        return
+    from continuum.query.cursor import decode
+    from continuum.query.structured import parse_order, parse_where
+    from continuum.query.tree import Query
+
+    decode(Query(namespace, parse_where(where), parse_order(order)), cursor)
+
+
+def check_group_by(names: Sequence[str]) -> None:
+    """Refuse what is not a run field.
+
+    Raises:
+        QueryError: names the nearest field.
+    """
+    from continuum.query.fields import find_field
+
+    for name in names:
+        find_field(name)
 
 
 def _spoken_order(text: str) -> tuple[str, str]:

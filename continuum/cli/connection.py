@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def connect(options: Options) -> AsyncIterator[Continuum]:
+async def connect(options: Options) -> AsyncGenerator[Continuum]:
     """A client of the database that the options name; errors are those of the client."""
     from continuum.client import Continuum
 

@@ -47,6 +47,8 @@ _DATABASE = (errors.DatabaseUnavailable, errors.SchemaError)
 
 def exit_code(error: errors.ContinuumError) -> ExitCode:
     """The exit code that an error stands for."""
+    if isinstance(error, errors.MalformedRunId):
+        return ExitCode.USAGE
     if isinstance(error, _DATABASE):
         return ExitCode.DATABASE
     if isinstance(error, _ANSWERS_NO):

@@ -48,7 +48,7 @@ async def migrate(
             for each in found
         ]
     else:
-        applied = await wiring.migrate(options.dsn)
+        applied = await wiring.migrate_database(options.dsn)
         records = [(each.version, each.name, "applied", None) for each in applied]
     _print(options.shape, records)
 

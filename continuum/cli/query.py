@@ -10,7 +10,7 @@ import typer
 from continuum.cli import connection
 from continuum.cli.columns import parse_columns, table_columns
 from continuum.cli.command import Format, Options, application, note
-from continuum.cli.conditions import read_order, read_where
+from continuum.cli.conditions import check_cursor, check_group_by, read_order, read_where
 from continuum.cli.failures import UsageError
 from continuum.cli.output import Rows, write, write_json
 from continuum.cli.records import LIST_FIELDS, PAYLOAD_FIELDS, page_record, run_record, to_json
@@ -64,6 +64,7 @@ async def query(
         await _count(options, spec, _fields(group_by))
         return
     spec["order_by"] = read_order(order_by)
+    check_cursor(cursor, namespace=spec["namespace"], where=spec["where"], order=spec["order_by"])
     spec["payloads"] = bool(PAYLOAD_FIELDS.intersection(chosen or ()))
     if every and cursor:
         raise UsageError("--all and --cursor exclude each other")
@@ -147,10 +148,11 @@ async def _count(options: Options, spec: dict[str, Any], group_by: tuple[str, ..
     shape = options.shape
     if shape is Format.IDS:
         raise UsageError("a count has no ids", hint="use --format table, json, jsonl or csv")
+    check_group_by(group_by)
     async with connection.connect(options) as client:
         groups = await client.count(**spec, group_by=group_by)
     if not group_by and shape is not Format.CSV:
-        write(to_json(groups[0].count if groups else 0))
+        write(to_json(sum(group.count for group in groups)))
         return
     fields = (*group_by, "count")
     rows = Rows(shape, [Column(name, None) for name in fields], fields=fields)

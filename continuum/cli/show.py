@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
 import typer
@@ -21,6 +21,7 @@ from continuum.cli.output import (
     write_lines,
     write_record,
 )
+from continuum.cli.pending import pending_activities
 from continuum.cli.records import EVENT_FIELDS, event_record, run_record
 from continuum.cli.table import Column, render_facts, render_table
 
@@ -36,6 +37,16 @@ _COLUMNS: Final = (
     Column("type"),
     Column("command"),
     Column("data", 10),
+)
+
+
+_PENDING: Final = (
+    Column("command"),
+    Column("activity", 12),
+    Column("attempt"),
+    Column("scheduled_at", droppable=True),
+    Column("retry_at"),
+    Column("last_error", 12),
 )
 
 
@@ -76,16 +87,14 @@ async def _facts(client: Continuum, run: Run) -> None:
     if run.error is not None:
         record["error"] = f"{run.error.type}: {run.error.message}"
     write_lines(render_facts(record, colour=colour()))
-    pending = await client.pending(run.id)
+    if run.state.terminal:
+        return
+    pending = pending_activities([event async for event in _events(client, run.id)])
     if pending:
         write("")
-        records = [_pending_record(item) for item in pending]
-        columns = [Column(name) for name in records[0]]
-        write_lines(render_table(records, columns, width=table_width()))
-
-
-def _pending_record(item: Any) -> dict[str, Any]:
-    return {"pending": item.text}
+        records = [activity.record() for activity in pending]
+        lines = render_table(records, _PENDING, width=table_width(), colour=colour())
+        write_lines(lines)
 
 
 async def _history(client: Continuum, run: Run, shape: Format) -> None:

@@ -8,7 +8,7 @@ import heapq
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -54,7 +54,7 @@ async def refuse_foreign_runs(client: Continuum) -> None:
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[asyncio.Event]:
+def stop_on_signals() -> Generator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set; a second signal has its usual effect."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -130,9 +130,6 @@ class FakeClient:
     ) -> list[HistoryEvent]:
         return [event for event in self.events if event.seq > (after or 0)][:limit]
 
-    async def pending(self, run_id: UUID) -> list[Any]:
-        return []
-
     async def nodes(self) -> list[NodeInfo]:
         return [make_node()]
 

@@ -52,6 +52,8 @@ WRONG = {
     "csv of one value": ["result", RUN, "--format", "csv"],
     "dry run of one": ["signal", RUN, "x", "--dry-run"],
     "sql and status": ["migrate", "--sql", "--status"],
+    "cursor of another query": ["query", "--cursor", "abc"],
+    "group by no field": ["query", "--group-by", "colour"],
     "cursor and all": ["query", "--all", "--cursor", "x"],
 }
 
