@@ -31,7 +31,8 @@ test: $(READY)
 	$(RUN) pytest -n logical --dist worksteal $(ARGS)
 
 test-cluster: $(READY)
-	$(RUN) pytest -v -m "cluster or cluster_long" tests/cluster $(ARGS)
+	CONTINUUM_CLUSTER=long $(RUN) pytest -v -n 0 --timeout 1800 -m "cluster or cluster_long" \
+	  tests/cluster $(ARGS)
 
 simulate: $(READY)
 	$(RUN) pytest -n logical --timeout 0 tests/simulation --seeds $(SEEDS) $(ARGS)

@@ -7,8 +7,9 @@ Databases (each test gets its own, on a server shared by the whole run):
 
 - `dsn`: a freshly migrated database;
 - `empty_dsn`: an empty one;
-- `pg_server`: the server itself (`tests.servers.TestServer`): more databases, crash and restart.
-  Only crash one that is the test's own: `open_server("embedded", tmp_path / "server")`.
+- `new_dsn`: a function that makes another migrated database each time;
+- `pg_server`: the server itself (`tests.servers.TestServer`), for more databases;
+- `own_server`: a server that only this test uses, and may crash.
 
 `pytestmark = pytest.mark.every_server` runs tests that use these on each server found: the
 embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTINUUM_TEST_DSN.
@@ -17,8 +18,10 @@ embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTI
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -92,3 +95,20 @@ def empty_dsn(pg_server: servers.TestServer) -> Iterator[str]:
     """An empty database of this test's own."""
     with pg_server.database() as dsn:
         yield dsn
+
+
+@pytest.fixture
+def new_dsn(pg_server: servers.TestServer) -> Iterator[Callable[[], str]]:
+    """Makes a migrated database at each call; all are dropped after the test."""
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(pg_server.database(pg_server.migrated_template()))
+
+
+@pytest.fixture
+def own_server() -> Iterator[servers.TestServer]:
+    """An embedded server of this test's own: `new_database()`, `restart_immediately()`."""
+    directory = servers.session_directory() / f"own-{uuid4().hex[:8]}"
+    server = servers.open_server(servers.EMBEDDED, directory)
+    yield server
+    server.close()
+    servers.wait_stopped(directory)

@@ -80,7 +80,7 @@ class TestServer:
     def migrated_template(self) -> str:
         """The name of a database of this process that has been migrated once."""
         # Migrating is imported late: a broken migration must not break every unit test.
-        import anyio
+        import asyncio
 
         from continuum.store.postgres import migrate, pool
 
@@ -92,10 +92,14 @@ class TestServer:
         if "migrated" not in self._templates:
             dsn = self.create_database()
             self._templates["migrated"] = str(conninfo.conninfo_to_dict(dsn)["dbname"])
-            anyio.run(build, dsn)
+            asyncio.run(build(dsn))
         return self._templates["migrated"]
 
-    def crash(self) -> None:
+    def new_database(self) -> str:
+        """A migrated database, for a server that is the test's own and vanishes with it."""
+        return self.create_database(self.migrated_template())
+
+    def restart_immediately(self) -> None:
         """Stop the server as `pg_ctl -m immediate` does, and start it again (local ones only)."""
         self.kill()
         self.start()

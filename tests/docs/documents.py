@@ -1,4 +1,4 @@
-"""Runs a Markdown document: its Python blocks and its console sessions, in order, as a reader would.
+"""Follows a Markdown document as a reader would: Python blocks and console sessions, in order.
 
 - ```` ```python name.py ```` is saved as that file, next to the others of the document;
 - ```` ```python ```` is run;

@@ -113,7 +113,7 @@ def test_failing_documents_fail(tmp_path: Path) -> None:
         "```bash\necho not run\n```\n",
     ):
         document.write_text(body)
-        with pytest.raises(AssertionError, match="wrong.md:1"):
+        with pytest.raises(AssertionError, match=r"wrong\.md:1"):
             Reader(tmp_path, "postgresql://nowhere").follow(document)
 
 

@@ -57,10 +57,12 @@ def create_cluster(data: Path, binaries: Path, server_lock: int, account: Accoun
 
 
 def server_environment() -> dict[str, str]:
-    """This process' environment without what would redirect a server (PGDATA, PGPORT, ...)."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))
-    } | {"LC_ALL": "C"}
+    """What the server may see of this process' environment.
+
+    Not what would redirect it (PGDATA, PGPORT, ...), and none of the application's secrets.
+    """
+    names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+    return {name: os.environ[name] for name in names if name in os.environ} | {"LC_ALL": "C"}
 
 
 def _run(command: list[str], server_lock: int, account: Account | None, script: str = "") -> None:

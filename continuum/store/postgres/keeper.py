@@ -20,9 +20,9 @@ import threading
 from types import FrameType
 
 
-def main(arguments: list[str]) -> int:
-    """Fork the keeper proper and return; readiness is for the caller to look for."""
-    plan = json.loads(arguments[0])
+def main() -> int:
+    """Read the plan, fork the keeper proper and return; the caller looks for readiness."""
+    plan = json.load(sys.stdin)
     users = os.open(plan["users"], os.O_RDWR)
     if os.fork():
         return 0
@@ -37,14 +37,14 @@ def main(arguments: list[str]) -> int:
         os.setgid(plan["gid"])
         os.setuid(plan["uid"])
     os.chdir("/")
-    keep(plan["command"], plan["environment"], users, plan["server_lock"])
+    keep(plan["command"], users, plan["server_lock"])
     return 0
 
 
-def keep(command: list[str], environment: dict[str, str], users: int, server_lock: int) -> None:
+def keep(command: list[str], users: int, server_lock: int) -> None:
     """Run the server until it ends by itself or nobody uses it any more."""
     server = subprocess.Popen(  # noqa: S603  (our own command line)
-        command, env=environment, pass_fds=(server_lock,), start_new_session=True
+        command, pass_fds=(server_lock,), start_new_session=True
     )
     os.close(server_lock)
 
@@ -65,4 +65,4 @@ def stop_without_users(server: subprocess.Popen[bytes], users: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

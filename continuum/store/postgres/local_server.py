@@ -232,7 +232,6 @@ class LocalServer:
             command += ["-c", f"{name}={value}"]
         plan = {
             "command": command,
-            "environment": server_environment(),
             "users": str(self.directory / "users.lock"),
             "server_lock": server_lock,
             "log": str(self.log),
@@ -241,7 +240,9 @@ class LocalServer:
             "user": account and account.name,
         }
         subprocess.run(  # noqa: S603  (our own script)
-            [sys.executable, "-I", "-S", str(Path(keeper.__file__)), json.dumps(plan)],
+            [sys.executable, "-I", "-S", str(Path(keeper.__file__))],
+            input=json.dumps(plan).encode(),
+            env=server_environment(),
             pass_fds=(server_lock,),
             check=True,
         )
