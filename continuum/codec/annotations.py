@@ -13,7 +13,7 @@ from typing import Any, Final, Never, NoReturn
 
 import msgspec
 
-from continuum.codec.hints import Hints, make_decoder, names_abstract_sequence, where_of
+from continuum.codec.hints import Hints, restorer, where_of
 from continuum.codec.models import enc_hook
 from continuum.codec.offending import Offence, at_path, difference, unencodable
 from continuum.errors import ContinuumError, DefinitionError, PayloadError
@@ -93,7 +93,7 @@ class ValueCodec:
         try:
             data = encode_json(value)
             restored = self._decode(data)
-            same = bool(restored == value)
+            same = restored == value
         except DefinitionError:
             raise
         except Exception as error:
@@ -121,10 +121,8 @@ class ValueCodec:
             raise DecodeFailure(f"{self.where}: {error}") from error
 
     def _prepare(self, annotation: Any, declared_at: str) -> None:
-        annotation = _storable(annotation)
-        self._annotation = annotation
-        self._decode: Callable[[bytes], Any] = make_decoder(annotation, declared_at)
-        self._loose = names_abstract_sequence(annotation)
+        self._annotation = _storable(annotation)
+        self._decode, self._loose = restorer(self._annotation, declared_at)
 
     def _resolve_and_decode(self, data: bytes) -> Any:
         self.resolve()
@@ -177,8 +175,7 @@ class SignatureCodec:
             if name in self._defaults:
                 _check_default(codec, self._defaults[name], at)
         annotation = tuple[tuple(types)] if types else tuple[()]
-        self._loose = any(names_abstract_sequence(part) for part in types)
-        self._decode = make_decoder(annotation, at)
+        self._decode, self._loose = restorer(annotation, at)
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The stored form of one call.
@@ -198,7 +195,7 @@ class SignatureCodec:
         try:
             data = encode_json(args)
             restored = self._decode(data)
-            same = bool(restored == args)
+            same = restored == args
         except DefinitionError:
             raise
         except Exception as error:

@@ -11,8 +11,9 @@ import sys
 import typing
 from collections import abc
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -101,30 +102,50 @@ def source_of(fn: Callable[..., Any]) -> str:
     return f"{'/'.join(file.parts[-depth:])}:{code.co_firstlineno}"
 
 
-def make_decoder(annotation: Any, where: str) -> Callable[[bytes], Any]:
-    """A decoder for JSON of this annotation.
+class Restorer(NamedTuple):
+    """How values of one annotation are restored.
+
+    `loose` says that the annotation names an abstract sequence somewhere, for which a list and a
+    tuple are the same.
+    """
+
+    decode: Callable[[bytes], Any]
+    loose: bool
+
+
+def restorer(annotation: Any, where: str) -> Restorer:
+    """The restorer for JSON of this annotation.
 
     Raises:
         DefinitionError: the annotation cannot be restored from plain JSON.
     """
     try:
+        return _known_restorer(annotation)
+    except _Unsupported as error:
+        raise DefinitionError(
+            f"{where}: {error}", hint="use types that plain JSON can hold and tell apart"
+        ) from error
+    except TypeError:  # unhashable: metadata of an Annotated
+        return _known_restorer.__wrapped__(annotation)
+
+
+class _Unsupported(Exception):
+    """An annotation that nothing can restore."""
+
+
+@lru_cache(maxsize=1024)
+def _known_restorer(annotation: Any) -> Restorer:
+    """Kept, since a workflow may ask for the same type again and again."""
+    try:
         decoder = msgspec.json.Decoder(annotation, dec_hook=dec_hook)
     except (TypeError, NameError) as error:
-        raise DefinitionError(
-            f"{where}: {error}", hint="annotate with types that plain JSON can tell apart"
-        ) from error
+        raise _Unsupported(error) from error
     for part in _parts(annotation):
         if _is_foreign(part):
-            raise DefinitionError(
-                f"{where}: values of type {getattr(part, '__name__', part)} cannot be stored",
-                hint="use JSON types, dataclasses, msgspec, attrs or pydantic models",
-            )
-    return decoder.decode
-
-
-def names_abstract_sequence(annotation: Any) -> bool:
-    """Whether `Sequence[...]`, `Iterable[...]` or the like occurs anywhere in it."""
-    return any((typing.get_origin(part) or part) in _ABSTRACT for part in _parts(annotation))
+            name = getattr(part, "__name__", part)
+            raise _Unsupported(f"values of type {name} cannot be stored")
+    loose = any((typing.get_origin(part) or part) in _ABSTRACT for part in _parts(annotation))
+    return Restorer(decoder.decode, loose)
 
 
 def _enclosing_names(fn: Callable[..., Any]) -> Mapping[str, Any]:
