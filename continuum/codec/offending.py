@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple, cast
@@ -169,6 +170,11 @@ def _first(
 
 
 def _equal(value: object, restored: object) -> bool:
+    if isinstance(value, datetime) and isinstance(restored, datetime):
+        # In the hour that a zone repeats, `==` is false even for the same instant.
+        return value.utcoffset() == restored.utcoffset() and (
+            value.replace(tzinfo=None, fold=0) == restored.replace(tzinfo=None, fold=0)
+        )
     try:
         return bool(value == restored)
     except Exception:  # a user's __eq__, or a signalling NaN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
@@ -88,6 +88,28 @@ def test_naive_and_aware_datetimes_stay_so(moment: datetime) -> None:
     """A naive datetime does not become aware, nor the other way round."""
     codec = ValueCodec(datetime, "moment")
     assert codec.decode(codec.encode(moment)).utcoffset() == moment.utcoffset()
+
+
+class EndOfSummer(tzinfo):
+    """A zone in the hour that it repeats: the first time at +02:00, then at +01:00."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        return timedelta(hours=2 - (dt.fold if dt else 0))
+
+    def dst(self, dt: datetime | None) -> timedelta:
+        return timedelta(hours=1 - (dt.fold if dt else 0))
+
+    def tzname(self, dt: datetime | None) -> str:
+        return "summer"
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_the_hour_that_a_zone_repeats_survives(fold: int) -> None:
+    """At the end of summer time 02:30 happens twice; each keeps its own offset."""
+    moment = datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=EndOfSummer())
+    _, live = ValueCodec(list[datetime], "moments").roundtrip([moment])
+    assert live[0].utcoffset() == moment.utcoffset() == timedelta(hours=2 - fold)
+    assert live[0].timestamp() == moment.timestamp()
 
 
 @pytest.mark.parametrize(
