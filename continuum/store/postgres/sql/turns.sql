@@ -98,7 +98,8 @@ WITH held AS MATERIALIZED (
     WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
       AND r.completed_at IS NULL
 )
-SELECT clock_timestamp(), d.done, CASE WHEN d.done < $59::int
+SELECT CASE WHEN d.done >= 0 THEN clock_timestamp() END,  -- read after the rows, which may have waited
+       d.done, CASE WHEN d.done < $59::int
     THEN ARRAY(SELECT run_id FROM held UNION ALL SELECT run_id FROM made) END
 FROM (SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM made) AS done) AS d;
 
