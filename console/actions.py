@@ -56,7 +56,6 @@ _SHOWN: Final = {
 }
 
 
-
 def shown(key: str) -> str:
     """A Textual key name as printed on a keyboard."""
     return _SHOWN.get(key, key)
@@ -117,7 +116,9 @@ def refusal(action: Action, *, read_only: bool) -> str | None:
 def bindings(screen: str) -> list[BindingType]:
     """Textual bindings of a screen; each leads to the one dispatcher, `action_perform`."""
     return [
-        Binding(key, f"perform('{action.name}')", action.title, show=False, id=f"{screen}.{action.name}")
+        Binding(
+            key, f"perform('{action.name}')", action.title, show=False, id=f"{screen}.{action.name}"
+        )
         for action in of_screen(screen)
         for key in action.keys
     ]

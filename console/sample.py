@@ -155,7 +155,9 @@ def _sample_run(random: Random, number: int, started: datetime) -> Run:
     ended = started + took if state.terminal else None
     milliseconds = int(started.timestamp() * 1000)
     tail = random.getrandbits(62)
-    run_id = UUID(int=(milliseconds << 80) | (7 << 76) | (random.getrandbits(12) << 64) | (2 << 62) | tail)
+    run_id = UUID(
+        int=(milliseconds << 80) | (7 << 76) | (random.getrandbits(12) << 64) | (2 << 62) | tail
+    )
     error = random.choice(_ERRORS) if state is RunState.FAILED else None
     order = f"o-{8000 + number}"
     return Run(
@@ -217,7 +219,14 @@ def sample_history(run: Run) -> list[HistoryEvent]:
         events.append(HistoryEvent(len(events) + 1, 1, kind, command, stored(data), at))
 
     error = {"type": "shop.payments.GatewayTimeout", "message": "gateway did not answer in 2 s"}
-    add("run_started", None, 0, version=run.version, version_hash=run.version_hash, runtime="1-py3.11")
+    add(
+        "run_started",
+        None,
+        0,
+        version=run.version,
+        version_hash=run.version_hash,
+        runtime="1-py3.11",
+    )
     add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=run.input)
     add("activity_completed", 1, 0.031, attempt=1, value={"warehouse": "ber-2", "shelf": 14})
     add("side_effect", 2, 0, value="2026-03-14")

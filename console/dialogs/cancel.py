@@ -112,7 +112,9 @@ class CancelDialog(ModalScreen[str | None]):
     @on(Checkbox.Changed)
     def _describe(self) -> None:
         forced = self._forced
-        self.query_one("#consequences", Static).update(Content(" ".join(FORCED if forced else ASKED)))
+        self.query_one("#consequences", Static).update(
+            Content(" ".join(FORCED if forced else ASKED))
+        )
         for name in ("#proof", "#proof-label"):
             self.query_one(name).display = forced
         self.query_one("#cancel", Button).label = "Force cancel" if forced else "Cancel run"

@@ -74,7 +74,9 @@ class SignalDialog(ModalScreen[str | None]):
             )  # fmt: skip
             yield Static(self._waits())
             yield Label("Name", classes="label")
-            yield Input(self._awaited[0] if self._awaited else "", placeholder="fraud_review", id="name")
+            yield Input(
+                self._awaited[0] if self._awaited else "", placeholder="fraud_review", id="name"
+            )
             yield Label("Payload, JSON (empty: null)", classes="label")
             yield TextArea(id="payload", tab_behavior="focus", compact=True)
             yield Static("", id="verdict")

@@ -68,8 +68,11 @@ def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
 
 def brief(run: Run, now: datetime, palette: Palette) -> list[Text]:
     """Four lines for a screen too small for the side pane."""
-    first = Text().append_text(states.badge(run.state, palette)).append("  ").append_text(
-        workflow_name(run.workflow, palette)
+    first = (
+        Text()
+        .append_text(states.badge(run.state, palette))
+        .append("  ")
+        .append_text(workflow_name(run.workflow, palette))
     )
     first.append("  ").append_text(version(run, palette))
     first.append(f"  ns {one_line(run.namespace, 40)}", palette.muted)
@@ -80,11 +83,17 @@ def brief(run: Run, now: datetime, palette: Palette) -> list[Text]:
     if run.error is not None:
         fourth = error_line(run.error, palette)
     elif run.waiting_on:
-        fourth = Text("waits for ", palette.faint).append(waiting(run.waiting_on, now), palette.accent)
+        fourth = Text("waits for ", palette.faint).append(
+            waiting(run.waiting_on, now), palette.accent
+        )
     elif run.state == "completed" and run.stored_output is not None:
-        fourth = Text("output ", palette.faint).append(preview(value(run.stored_output)), palette.text)
+        fourth = Text("output ", palette.faint).append(
+            preview(value(run.stored_output)), palette.text
+        )
     else:
-        fourth = Text("input ", palette.faint).append(preview(value(run.stored_input)), palette.text)
+        fourth = Text("input ", palette.faint).append(
+            preview(value(run.stored_input)), palette.text
+        )
     return [first, second, third, fourth]
 
 
@@ -109,7 +118,9 @@ def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
         return []
     waits = waiting(run.waiting_on, now) if run.waiting_on else "nothing: it can go on"
     style = palette.accent if run.waiting_on else palette.muted
-    owner = Text(one_line(run.owner, 60), palette.text) if run.owner else Text("none", palette.muted)
+    owner = (
+        Text(one_line(run.owner, 60), palette.text) if run.owner else Text("none", palette.muted)
+    )
     return [
         _line("waits for", Text(waits, style), palette),
         _line("owner", owner, palette),

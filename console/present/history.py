@@ -19,7 +19,7 @@ WIDE: Final = 84
 
 _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "run_started": ("▹", "run started", "info"),
-    "activity_scheduled": ("→", "activity", "muted"),
+    "activity_scheduled": ("»", "activity", "muted"),
     "activity_started": ("›", "attempt started", "faint"),
     "activity_attempt_failed": ("↺", "attempt failed", "warn"),
     "activity_attempt_crashed": ("↺", "attempt crashed", "warn"),

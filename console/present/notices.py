@@ -34,9 +34,7 @@ def explain(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}", 400)
 
 
-def table_title(
-    query: RunsQuery, page: RunsPage | None, counts: Mapping[str, int]
-) -> str:
+def table_title(query: RunsQuery, page: RunsPage | None, counts: Mapping[str, int]) -> str:
     """`runs(billing) newest 100 of 1,204 · attributes.plan = 'pro'`."""
     parts = [f"runs({'all' if query.namespace is None else one_line(query.namespace, 40)})"]
     if page is not None:
@@ -88,7 +86,9 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
         _hint(text, "n", "chooses another namespace", palette)
         return _hint(text.append("    "), "0", "looks in all", palette)
     text.append("No runs yet\n\n", palette.strong)
-    text.append("continuum demo", palette.accent).append("  runs a shop that fills this list\n", palette.muted)
+    text.append("continuum demo", palette.accent).append(
+        "  runs a shop that fills this list\n", palette.muted
+    )
     return text.append("continuum start FLOW --input JSON", palette.accent).append(
         "  starts a run of yours", palette.muted
     )

@@ -94,9 +94,7 @@ class RunRows:
                 return Text(ages.duration(row.duration.total_seconds()), style)
 
 
-def _shared(
-    flexible: list[tuple[str, str, int, int, int]], room: int
-) -> list[Column]:
+def _shared(flexible: list[tuple[str, str, int, int, int]], room: int) -> list[Column]:
     """Share `room` among flexible columns (name, title, least, most, weight)."""
     widths = {name: least for name, _, least, _, _ in flexible}
     spare = room - sum(widths.values())

@@ -50,7 +50,12 @@ def _line(
 
 
 def _tab(
-    state: str | None, on: bool, counts: Mapping[str, int], palette: Palette, *, worded: bool  # noqa: FBT001
+    state: str | None,
+    on: bool,
+    counts: Mapping[str, int],
+    palette: Palette,
+    *,
+    worded: bool,  # noqa: FBT001
 ) -> Text:
     look = palette.text if state is None else states.style(state, palette)
     words = "All" if state is None else states.glyph(state)

@@ -85,13 +85,17 @@ def pretty(value: object, palette: Palette, *, max_lines: int = 500) -> list[Tex
     found: list[Text] = []
     for line in _pretty(value, palette, 0):
         if len(found) == max_lines:
-            found.append(Text("… cut here; the whole value: continuum show --history", palette.warn))
+            found.append(
+                Text("… cut here; the whole value: continuum show --history", palette.warn)
+            )
             break
         found.append(line)
     return found
 
 
-def _pretty(value: object, palette: Palette, depth: int, lead: Text | None = None) -> Iterator[Text]:
+def _pretty(
+    value: object, palette: Palette, depth: int, lead: Text | None = None
+) -> Iterator[Text]:
     head = lead if lead is not None else Text("  " * depth)
     if isinstance(value, Mapping) and value:
         yield head.append("{", palette.faint)

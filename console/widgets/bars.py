@@ -154,7 +154,9 @@ class KeyBar(Widget):
         refused = actions.refusal(action, read_only=self._session.read_only)
         if refused:
             return Text(f"{action.shown_key} {action.title}", palette.faint + Style(strike=True))
-        return Text().append(action.shown_key, palette.key).append(f" {action.title}", palette.muted)
+        return (
+            Text().append(action.shown_key, palette.key).append(f" {action.title}", palette.muted)
+        )
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action under the pointer."""

@@ -1,0 +1,126 @@
+"""How tests drive the console: wait for what they assert, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import TypeVar
+
+from rich.text import Text
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Static
+
+from console.app import ConsoleApp
+from console.screens.run import RunScreen
+from console.screens.runs import RunsScreen
+from console.session import Session
+from console.source import RunsQuery, Source
+
+W = TypeVar("W", bound=Widget)
+PATIENCE = 20.0
+
+
+async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Let the app run until `condition` holds; fails after `PATIENCE` seconds."""
+    deadline = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
+        await asyncio.sleep(0.01)
+
+
+class Driver:
+    """One running console."""
+
+    def __init__(self, app: ConsoleApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def runs(self) -> RunsScreen:
+        """The list at the bottom of the stack."""
+        found = next(screen for screen in self.app.screen_stack if isinstance(screen, RunsScreen))
+        assert isinstance(found, RunsScreen)
+        return found
+
+    @property
+    def run(self) -> RunScreen:
+        """The run screen on top."""
+        assert isinstance(self.app.screen, RunScreen)
+        return self.app.screen
+
+    async def press(self, *keys: str) -> None:
+        """Press keys and let them be handled."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Type text into what has the focus."""
+        for character in text:
+            await self.pilot.press(_KEY_NAMES.get(character, character))
+        await self.pilot.pause()
+
+    async def settled(self) -> None:
+        """The list has been read once."""
+        await wait_until(lambda: self.runs.page is not None, "the first page")
+        await self.pilot.pause()
+
+    async def on_screen(self, name: str) -> None:
+        """A screen or dialog of this class is on top."""
+        await wait_until(lambda: type(self.app.screen).__name__ == name, name)
+        await self.pilot.pause()
+
+    def text(self) -> str:
+        """Everything visible, as text."""
+        return screen_text(self.app)
+
+    async def shows(self, words: str) -> None:
+        """The words are on screen."""
+        await wait_until(lambda: words in self.text(), f"{words!r} on screen")
+
+    def notified(self) -> list[str]:
+        """The texts of all toasts."""
+        return [notification.message for notification in self.app._notifications]
+
+    async def toasts(self, words: str) -> None:
+        """A toast with these words appears."""
+        await wait_until(lambda: any(words in text for text in self.notified()), f"toast {words!r}")
+
+
+_KEY_NAMES = {
+    " ": "space", "'": "apostrophe", "=": "equals_sign", '"': "quotation_mark", ".": "full_stop",
+    "{": "left_curly_bracket", "}": "right_curly_bracket", ":": "colon", "[": "left_square_bracket",
+    "]": "right_square_bracket", ",": "comma", "_": "underscore", "!": "exclamation_mark",
+    "-": "minus", "(": "left_parenthesis", ")": "right_parenthesis", ">": "greater_than_sign",
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def console(
+    source: Source,
+    *,
+    namespace: str | None = None,
+    read_only: bool = False,
+    size: tuple[int, int] = (120, 36),
+    query: RunsQuery | None = None,
+) -> AsyncGenerator[Driver]:
+    """A console over a source, with its list read."""
+    app = ConsoleApp(Session(source, namespace, read_only=read_only), query=query)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Driver(app, pilot)
+
+
+def screen_text(app: App[None]) -> str:
+    """What the terminal would show, line by line."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips(app.size) if width and height else []
+    return "\n".join("".join(segment.text for segment in line) for line in lines)
+
+
+def static_text(widget: Static) -> str:
+    """The text of a Static."""
+    visual = widget.render()
+    return visual.plain if isinstance(visual, Text) else str(visual)

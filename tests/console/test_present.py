@@ -1,0 +1,333 @@
+"""What presenters make of data: pure functions, so most of what the console shows is tested here."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from textual.theme import BUILTIN_THEMES
+
+from console.present import (
+    ages,
+    facts,
+    header,
+    history,
+    notices,
+    plain,
+    states,
+    tabs,
+    values,
+    waits,
+)
+from console.present.runs import RunRows
+from console.sample import NOW, SampleSource, sample_history, sample_runs, stored
+from console.source import RunsPage, RunsQuery
+from console.themes import DARK, Palette
+from continuum.errors import DatabaseUnavailable
+from continuum.model import HistoryEvent, Omitted, RunState, ServerInfo, StoredValue
+
+PALETTE = Palette.from_variables(DARK.to_color_system().generate())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0ms"), (0.42, "420ms"), (0.9996, "1.0s"), (1.44, "1.4s"), (9.96, "10s"), (59.6, "1m00s"),
+     (843, "14m03s"), (3600, "1h00m"), (11520, "3h12m"), (187_200, "2d04h"), (40_000_000, "462d"),
+     (-3, "0ms")],
+)  # fmt: skip
+def test_duration(seconds: float, shown: str) -> None:
+    """Durations use at most two units and seven cells."""
+    assert ages.duration(seconds) == shown
+    assert len(shown) <= 7
+
+
+def test_ago_never_counts_backwards() -> None:
+    """A clock that is a little behind shows `now`, not a negative age."""
+    assert ages.ago(NOW + timedelta(seconds=5), NOW) == "now"
+    assert ages.ago(NOW - timedelta(minutes=2), NOW) == "2m ago"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("\x9b2J", "\\x9b2J"),
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+        ("zażółć 🚀", "zażółć 🚀"),
+    ],
+)
+def test_text_from_outside_is_made_safe(text: str, shown: str) -> None:
+    """Control, invisible and reordering characters become visible escapes; the rest stays."""
+    assert plain.one_line(text) == shown
+
+
+def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
+    """Ten million characters cost no more than what is shown."""
+    assert plain.one_line("x" * 10_000_000, 10) == "x" * 9 + "…"
+    assert len(plain.one_line("\x1b" * 50, 20)) == 20
+
+
+def test_every_state_has_its_own_glyph_one_cell_wide() -> None:
+    """States differ without colour, and no glyph is of ambiguous or double width."""
+    glyphs = [states.glyph(state) for state in states.STATES]
+    assert len(set(glyphs)) == len(glyphs)
+    assert all(unicodedata.east_asian_width(glyph) in ("N", "Na") for glyph in glyphs)
+
+
+def test_history_glyphs_are_one_cell_wide() -> None:
+    """The history uses no glyph that some terminals draw double."""
+    glyphs = [glyph for glyph, _, _ in history._LOOK.values()]
+    assert [g for g in glyphs if unicodedata.east_asian_width(g) not in ("N", "Na")] == []
+
+
+def test_a_state_this_release_does_not_know_is_shown() -> None:
+    """A newer worker's state must not break the table."""
+    assert states.badge("paused", PALETTE).plain == "? paused"
+
+
+@pytest.mark.parametrize(
+    ("waiting_on", "shown"),
+    [
+        ("signal fraud_review until 2026-03-15T08:26:53Z", "signal fraud_review, 22h left"),
+        ("signal fraud_review", "signal fraud_review"),
+        ("timer until 2026-03-14T09:26:50.5Z", "timer, 3s overdue"),
+        ("activity shop.pay:charge attempt 2 of 5, retry at 2026-03-14T09:27:35Z",
+         "activity pay:charge attempt 2 of 5, retry in 41s"),
+        ("timer 2026-03-14T09:26:59Z, signal go", "timer in 5s, signal go"),
+        ("\x1b[2J", "\\x1b[2J"),
+    ],
+)  # fmt: skip
+def test_waiting_turns_times_into_time_left(waiting_on: str, shown: str) -> None:
+    """An operator reads how long, not a timestamp to subtract."""
+    assert waits.waiting(waiting_on, NOW) == shown
+
+
+def test_awaited_signals_are_found() -> None:
+    """The signal dialog offers the names a run waits for, each once."""
+    text = "signal a until 2026-03-15T08:26:53Z, signal b, timer 2026-03-15T08:26:53Z, signal a"
+    assert waits.awaited_signals(text) == ["a", "b"]
+    assert waits.awaited_signals(None) == []
+
+
+@pytest.mark.parametrize("width", [40, 58, 69, 70, 76, 96, 116, 136, 176, 196])
+@pytest.mark.parametrize("all_namespaces", [False, True])
+def test_columns_fill_the_width_exactly(width: int, all_namespaces: bool) -> None:
+    """At every width the columns and their gaps fit, and the state comes first."""
+    columns = RunRows(NOW, all_namespaces=all_namespaces).columns(width)
+    assert sum(column.width + 2 for column in columns) <= width
+    assert columns[0].name == "state"
+    assert {"run", "workflow"} <= {column.name for column in columns}
+
+
+def test_what_a_run_waits_for_survives_at_80_columns() -> None:
+    """At 80 columns (76 inside the frame) the reason column is still there, wide enough to read."""
+    [waiting] = [c for c in RunRows(NOW).columns(74) if c.name == "waits"]
+    assert waiting.width >= 20
+
+
+def test_every_cell_of_every_sample_run_renders() -> None:
+    """All states and columns give text without control characters."""
+    presenter = RunRows(NOW, all_namespaces=True)
+    for run in sample_runs(80):
+        for column in presenter.columns(196):
+            cell = presenter.cell(run, column, PALETTE, changed=True)
+            assert cell.plain.isprintable()
+
+
+def test_an_unpinned_run_has_no_version() -> None:
+    """A run that nobody has executed yet shows a dash instead of `v0`."""
+    run = sample_runs(1)[0]
+    unpinned = type(run)(**{**_fields(run), "version": 0, "version_hash": ""})
+    [column] = [c for c in RunRows(NOW).columns(120) if c.name == "version"]
+    assert RunRows(NOW).cell(unpinned, column, PALETTE, changed=False).plain == "–"
+
+
+def _fields(run: object) -> dict[str, object]:
+    return {name: getattr(run, name) for name in type(run).__slots__}  # type: ignore[attr-defined]
+
+
+def test_preview_is_compact_json_cut_at_its_limit() -> None:
+    """The one-line form is JSON with `…` at the end when it was cut."""
+    assert values.preview({"a": [1, None, True], "b": "x"}) == '{"a": [1, null, true], "b": "x"}'
+    assert values.preview(["x" * 5_000_000], 20) == '["' + "x" * 17 + "…"
+    assert values.preview(Omitted(5 * 1024 * 1024)) == "(5.0 MiB, not loaded)"
+
+
+def test_pretty_is_valid_json_line_by_line() -> None:
+    """The indented form parses back to the value."""
+    import json
+
+    value = {"a": [1, 2.5, None, True, {}, []], "b": {"c": 'd\n"e"'}}
+    text = "\n".join(line.plain for line in values.pretty(value, PALETTE))
+    assert json.loads(text) == value
+
+
+def test_pretty_stops_at_its_budget() -> None:
+    """A list of a million numbers gives as many lines as were asked for, and says so."""
+    lines = values.pretty(list(range(1_000_000)), PALETTE, max_lines=50)
+    assert len(lines) == 51
+    assert "cut here" in lines[-1].plain
+
+
+def test_history_names_the_activity_on_every_event_of_its_command() -> None:
+    """`completed` says of what, though the event itself holds only the command number."""
+    presenter = history.HistoryRows()
+    shown: list[str] = []
+    what = presenter.columns(120)[-1]
+    for event in sample_history(sample_runs(1)[0]):
+        presenter.learn(event)
+        shown.append(presenter.cell(event, what, PALETTE, changed=False).plain)
+    assert shown[1].startswith("1 orders:reserve_stock (")
+    assert shown[2] == '1 orders:reserve_stock = {"warehouse": "ber-2", "shelf": 14}'
+    assert shown[5].startswith("3 payments:charge attempt 1: GatewayTimeout: gateway did not")
+
+
+@pytest.mark.parametrize("kind", [*history._LOOK, "a_kind_of_tomorrow"])
+@pytest.mark.parametrize(
+    "data",
+    [b"{}", b"null", b"[1]", b'{"error": 3, "args": 1, "due_at": "x", "attempt": []}', b"\x00"],
+)
+def test_no_event_can_break_the_history(kind: str, data: bytes) -> None:
+    """Every kind of event renders whatever its payload holds, sealed ones too."""
+    presenter = history.HistoryRows()
+    event = HistoryEvent(1, 1, kind, 4, StoredValue(data, len(data)), NOW)
+    presenter.learn(event)
+    for column in presenter.columns(120):
+        assert presenter.cell(event, column, PALETTE, changed=False).plain.isprintable()
+    assert presenter.title(event)
+
+
+def test_facts_wrap_under_their_content() -> None:
+    """A long value goes on below itself, not below its label, and never beyond the pane."""
+    run = next(run for run in sample_runs(60) if run.waiting_on and "activity" in run.waiting_on)
+    lines = [line.plain for line in facts.facts(run, NOW, PALETTE, 40)]
+    start = next(index for index, line in enumerate(lines) if line.startswith("waits for"))
+    assert lines[start + 1].startswith(" " * facts.LABEL)
+    assert max(len(line) for line in lines) <= 40
+
+
+def test_facts_show_error_with_its_traceback() -> None:
+    """The traceback is there line by line, its escape codes made harmless."""
+    from continuum.model import RunError
+
+    run = next(run for run in sample_runs(160) if run.state is RunState.FAILED)
+    failed = type(run)(
+        **{**_fields(run), "error": RunError("m.E", "no", "Traceback\n  \x1b[1mline 2")}
+    )
+    text = "\n".join(line.plain for line in facts.facts(failed, NOW, PALETTE))
+    assert "m.E" in text
+    assert "Traceback\n    \\x1b[1mline 2" in text.replace("  Traceback", "Traceback")
+
+
+HEADER = header.HeaderFacts(
+    server="db1:5432", database="shop", user="ops", namespace="billing", read_only=False,
+    live_nodes=3, age=1.0, interval=2.0, paused=False, failing=False,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_header_is_exactly_as_wide_as_the_terminal(width: int) -> None:
+    """Whatever the width, one full line; namespace and rights never go."""
+    line = header.header(HEADER, width, PALETTE).plain
+    assert len(line) == width
+    assert "ns billing" in line
+    assert "RW" in line
+
+
+def test_header_says_read_only_in_full() -> None:
+    """`READ-ONLY`, also on a narrow terminal."""
+    facts_read_only = header.HeaderFacts(
+        server="db1:5432", database="shop", user="ops", namespace=None, read_only=True,
+        live_nodes=0, age=None, interval=2.0, paused=False, failing=False,
+    )  # fmt: skip
+    line = header.header(facts_read_only, 60, PALETTE).plain
+    assert "READ-ONLY" in line
+    assert "ns all" in line
+    assert "no worker" in header.header(facts_read_only, 120, PALETTE).plain
+
+
+def test_header_tells_a_replica() -> None:
+    """Data read from a replica may lag; the header says which it is."""
+    assert header.address(ServerInfo("u", "d", "db2", 5433, "18.1", replica=True)) == (
+        "db2:5433 replica"
+    )
+
+
+@pytest.mark.parametrize(
+    ("age", "paused", "failing", "shown"),
+    [(None, False, False, "reading…"), (3.0, False, False, "live 2s"), (14.2, True, False, "paused 14s old"),
+     (14.2, False, True, "stale 14s"), (None, False, True, "no data yet")],
+)  # fmt: skip
+def test_freshness(age: float | None, paused: bool, failing: bool, shown: str) -> None:
+    """How old the data is, and why."""
+    from dataclasses import replace
+
+    found = header.freshness(replace(HEADER, age=age, paused=paused, failing=failing), PALETTE)
+    assert found.plain == shown
+
+
+def test_tabs_drop_counts_then_words_when_narrow() -> None:
+    """At 80 columns every state is still named."""
+    counts = dict.fromkeys(states.STATES, 1234)
+    wide, _ = tabs.tabs("failed", counts, 140, PALETTE)
+    assert "Failed 1,234" in wide.plain
+    middle, places = tabs.tabs("failed", counts, 80, PALETTE)
+    assert "Suspended" in middle.plain
+    assert middle.cell_len <= 80
+    assert [middle.plain[place.start : place.end].strip() for place in places][0] == "All"
+    narrow, _ = tabs.tabs("failed", counts, 40, PALETTE)
+    assert narrow.cell_len <= 42
+
+
+def test_three_empty_states_differ() -> None:
+    """Still loading, nothing matches and nothing yet are different things."""
+    page = RunsPage((), more=False, complete=True, at=NOW)
+    texts = [
+        notices.empty(RunsQuery(None), None, PALETTE).plain,
+        notices.empty(RunsQuery(None), page, PALETTE).plain,
+        notices.empty(RunsQuery("billing"), page, PALETTE).plain,
+        notices.empty(RunsQuery(None, state="failed"), page, PALETTE).plain,
+        notices.empty(
+            RunsQuery(None), RunsPage((), more=True, complete=False, at=NOW), PALETTE
+        ).plain,
+    ]
+    assert len(set(texts)) == len(texts)
+    assert "continuum demo" in texts[1]
+    assert "state = 'failed'" in texts[3]
+
+
+def test_banner_says_since_when_and_when_again() -> None:
+    """The operator learns that it is retried, and how to retry now."""
+    error = DatabaseUnavailable("connection refused")
+    line = notices.banner(error, 12, 3.2, unreachable=True, palette=PALETTE).plain
+    assert "database unreachable 12s" in line
+    assert "retry in 4s" in line
+    assert "r now" in line
+    assert "connection refused" in line
+
+
+@pytest.mark.parametrize("name", [*BUILTIN_THEMES, "continuum-dark"])
+def test_a_palette_comes_out_of_every_theme(name: str) -> None:
+    """No theme, the terminal's own 16 colours included, breaks the palette."""
+    theme = BUILTIN_THEMES.get(name, DARK)
+    palette = Palette.from_variables(theme.to_color_system().generate())
+    assert palette.bad.color != palette.good.color
+
+
+async def test_sample_source_pages_like_a_database() -> None:
+    """The fixed world used by screenshots filters, orders and cuts."""
+    source = SampleSource()
+    page = await source.runs(RunsQuery("billing", "failed"), 3)
+    assert [run.state for run in page.runs] == [RunState.FAILED] * len(page.runs)
+    assert list(page.runs) == sorted(page.runs, key=lambda run: run.started_at, reverse=True)
+
+
+def test_times_are_shown_with_their_zone() -> None:
+    """A time without a zone is a guess."""
+    assert ages.stamp(datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)).split()[-1]
+    assert stored({"a": 1}).decode() == {"a": 1}
