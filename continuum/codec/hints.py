@@ -96,7 +96,7 @@ def where_of(fn: Callable[..., Any]) -> str:
 
 def source_of(fn: Callable[..., Any]) -> str:
     """ "shop/flows.py:12": where a function is declared, the same on every machine."""
-    code = fn.__code__
+    code = inspect.unwrap(fn).__code__
     file = Path(code.co_filename)
     depth = fn.__module__.count(".") + (2 if file.name == "__init__.py" else 1)
     return f"{'/'.join(file.parts[-depth:])}:{code.co_firstlineno}"

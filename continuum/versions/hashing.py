@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -23,10 +23,20 @@ def version_hash(fn: Callable[..., Any]) -> str:
     Without source (a REPL, `exec`, byte code only) the byte code is hashed, which is the same
     only on one Python minor.
     """
-    text = _normalised_source(fn)
-    if text is None:
-        text = "bytecode " + _bytecode(fn.__code__, fn.__doc__)
+    text = "\n".join(map(_text, _wrapped(fn)))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _wrapped(fn: Any) -> Iterator[Callable[..., Any]]:
+    """The function and what it wraps: both decide (`functools.wraps` tells of the inner one)."""
+    while fn is not None:
+        yield fn
+        fn = getattr(fn, "__wrapped__", None)
+
+
+def _text(fn: Callable[..., Any]) -> str:
+    text = _normalised_source(fn)
+    return "bytecode " + _bytecode(fn.__code__, fn.__doc__) if text is None else text
 
 
 def _normalised_source(fn: Callable[..., Any]) -> str | None:

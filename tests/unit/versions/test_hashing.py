@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import shutil
@@ -150,6 +151,27 @@ def test_functions_of_one_name_are_told_apart_by_position() -> None:
 
     assert version_hash(make_first()) == version_hash(make_first())
     assert version_hash(make_first()) != version_hash(make_second())
+
+
+def test_a_wrapper_hides_nothing() -> None:
+    """Changing the wrapped function or its wrapper changes the hash."""
+
+    def logged(fn: Any) -> Any:
+        @functools.wraps(fn)
+        async def wrapper() -> Any:
+            return await fn()
+
+        return wrapper
+
+    async def one() -> int:
+        return 1
+
+    async def two() -> int:
+        return 2
+
+    hashes = {version_hash(each) for each in (one, two, logged(one), logged(two))}
+    assert len(hashes) == 4
+    assert version_hash(logged(one)) == version_hash(logged(one))
 
 
 def without_source(body: str) -> FunctionType:
