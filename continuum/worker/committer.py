@@ -23,6 +23,9 @@ from continuum.worker.service import Backoff, Service, Signal
 MAX_BATCH = 500
 """Turns in one statement; more only makes the first of them wait longer."""
 
+WORTHWHILE = 200
+"""Turns for which a statement's fixed cost no longer matters."""
+
 OnCommitted = Callable[[OwnedRun, TurnStatus], None]
 OnRejected = Callable[[OwnedRun, str], None]
 
@@ -43,6 +46,7 @@ class Committer(Service):
         on_rejected: called instead when the store refuses this run's payload.
         on_batch: called after all calls for one batch, for work that is done once per commit.
         observe: takes the store's clock after each commit.
+        more_follow: whether runs are ready to be stepped, so that more turns come at once.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Committer(Service):
         on_rejected: OnRejected,
         on_batch: Callable[[], None],
         observe: Callable[[datetime], None],
+        more_follow: Callable[[], bool],
     ) -> None:
         super().__init__("committer", random)
         self.node_id: UUID | None = None
@@ -64,6 +69,7 @@ class Committer(Service):
         self._on_rejected = on_rejected
         self._on_batch = on_batch
         self._observe = observe
+        self._more_follow = more_follow
         self._pending: deque[OwnedRun] = deque()
         self._more = asyncio.Event()
         self._outcome: _Outcome | None = None
@@ -90,6 +96,8 @@ class Committer(Service):
         if self._outcome is None and not self._pending:
             self._more.clear()
             await self._more.wait()
+        while self._more_follow() and 0 < len(self._pending) < WORTHWHILE:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # turns that are being taken right now join this batch
         sending = None
         if self._pending:
             sending = asyncio.ensure_future(self._commit(self._take_batch()))
@@ -118,7 +126,7 @@ class Committer(Service):
         statuses, reasons = outcome.statuses, outcome.reasons
         for run in outcome.runs:
             try:
-                if run.run_id in reasons:
+                if reasons and run.run_id in reasons:
                     self._on_rejected(run, reasons[run.run_id])
                 else:
                     self._on_committed(run, statuses.get(run.run_id, TurnStatus.FENCED))

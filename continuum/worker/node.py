@@ -127,6 +127,7 @@ class Worker:
             on_rejected=self.runner.rejected,
             on_batch=self._batch_done,
             observe=self.clock.observe,
+            more_follow=lambda: not self.runner.settled,
         )
         self.activities = Activities(concurrency, random, self.runner.stimulate)
         self.timers = Timers(self.clock, self.runner.fire)

@@ -30,6 +30,8 @@ class OwnedRun:
         state, wake_at, waiting_on: what the last acknowledged turn wrote.
         stimuli: what arrived and was not delivered yet, in order.
         unread: ids of inbox messages queued here or consumed by a turn in flight.
+        queued: it waits to be stepped.
+        parked: nothing to do here until something outside wakes it; it may leave the memory.
         in_flight: the turn (or release) whose outcome is awaited; no stepping meanwhile.
         dropped: ownership ended; nothing may be written or started for it any more.
     """
@@ -45,6 +47,7 @@ class OwnedRun:
         "in_flight",
         "incarnation",
         "next_seq",
+        "parked",
         "pin",
         "queued",
         "run_id",
@@ -89,18 +92,8 @@ class OwnedRun:
         self.started_at: datetime | None = None
         self.timer_at: datetime | None = None
         self.queued = False
+        self.parked = False
         self.dropped = False
-
-    @property
-    def idle(self) -> bool:
-        """Parked with nothing to do: it may leave the memory."""
-        return (
-            self.state is RunState.SUSPENDED
-            and self.in_flight is None
-            and not self.stimuli
-            and not self.queued
-            and not self.attempts
-        )
 
     def deliver(self, message: InboxMessage, at: datetime) -> None:
         """Hand an inbox message to the execution; its row goes with the next turn (rule 9)."""

@@ -160,7 +160,7 @@ class Releases(Service):
         if work_left:  # it is still running, only not here
             turn.state = RunState.RUNNING if run.state is not RunState.RUNNING else None
             turn.waiting_on, turn.parked = None, False
-        self._runner.parked.pop(run.run_id, None)
+        self._runner.unpark(run)
         return Release(turn, ready=work_left)
 
     async def give_back(self, releases: Sequence[tuple[OwnedRun, Release]]) -> None:

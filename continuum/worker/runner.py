@@ -153,7 +153,8 @@ class Runner:
 
     def _enqueue(self, run: OwnedRun) -> None:
         run.queued = True
-        self.parked.pop(run.run_id, None)
+        if run.parked:
+            self.unpark(run)
         self._ready.append(run)
         if not self._scheduled:
             self._schedule()
@@ -163,25 +164,28 @@ class Runner:
         asyncio.get_running_loop().call_soon(self._step_ready, context=self._context)
 
     def _step_ready(self) -> None:
-        ready = self._ready
-        until = monotonic() + SLICE
+        ready, step = self._ready, self._step
+        at = self._clock.now()
+        now = monotonic()
+        until = now + SLICE
         while ready:
             run = ready.popleft()
             run.queued = False
             if not run.dropped and run.in_flight is None:
-                self._step(run)
-            if monotonic() >= until:
-                break
+                self.step_began = now
+                self.stepping = run
+                step(run, at)
+                self.stepping = None
+                now = monotonic()
+                if now >= until:
+                    break
         if ready:
             self._schedule()
         else:
             self._scheduled = False
 
-    def _step(self, run: OwnedRun) -> None:
+    def _step(self, run: OwnedRun, at: datetime) -> None:
         stimuli = run.stimuli
-        self.step_began = monotonic()
-        self.stepping = run
-        at = self._clock.now()
         try:
             while stimuli:
                 stimuli.popleft()(at)
@@ -193,8 +197,6 @@ class Runner:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")
             return
-        finally:
-            self.stepping = None
         execution = run.execution
         if execution is None:
             return
@@ -202,44 +204,43 @@ class Runner:
             log.error("run %s (%s): %s", run.run_id, run.workflow_name, execution.drift.message)
             self._block(run, execution.drift.message)
             return
-        self._collect(run, execution)
-
-    def _collect(self, run: OwnedRun, execution: Execution) -> None:
         collected = execution.collect()
-        state, wake_at, waiting_on = execution.state, execution.wake_at, execution.waiting_on
+        turn = self.turn_of(run, execution, collected)
         if (
-            not collected.entries
-            and not run.consumed
-            and wake_at == run.wake_at
-            and waiting_on == run.waiting_on
-            and state is run.state
+            turn.entries
+            or turn.consumed
+            or turn.state is not None
+            or turn.wake_at != run.wake_at
+            or turn.waiting_on != run.waiting_on
         ):
+            run.in_flight = turn
+            run.collected = collected
+            self._committer.submit(run)
+        else:
             self._settled(run, collected)
-            return
-        run.in_flight = self.turn_of(run, execution, collected)
-        run.collected = collected
-        self._committer.submit(run)
 
     def turn_of(self, run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
         """What this run has to write now."""
         state = execution.state
-        consumed, run.consumed = run.consumed, []
-        return Turn(
-            run_id=run.run_id,
-            token=run.token,
-            next_seq=run.next_seq,
-            incarnation=run.incarnation,
-            entries=collected.entries,
-            consumed=consumed,
-            pin=run.pin,
-            state=state if state is not run.state else None,
-            wake_at=execution.wake_at,
-            waiting_on=execution.waiting_on,
-            parked=state is RunState.SUSPENDED,
-            end=execution.end,
-            created=run.created,
-            started_at=run.started_at,
-            cancelling=execution.cancelling,
+        consumed = run.consumed
+        if consumed:
+            run.consumed = []
+        return Turn(  # in the order of its fields: this is the hottest constructor
+            run.run_id,
+            run.token,
+            run.next_seq,
+            run.incarnation,
+            collected.entries,
+            consumed,
+            run.pin,
+            None if state is run.state else state,
+            execution.wake_at,
+            execution.waiting_on,
+            state is RunState.SUSPENDED,
+            execution.end,
+            run.created,
+            run.started_at,
+            execution.cancelling,
         )
 
     # -- turns come back -----------------------------------------------------------------------
@@ -334,8 +335,17 @@ class Runner:
             return
         if run.wake_at is not None or run.timer_at is not None:
             self._timers.arm(run, run.wake_at)
-        if run.idle:
-            self.parked[run.run_id] = run
+        if run.state is RunState.SUSPENDED and not run.attempts:
+            self._park(run)
+
+    def _park(self, run: OwnedRun) -> None:
+        run.parked = True
+        self.parked[run.run_id] = run
+
+    def unpark(self, run: OwnedRun) -> None:
+        """It is not waiting any more, or about to be given back."""
+        run.parked = False
+        self.parked.pop(run.run_id, None)
 
     def _finish(self, run: OwnedRun, end: RunEnd) -> None:
         self._forget(run)
@@ -363,7 +373,8 @@ class Runner:
             self._activities.forget(run)
         if run.timer_at is not None:
             self._timers.arm(run, None)
-        self.parked.pop(run.run_id, None)
+        if run.parked:
+            self.unpark(run)
         if self.runs.get(run.run_id) is run:
             del self.runs[run.run_id]
 

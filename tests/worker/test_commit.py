@@ -95,7 +95,7 @@ async def test_a_commit_with_unknown_outcome_is_resent_unchanged(cluster: Cluste
 
 
 async def test_a_resent_end_counts_as_committed(cluster: Cluster) -> None:
-    """Rule 2: the commit that ended a run is resent after its lease is gone, and the end is told."""
+    """Rule 2: the commit that ended a run is resent after its lease is gone, and it is told."""
 
     class LoseEnds(Between):
         lost = 0
