@@ -288,12 +288,17 @@ class Continuum(Looking):
         return await self.wait_result(parsed, None, timeout)
 
     async def wait_result(
-        self, run_id: UUID, workflow: Workflow[..., R] | None, timeout: float | None
+        self,
+        run_id: UUID,
+        workflow: Workflow[..., R] | None,
+        timeout: float | None,
+        *,
+        here: bool = False,
     ) -> R:
-        """`result`, with types restored as `workflow` declares them."""
+        """`result`, with types restored as `workflow` declares them; `here` as in `EndWaiter`."""
         try:
             async with asyncio.timeout(check_timeout(timeout)):
-                end = await self._backend.waiter.wait(run_id)
+                end = await self._backend.waiter.wait(run_id, here=here)
         except TimeoutError:
             raise ResultTimeout(
                 f"run {run_id} has not ended within {timeout:g} s",

@@ -67,13 +67,14 @@ class Control:
         await self._starts.close()
         await self._posts.close()
 
-    async def start_new(self, new_run: NewRun) -> UUID:
-        """Start a run under a fresh id, on a worker of this process if one can."""
+    async def start_new(self, new_run: NewRun) -> bool:
+        """Start a run under a fresh id; whether a worker of this process took it at once."""
         for worker in self._workers:
             if worker.loads(new_run.workflow):
-                return await worker.create_local(new_run)
+                await worker.create_local(new_run)
+                return True
         await self.insert(new_run)
-        return new_run.run_id
+        return False
 
     async def insert(self, new_run: NewRun) -> NewRun | None:
         """Insert a run, or give the one that has its id or idempotency key."""

@@ -20,14 +20,20 @@ class RunHandle(Generic[R_co]):
         id: of the run.
     """
 
-    __slots__ = ("_client", "_workflow", "id")
+    __slots__ = ("_client", "_here", "_workflow", "id")
 
     def __init__(
-        self, client: Continuum, run_id: UUID, workflow: Workflow[..., R_co] | None
+        self,
+        client: Continuum,
+        run_id: UUID,
+        workflow: Workflow[..., R_co] | None,
+        *,
+        here: bool = False,
     ) -> None:
         self.id = run_id
         self._client = client
         self._workflow = workflow
+        self._here = here
 
     def __repr__(self) -> str:
         return f"<run {self.id}>"
@@ -47,7 +53,7 @@ class RunHandle(Generic[R_co]):
         Example:
             print(await run.result(timeout=30))
         """
-        return await self._client.wait_result(self.id, self._workflow, timeout)
+        return await self._client.wait_result(self.id, self._workflow, timeout, here=self._here)
 
     async def signal(
         self, name: str, payload: Any = None, *, delivery_id: str | None = None

@@ -46,8 +46,8 @@ class PreparedStart:
     async def insert(self) -> RunHandle[Any]:
         """Commit it, with others of the same moment."""
         if self._fresh:
-            await self._control.start_new(self._new_run)
-            return self._handle(None)
+            here = await self._control.start_new(self._new_run)
+            return self._handle(None, here=here)
         return self._handle(await self._control.insert(self._new_run))
 
     async def insert_on(self, connection: AsyncConnection[Any]) -> RunHandle[Any]:
@@ -60,7 +60,7 @@ class PreparedStart:
         [existing] = self._backend.insert_on_blocking(connection, [self._new_run])
         return self._handle(existing)
 
-    def _handle(self, existing: NewRun | None) -> RunHandle[Any]:
+    def _handle(self, existing: NewRun | None, *, here: bool = False) -> RunHandle[Any]:
         wanted = self._new_run
         run_id = wanted.run_id if existing is None else match_existing(wanted, existing)
-        return RunHandle(self._client, run_id, self._workflow)
+        return RunHandle(self._client, run_id, self._workflow, here=here)

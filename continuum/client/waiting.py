@@ -57,8 +57,13 @@ class EndWaiter:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def wait(self, run_id: UUID) -> RunEnd:
+    async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
         """The end of the run, as soon as it is committed.
+
+        Args:
+            run_id: of any run.
+            here: a worker of this process took it, so most likely it will `deliver` the end;
+                the first look at the database is left to the poll.
 
         Raises:
             RunNotFound: there is no such run.
@@ -68,8 +73,9 @@ class EndWaiter:
             return known
         future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run_id, set()).add(future)
-        self._unlooked[run_id] = None
         self._start()
+        if not here:
+            self._unlooked[run_id] = None
         self._wake.set()
         try:
             return await future

@@ -11,12 +11,14 @@ WITH given AS MATERIALIZED (
     SELECT id, namespace, workflow, input, attributes, idempotency_key, parent_id, 'running'
     FROM given
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id, workflow
 ), leased AS (
     INSERT INTO public.continuum_leases (run_id, version_id, lease_token)
     SELECT g.id, g.version_id, nextval('public.continuum_lease_token_seq')
-    FROM given g
-    WHERE (g.id IN (SELECT id FROM made)) IS TRUE
+    FROM made
+    -- One batch may hold the same start twice, from two callers; only one made the run.
+    JOIN (SELECT DISTINCT ON (id, workflow) id, workflow, version_id FROM given) g
+      USING (id, workflow)
 )
 SELECT id FROM made;
 

@@ -1,0 +1,147 @@
+"""What the query language means, written a second time: plain Python over dictionaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+MISSING = object()
+TIMES = ("started_at", "updated_at", "completed_at")
+
+
+def holds(node: Any, run: dict[str, Any]) -> bool:
+    """Whether a structured condition (or a list of them) holds for a run."""
+    if isinstance(node, list):
+        return all(holds(part, run) for part in node)
+    operator, *arguments = node
+    match operator:
+        case "and":
+            return all(holds(part, run) for part in arguments[0])
+        case "or":
+            return any(holds(part, run) for part in arguments[0])
+        case "not":
+            return not holds(arguments[0], run)
+        case _:
+            return _leaf(operator, arguments, run)
+
+
+def _leaf(operator: str, arguments: list[Any], run: dict[str, Any]) -> bool:
+    path, *rest = arguments
+    stored = value_at(path, run)
+    if operator in ("exists", "missing"):
+        there = stored is not MISSING and stored is not None
+        return there == (operator == "exists")
+    if operator in ("neq", "not_in"):
+        return not _leaf({"neq": "eq", "not_in": "in"}[operator], arguments, run)
+    if operator == "in":
+        return any(_compare("eq", stored, _given(path, value)) for value in rest[0])
+    if operator == "between":
+        low, high = (_given(path, value) for value in rest)
+        return _compare("gte", stored, low) and _compare("lte", stored, high)
+    if operator in ("like", "ilike"):
+        return isinstance(stored, str) and like(stored, rest[0], fold=operator == "ilike")
+    return _compare(operator, stored, _given(path, rest[0]))
+
+
+def value_at(path: Any, run: dict[str, Any]) -> Any:
+    """The stored value; MISSING when a key on the way is not there."""
+    if isinstance(path, str):
+        return run["id" if path == "run_id" else path]
+    value: Any = run[path[0]]
+    for key in path[1:]:
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
+def _given(path: Any, value: Any) -> Any:
+    if path in TIMES and isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if path == "duration":
+        if isinstance(value, timedelta):
+            return Decimal(value // timedelta(microseconds=1)) / 1_000_000
+        return Decimal(repr(value))
+    if path in ("id", "run_id", "parent_id") and isinstance(value, str):
+        return UUID(value)
+    return value
+
+
+def _compare(operator: str, stored: Any, given: Any) -> bool:
+    if operator == "eq":
+        return same(stored, given)
+    one, other = _ordered(stored), _ordered(given)
+    if one is None or other is None or one[0] != other[0]:
+        return False
+    match operator:
+        case "lt":
+            return one < other
+        case "lte":
+            return one <= other
+        case "gt":
+            return one > other
+        case _:
+            return one >= other
+
+
+def _ordered(value: Any) -> tuple[str, Any] | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float | Decimal):
+        return ("number", Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
+    if isinstance(value, str | datetime | UUID):
+        return (type(value).__name__, value)
+    return None
+
+
+def same(one: Any, other: Any) -> bool:
+    """JSON equality: types differ, then values differ; numbers by value."""
+    if one is MISSING or one is None or other is None:
+        return False
+    return _same_json(one, other)
+
+
+def _same_json(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
+        return type(one) is type(other) and one == other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same_json(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same_json, one, other))
+    first, second = _ordered(one), _ordered(other)
+    return first is not None and first == second
+
+
+def like(text: str, pattern: str, *, fold: bool) -> bool:
+    """SQL LIKE with backslash escapes; ILIKE folds ASCII only."""
+    parts: list[str] = []
+    characters = iter(_ascii_lower(pattern) if fold else pattern)
+    for character in characters:
+        if character == "\\":
+            parts.append(re.escape(next(characters)))
+        else:
+            parts.append({"%": ".*", "_": "."}.get(character, re.escape(character)))
+    wanted = re.compile("".join(parts), re.DOTALL)
+    return wanted.fullmatch(_ascii_lower(text) if fold else text) is not None
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def ordered(runs: Sequence[dict[str, Any]], direction: str, field: str) -> list[dict[str, Any]]:
+    """Sorted by a field, missing values last, ties by id in the same direction."""
+    descending = direction == "desc"
+
+    def key(run: dict[str, Any]) -> Any:
+        value = run[field]
+        return (value[:120] if isinstance(value, str) else value, run["id"].int)
+
+    present = sorted((run for run in runs if run[field] is not None), key=key, reverse=descending)
+    absent = [run for run in runs if run[field] is None]
+    return present + sorted(absent, key=lambda run: run["id"].int, reverse=descending)

@@ -1,0 +1,112 @@
+"""Cursors: small, opaque, bound to their query, and checked."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from continuum.errors import QueryError
+from continuum.query.cursor import MAX_CURSOR, Position, decode, encode
+from continuum.query.fields import FIELDS, Kind
+from continuum.query.tree import Compare, Comparison, Field, Order, Query
+
+READ_AT = datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)
+_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=120)
+_times = st.datetimes(timezones=st.just(UTC))
+_keys: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.TEXT: _text,
+    Kind.STATE: _text,
+    Kind.UUID: st.uuids(),
+    Kind.INTEGER: st.integers(-(2**31), 2**31),
+    Kind.TIME: _times,
+    Kind.SECONDS: st.decimals(allow_nan=False, allow_infinity=False),
+    Kind.BOOLEAN: st.booleans(),
+}
+_cases = st.sampled_from(sorted(FIELDS)).flatmap(
+    lambda name: st.tuples(
+        st.just(name),
+        _keys[FIELDS[name].kind] | (st.none() if FIELDS[name].nullable else st.nothing()),
+    )
+)
+
+
+def _query(field: str = "started_at", namespace: str | None = "default") -> Query:
+    return Query(namespace, order=Order(Field(field), descending=True))
+
+
+@given(_cases, st.uuids(), _times)
+def test_a_cursor_gives_its_position_back(
+    case: tuple[str, Any], run_id: UUID, read_at: datetime
+) -> None:
+    """Every sort key of every kind survives, in less than 1 KiB."""
+    name, key = case
+    position = Position(read_at, run_id, key, tail=key is None)
+    text = encode(_query(name), position)
+    assert len(text) < MAX_CURSOR
+    assert decode(_query(name), text) == position
+
+
+@given(st.data())
+def test_a_changed_cursor_is_refused(data: st.DataObject) -> None:
+    """Any other character anywhere, a cut or an addition raises QueryError."""
+    query = _query()
+    text = encode(query, Position(READ_AT, UUID(int=5), READ_AT, tail=False))
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters().filter(lambda c: c != text[place]))
+    for changed in (text[:place] + other + text[place + 1 :], text[:place], text + other):
+        with pytest.raises(QueryError, match="damaged"):
+            decode(query, changed)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _query(namespace="billing"),
+        _query(namespace=None),
+        _query("updated_at"),
+        Query("default", order=Order(Field("started_at"), descending=False)),
+        Query("default", Compare(Field("state"), Comparison.EQ, "failed")),
+    ],
+)
+def test_a_cursor_belongs_to_one_query(other: Query) -> None:
+    """Another namespace, condition, field or direction refuses it."""
+    text = encode(_query(), Position(READ_AT, UUID(int=5), READ_AT, tail=False))
+    with pytest.raises(QueryError, match="another query"):
+        decode(other, text)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "\u00e9", "=" * 40, "A" * 2000, 7, b"abc"])
+def test_nonsense_is_no_cursor(cursor: Any) -> None:
+    """Text that never was a cursor raises QueryError, not a decoding error."""
+    with pytest.raises(QueryError, match="damaged"):
+        decode(_query(), cursor)
+
+
+def test_a_forged_cursor_with_a_good_checksum_is_still_type_checked() -> None:
+    """A key of the wrong kind does not reach the database."""
+    query = _query("duration")
+    good = Position(READ_AT, UUID(int=5), Decimal("1.5"), tail=False)
+    assert decode(query, encode(query, good)) == good
+    for key in ("NaN", "x"):
+        forged = Position(READ_AT, UUID(int=5), key, tail=False)
+        with pytest.raises(QueryError, match="damaged"):
+            decode(query, encode(query, forged))
+    tail = Position(READ_AT, UUID(int=5), None, tail=True)
+    with pytest.raises(QueryError, match="damaged"):
+        decode(query, encode(query, tail))
+
+
+def test_a_cursor_shows_nothing_a_shell_would_touch() -> None:
+    """It is one word of URL-safe characters."""
+    text = encode(_query(), Position(READ_AT + timedelta(1), UUID(int=5), READ_AT, tail=False))
+    assert base64.urlsafe_b64encode(base64.urlsafe_b64decode(text + "==")).startswith(
+        text[:-2].encode()
+    )
+    assert text.replace("-", "").replace("_", "").isalnum()
