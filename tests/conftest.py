@@ -27,7 +27,7 @@ import pytest
 
 from tests import servers
 
-_OWNED: dict[str, Path] = {}
+_OWNED: list[tuple[Path, int]] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,17 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     if hasattr(config, "workerinput"):
         return
-    directory = servers.make_session_directory()
-    _OWNED["directory"] = directory
+    directory, alive = servers.make_session_directory()
+    _OWNED.append((directory, alive))
     os.environ[servers.DIRECTORY_VARIABLE] = str(directory)
     os.environ["CONTINUUM_EMBEDDED_DIR"] = str(directory / "user")
 
 
 def pytest_unconfigure() -> None:
     """The process that made the run's directory removes it, after the servers have stopped."""
-    directory = _OWNED.pop("directory", None)
-    if directory is not None:
-        servers.remove_session_directory(directory)
+    while _OWNED:
+        servers.remove_session_directory(*_OWNED.pop())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -25,6 +25,7 @@ from continuum.store.postgres.local_server import LocalServer
 
 DIRECTORY_VARIABLE = "CONTINUUM_TEST_DIR"
 NAMED_SERVER_VARIABLE = "CONTINUUM_TEST_DSN"
+DIRECTORY_PREFIX = "continuum-tests-"
 EMBEDDED = "embedded"
 STATEMENT_TIMEOUT = "20s"
 
@@ -161,18 +162,37 @@ def session_directory() -> Path:
     return Path(os.environ[DIRECTORY_VARIABLE])
 
 
-def make_session_directory() -> Path:
-    """Create it; the server's account must be able to enter when root runs the tests."""
-    directory = Path(tempfile.mkdtemp(prefix="continuum-tests-"))
+def make_session_directory() -> tuple[Path, int]:
+    """Create it, and take the lock that says that this run is alive.
+
+    The server's account must be able to enter when root runs the tests.
+    """
+    remove_forgotten_directories()
+    directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX))
     directory.chmod(0o711)
-    return directory
+    new = directory / "alive.new"
+    alive = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    new.rename(directory / "alive.lock")
+    return directory, alive
 
 
-def remove_session_directory(directory: Path) -> None:
+def remove_session_directory(directory: Path, alive: int) -> None:
     """Delete it once every server in it has stopped."""
     for lock in directory.glob("*/server.lock"):
         wait_stopped(lock.parent)
     shutil.rmtree(directory, ignore_errors=True)
+    os.close(alive)
+
+
+def remove_forgotten_directories() -> None:
+    """Delete those of runs that were killed; their servers stopped by themselves."""
+    for alive in Path(tempfile.gettempdir()).glob(f"{DIRECTORY_PREFIX}*/alive.lock"):
+        locks = [alive, *alive.parent.glob("*/server.lock")]
+        with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+            for lock in locks:
+                fcntl.flock(opened.enter_context(lock.open("r+b")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(alive.parent, ignore_errors=True)
 
 
 def wait_stopped(directory: Path, timeout: float = 30.0) -> None:
