@@ -148,14 +148,10 @@ async def test_rule_11_batches_lock_leases_in_run_order(scene: Scene) -> None:
         await holder.execute(
             "SELECT FROM continuum_leases WHERE run_id = %s FOR UPDATE", [low.run_id]
         )
-        ends = started(
-            scene.store.commit_turns(scene.node, [last_turn(high), last_turn(low)])
-        )
+        ends = started(scene.store.commit_turns(scene.node, [last_turn(high), last_turn(low)]))
         await scene.blocked(ends)
         mail = started(
-            scene.store.post(
-                [NewMessage(turn.run_id, "cancel", "", b"{}") for turn in (high, low)]
-            )
+            scene.store.post([NewMessage(turn.run_id, "cancel", "", b"{}") for turn in (high, low)])
         )
         await scene.blocked(mail, count=2)
         # NOWAIT raises if either of the two holds the later row.

@@ -259,9 +259,7 @@ async def test_terminal_is_terminal_in_sql(scene: Scene) -> None:
     )
     failed = next_turn(first, end=RunEnd(RunState.FAILED, error=Failure("E", "late")))
     await scene.store.commit_turns(scene.node, [failed])
-    assert await scene.rows("SELECT state, result FROM continuum_runs") == [
-        ("completed", b"first")
-    ]
+    assert await scene.rows("SELECT state, result FROM continuum_runs") == [("completed", b"first")]
 
 
 async def test_consumed_messages_are_deleted_by_exact_id(scene: Scene) -> None:

@@ -22,7 +22,8 @@ log = logging.getLogger("continuum.store")
 _PAUSES: Final = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to connect again; the last one repeats."""
 
-_PROBE_WITHIN: Final = 5.0
+_PROBE_WITHIN = 3.0
+"""Seconds until a listener that does not hear itself counts as deaf."""
 
 
 class ChannelListener:
@@ -145,18 +146,14 @@ class PostgresListener:
         """See `Listener.close`."""
         await self._listener.close()
 
-    async def hears_itself(self, within: float = _PROBE_WITHIN) -> bool:
-        """Whether a notification sent from a second connection comes back.
-
-        Args:
-            within: seconds to wait for it.
-        """
+    async def hears_itself(self) -> bool:
+        """Whether a notification sent from a second connection comes back, within seconds."""
         self._probed.clear()
         with transient_errors():
             connection = await self._second()
             async with connection:
                 await connection.execute("SELECT pg_notify(%s, %s)", [self._channel, self._probe])
-                return await _arrives(self._probed.wait(), within)
+                return await _arrives(self._probed.wait(), _PROBE_WITHIN)
 
     def _receive(self, payload: str) -> None:
         if payload == self._probe:
