@@ -42,8 +42,9 @@ async def signal(
 ) -> Outcome:
     """Send a signal to one run, or to all that match.
 
-    RUN is the id of the run, NAME the name of the signal, PAYLOAD a JSON value (@FILE or - to
-    read it), null when absent. Signals are durable and delivered in order per name.
+    RUN is the id of the run (it may also come last, as xargs puts it), NAME the name of the
+    signal, PAYLOAD a JSON value (@FILE or - to read it), null when absent. Signals are durable and
+    delivered in order per name.
 
     With --where there is no RUN: the signal goes to every run that matches, after showing how
     many they are and asking. A negative number as payload needs -- before it.
@@ -70,7 +71,9 @@ def _split(words: list[str], *, matching: bool) -> tuple[str | None, str, Any]:
     from continuum.codec.attributes import check_json
 
     rest = list(words)
-    run_text = None if matching else rest.pop(0)
+    # A bare UUID is neither JSON nor likely a name, so `xargs` may put the run id last.
+    last = len(rest) > 1 and not _is_run_id(rest[0]) and _is_run_id(rest[-1])
+    run_text = None if matching else rest.pop(-1 if last else 0)
     if not rest or len(rest) > 2:
         form = "--where JSON NAME [JSON]" if matching else "RUN NAME [JSON]"
         raise UsageError(f"signal takes {form}", hint="a payload with spaces needs quotes")
@@ -79,6 +82,14 @@ def _split(words: list[str], *, matching: bool) -> tuple[str | None, str, Any]:
     payload = parse_json(read_text(rest[1], "payload"), "payload") if len(rest) == 2 else None
     check_json(payload, "payload")
     return run_text, rest[0], payload
+
+
+def _is_run_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 app = application(signal, usage=_USAGE)

@@ -1,0 +1,138 @@
+"""The real command in real processes, against a real database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "continuum.cli"]
+FLOWS = '''
+"""What the workers of these tests run."""
+
+import asyncio
+from dataclasses import dataclass
+
+import continuum
+from continuum import activity, workflow
+
+
+@dataclass
+class Order:
+    id: str
+    amount: int
+
+
+@activity
+async def charge(order: Order) -> str:
+    return f"payment-{order.id}"
+
+
+@workflow
+async def order_flow(order: Order) -> str:
+    payment = await charge(order)
+    verdict = await continuum.wait_signal("fraud_review", type=str)
+    return f"{payment} {verdict}"
+
+
+@workflow
+async def add(left: int, right: int = 1) -> int:
+    return left + right
+
+
+@workflow
+async def broken(text: str) -> None:
+    raise ValueError(text)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs `continuum` as a person would, in a directory that holds `flows.py`."""
+
+    directory: Path
+    dsn: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {} if self.dsn is None else {"CONTINUUM_DSN": self.dsn}
+        return {**os.environ, "COLUMNS": "200", **own}
+
+    def run(
+        self, *words: str, stdin: str | None = None, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """One command; its exit code is the caller's to check."""
+        return subprocess.run(
+            [*COMMAND, *words],
+            cwd=self.directory,
+            env=self.environment | dict(extra or {}),
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def answer(self, *words: str) -> str:
+        """What a command prints; it must succeed."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def pipe(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A line for the shell, in which `continuum` is the command."""
+        script = self.directory / "continuum"
+        script.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
+        script.chmod(0o755)
+        return subprocess.run(
+            ["/bin/bash", "-c", f"set -o pipefail; {line}"],
+            cwd=self.directory,
+            env=self.environment | {"PATH": f"{self.directory}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+
+    @contextmanager
+    def start(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that goes on in the background until the block ends (SIGTERM)."""
+        process = subprocess.Popen(
+            [*COMMAND, *words],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=40)
+
+    @contextmanager
+    def worker(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """A worker that has said that it runs `flows`."""
+        with self.start("worker", "--app", "flows", *words) as process:
+            assert process.stderr is not None
+            assert "runs" in process.stderr.readline()
+            yield process
+
+
+def new_shell(directory: Path, dsn: str | None) -> Shell:
+    """A shell in `directory`, with the test's workflows."""
+    (directory / "flows.py").write_text(FLOWS)
+    return Shell(directory, dsn)
+
+
+def lines(text: str) -> Sequence[str]:
+    """The lines of an answer."""
+    return text.strip().splitlines()
