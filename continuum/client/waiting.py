@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final, Protocol
 from uuid import UUID
 
-from continuum.errors import DatabaseUnavailable, RunNotFound
+from continuum.errors import DatabaseUnavailable, QueryError, RunNotFound
 from continuum.journal.turn import RunEnd
 
 POLL: Final = 1.0
@@ -164,8 +164,15 @@ class EndWaiter:
             return
         try:
             ends = await self._ends(run_ids)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, QueryError):
             return  # the run goes on without us; the next poll looks again
+        except Exception as error:
+            if len(run_ids) == 1:
+                self._fail(run_ids[0], error)
+                return
+            for run_id in run_ids:  # one unreadable result must not fail its neighbours
+                await self._read([run_id])
+            return
         for run_id in run_ids:
             end = ends.get(run_id)
             for future in self._waiting.get(run_id, ()):
@@ -175,3 +182,8 @@ class EndWaiter:
                     future.set_result(end)
                 elif run_id not in ends:
                     future.set_exception(RunNotFound(run_id))
+
+    def _fail(self, run_id: UUID, error: Exception) -> None:
+        for future in self._waiting.get(run_id, ()):
+            if not future.done():
+                future.set_exception(error)

@@ -60,3 +60,19 @@ async def test_a_client_opens_once(dsn: str) -> None:
             await ct.__aenter__()
     async with ct:
         assert await ct.count() == 0
+
+
+async def test_calls_after_a_lost_connection_do_not_notice(dsn: str) -> None:
+    """When the server has closed idle connections, the next calls open others and succeed."""
+    async with Continuum(dsn) as ct:
+        await asyncio.gather(*(ct.start(total, Order("o", 1)) for _ in range(20)))
+        run = await ct.start(total, Order("o", 1))
+        await asyncio.gather(*(run.get() for _ in range(20)))
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+        assert ended
+        await asyncio.gather(*(run.signal("x") for _ in range(5)), run.get(), ct.count())
+        assert (await ct.start(total, Order("o", 2), idempotency_key="k")).id

@@ -203,3 +203,20 @@ async def test_an_end_in_this_process_needs_no_read() -> None:
     assert await waiter.wait(run_id) == DONE
     assert not read.is_set()
     await waiter.close()
+
+
+async def test_one_unreadable_result_fails_alone() -> None:
+    """A result that cannot be opened is raised where it is awaited, and nowhere else."""
+    bad, good = uuid4(), [uuid4() for _ in range(5)]
+
+    async def ends(run_ids: Sequence[UUID]) -> Mapping[UUID, RunEnd | None]:
+        if bad in run_ids:
+            raise ValueError("wrong key")
+        return dict.fromkeys(run_ids, DONE)
+
+    waiter = EndWaiter(ends, lambda *_: _Silent(), poll=60)
+    waits = [waiter.wait(run_id) for run_id in (bad, *good)]
+    answers = await asyncio.gather(*waits, return_exceptions=True)
+    assert isinstance(answers[0], ValueError)
+    assert answers[1:] == [DONE] * 5
+    await waiter.close()
