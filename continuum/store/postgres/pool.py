@@ -25,6 +25,16 @@ SELECT set_config('search_path', 'public', false), set_config('TimeZone', 'UTC',
 """One round trip; not libpq's `options`, which poolers refuse."""
 
 
+_NOTICE_DEAD_PEER: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""A server that vanished without a word (power, network) is noticed within 20 s, not in hours: a
+heartbeat must be able to connect again before its node's TTL is over."""
+
+
 class Verdict(enum.Enum):
     """Whose fault a database error is."""
 
@@ -79,6 +89,7 @@ class PostgresSettings:
         return {
             "application_name": self.application_name,
             "connect_timeout": max(1, round(self.connect_timeout)),
+            **_NOTICE_DEAD_PEER,
             **given,
             "autocommit": True,
             "prepare_threshold": 2 if self.prepare else None,
