@@ -152,16 +152,15 @@ class LiveLoop(Generic[T]):
         self._loading = asyncio.ensure_future(self._bounded())
         try:
             loaded = await self._loading
+            self.trouble = None
+            self.loaded_at = self._clock()
+            self.loads += 1
+            self._show(loaded)
         except asyncio.CancelledError:
             if not self._stale:
                 raise
         except Exception as error:  # noqa: BLE001  (whatever it is, the console stays)
             self._failed(error)
-        else:
-            self.trouble = None
-            self.loaded_at = self._clock()
-            self.loads += 1
-            self._show(loaded)
         finally:
             self._loading = None
 

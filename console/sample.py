@@ -230,7 +230,7 @@ def sample_history(run: Run) -> list[HistoryEvent]:
     add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=run.input)
     add("activity_completed", 1, 0.031, attempt=1, value={"warehouse": "ber-2", "shelf": 14})
     add("side_effect", 2, 0, value="2026-03-14")
-    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[*run.input, "card_4242"])
+    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[run.input, "card_4242"])
     retry_at = (at + timedelta(seconds=2.1)).isoformat()
     add("activity_attempt_failed", 3, 2.004, attempt=1, error=error, next_at=retry_at)
     add("activity_started", 3, 0.1, attempt=2)

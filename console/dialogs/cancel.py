@@ -11,10 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
-from console.present.notices import explain
+from console.dialogs.sending import SendingDialog
 from console.present.plain import one_line, short_id, short_name
 from console.session import Session
 from continuum.model import Run
@@ -45,8 +44,8 @@ class Tick(Checkbox):
         super().watch_value()
 
 
-class CancelDialog(ModalScreen[str | None]):
-    """Dismissed with what happened, or None when the run was kept."""
+class CancelDialog(SendingDialog):
+    """What, which and consequences; the answer of the database closes it."""
 
     AUTO_FOCUS = "#keep"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -134,7 +133,7 @@ class CancelDialog(ModalScreen[str | None]):
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
         """Leave the run alone."""
-        if not self._too_early:
+        if not (self._too_early or self.sending):
             self.dismiss(None)
 
     def action_toggle_force(self) -> None:
@@ -145,24 +144,17 @@ class CancelDialog(ModalScreen[str | None]):
     @on(Button.Pressed, "#cancel")
     def action_confirm(self) -> None:
         """Cancel, unless the proof for force is missing."""
-        button = self.query_one("#cancel", Button)
-        if self._too_early or button.disabled:
+        unproven = self.query_one("#cancel", Button).disabled
+        if self._too_early or unproven or self.sending:
             return
-        button.disabled = True
         reason = self.query_one("#reason", Input).value.strip() or None
-        self.run_worker(
-            self._cancel(reason, force=self._forced),
-            group="cancel",
-            exclusive=True,
-            exit_on_error=False,
+        forced = self._forced
+        run = short_id(self._run.id)
+        self.send(
+            self._session.source.cancel(self._run.id, reason=reason, force=forced),
+            f"run {run} was cancelled" if forced else f"run {run} is asked to stop",
         )
 
-    async def _cancel(self, reason: str | None, *, force: bool) -> None:
-        try:
-            await self._session.source.cancel(self._run.id, reason=reason, force=force)
-        except Exception as error:  # noqa: BLE001  (shown in the dialog, which stays open)
-            self.query_one("#problem", Static).update(Content(explain(error)))
-            self._judge()
-            return
-        run = short_id(self._run.id)
-        self.dismiss(f"run {run} was cancelled" if force else f"run {run} is asked to stop")
+    def refused(self, why: str) -> None:
+        """Above the buttons."""
+        self.query_one("#problem", Static).update(Content(why))

@@ -75,6 +75,7 @@ class KeysDialog(ModalScreen[str | None]):
         keys = " ".join(actions.shown(key) for key in action.keys)
         line = Content.assemble((f" {keys:<9}", "bold $text-accent"), action.help)
         if refused:
-            line = Content.assemble((f" {keys:<9}", "dim"), (action.help, "dim"),
-                                    (f"  {refused}", "$text-warning"))  # fmt: skip
+            line = Content.assemble(
+                (f" {keys:<9}", "dim"), (f"{refused}: ", "$text-warning"), (action.help, "dim")
+            )
         return Option(line, id=action.name, disabled=bool(refused))

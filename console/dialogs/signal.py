@@ -10,10 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static, TextArea
 
-from console.present.notices import explain
+from console.dialogs.sending import SendingDialog
 from console.present.plain import one_line, short_id, short_name
 from console.present.values import preview
 from console.present.waits import awaited_signals
@@ -46,11 +45,11 @@ def parse_payload(text: str) -> object:
         raise BadPayload("nested too deeply") from None
 
 
-class SignalDialog(ModalScreen[str | None]):
-    """Dismissed with what happened, or None when nothing was sent."""
+class SignalDialog(SendingDialog):
+    """Name, payload, and a verdict on both at every key press."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", show=False, priority=True),
+        Binding("escape", "close", show=False, priority=True),
     ]
 
     def __init__(self, session: Session, run: Run) -> None:
@@ -58,6 +57,8 @@ class SignalDialog(ModalScreen[str | None]):
         self._session = session
         self._run = run
         self._awaited = awaited_signals(run.waiting_on)
+        safe = [name for name in self._awaited if one_line(name) == name]
+        self._offered = safe[0] if safe else ""
 
     def compose(self) -> ComposeResult:
         """Name, payload, verdict, buttons."""
@@ -74,9 +75,7 @@ class SignalDialog(ModalScreen[str | None]):
             )  # fmt: skip
             yield Static(self._waits())
             yield Label("Name", classes="label")
-            yield Input(
-                self._awaited[0] if self._awaited else "", placeholder="fraud_review", id="name"
-            )
+            yield Input(self._offered, placeholder="fraud_review", id="name")
             yield Label("Payload, JSON (empty: null)", classes="label")
             yield TextArea(id="payload", tab_behavior="focus", compact=True)
             yield Static("", id="verdict")
@@ -94,7 +93,7 @@ class SignalDialog(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Start where something is missing."""
-        self.query_one("#payload" if self._awaited else "#name").focus()
+        self.query_one("#payload" if self._offered else "#name").focus()
         self._judge()
 
     @on(Input.Changed)
@@ -107,8 +106,10 @@ class SignalDialog(ModalScreen[str | None]):
         self.query_one("#payload").focus()
 
     @on(Button.Pressed, "#close")
-    def _close(self) -> None:
-        self.dismiss(None)
+    def action_close(self) -> None:
+        """Send nothing; not while something is being sent."""
+        if not self.sending:
+            self.dismiss(None)
 
     @on(Button.Pressed, "#send")
     def _send_pressed(self) -> None:
@@ -117,19 +118,13 @@ class SignalDialog(ModalScreen[str | None]):
             payload = parse_payload(self.query_one("#payload", TextArea).text)
         except BadPayload:
             return
-        self.query_one("#send", Button).disabled = True
-        self.run_worker(
-            self._send(name, payload), group="send", exclusive=True, exit_on_error=False
-        )
+        if name and not self.sending:
+            outcome = f"signal {one_line(name, 60)} sent to {short_id(self._run.id)}"
+            self.send(self._session.source.signal(self._run.id, name, payload), outcome)
 
-    async def _send(self, name: str, payload: object) -> None:
-        try:
-            await self._session.source.signal(self._run.id, name, payload)
-        except Exception as error:  # noqa: BLE001  (shown in the dialog, which stays open)
-            self._verdict(explain(error), good=False)
-            self.query_one("#send", Button).disabled = False
-            return
-        self.dismiss(f"signal {one_line(name, 60)} sent to {short_id(self._run.id)}")
+    def refused(self, why: str) -> None:
+        """The verdict line says why."""
+        self._verdict(why, good=False)
 
     def _judge(self) -> None:
         """Say what would be sent, or why it cannot be."""

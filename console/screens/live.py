@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from inspect import isawaitable
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from textual.screen import Screen
 
@@ -12,7 +12,7 @@ from console import actions
 from console.dialogs.cancel import CancelDialog
 from console.dialogs.keys import KeysDialog
 from console.dialogs.signal import SignalDialog
-from console.present.plain import short_id
+from console.present.plain import one_line, short_id
 from console.refresh import LiveLoop, Trouble
 from console.session import Session
 from console.widgets.bars import Banner, HeaderBar
@@ -92,8 +92,8 @@ class LiveScreen(Screen[None], Generic[T]):
     def toast(
         self, text: str, severity: Literal["information", "warning", "error"] = "information"
     ) -> None:
-        """Say something for a few seconds; never read as markup."""
-        self.app.notify(text, severity=severity, timeout=4, markup=False)
+        """Say something for a few seconds; never read as markup, never more than a line."""
+        self.app.notify(one_line(text), severity=severity, timeout=4, markup=False)
 
     def do_signal(self) -> None:
         """Open the signal dialog."""
@@ -158,6 +158,6 @@ class LiveScreen(Screen[None], Generic[T]):
         self.app.copy_to_clipboard(str(run.id))
         self.toast(f"copied {run.id}")
 
-    def palette_changed(self) -> Any:
-        """Another theme is active; screens with cached text override this."""
-        self.refresh(recompose=False)
+    @abstractmethod
+    def palette_changed(self) -> None:
+        """Another theme is active: paint again."""

@@ -1,0 +1,126 @@
+"""A read-only session: every write in the registry is refused, at one place and again below it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from console import actions
+from console.sample import SampleSource
+from console.session import Session
+from console.source import ReadOnlyRefused
+from tests.console.driving import console, wait_until
+
+WRITES = [action for action in actions.ACTIONS if action.writes]
+CONSOLE = Path(__file__).parents[2] / "console"
+
+
+def test_there_are_writes_to_refuse() -> None:
+    """The walk below walks over something."""
+    assert {action.name for action in WRITES} == {"signal", "cancel"}
+
+
+@pytest.mark.parametrize("action", WRITES, ids=lambda action: action.name)
+@pytest.mark.parametrize("screen", ["RunsScreen", "RunScreen"])
+async def test_every_write_is_refused(action: actions.Action, screen: str) -> None:
+    """Each write key of each screen answers with a toast, opens nothing and writes nothing."""
+    source = SampleSource()
+    async with console(source, read_only=True) as ui:
+        await ui.settled()
+        if screen == "RunScreen":
+            await ui.press("enter")
+            await ui.on_screen("RunScreen")
+            await wait_until(lambda: ui.run.run_shown is not None)
+        for key in action.keys:
+            await ui.press(key)
+            await ui.toasts("read-only session")
+            assert type(ui.app.screen).__name__ == screen
+        assert source.signals == []
+        assert source.cancels == []
+
+
+async def test_the_header_says_read_only() -> None:
+    """In full, and the help gives the reason."""
+    async with console(SampleSource(), read_only=True) as ui:
+        await ui.settled()
+        await ui.shows("READ-ONLY")
+        await ui.press("question_mark")
+        await ui.on_screen("KeysDialog")
+        await ui.shows("read-only session")
+
+
+async def test_the_source_refuses_whatever_a_screen_tries() -> None:
+    """Behind the registry the session's source has no way to write."""
+    inner = SampleSource()
+    source = Session(inner, read_only=True).source
+    run = inner.all_runs[0]
+    with pytest.raises(ReadOnlyRefused):
+        await source.signal(run.id, "x", 1)
+    with pytest.raises(ReadOnlyRefused):
+        await source.cancel(run.id, reason=None, force=True)
+    assert (inner.signals, inner.cancels) == ([], [])
+    assert await source.run(run.id) == run
+
+
+async def test_the_palette_offers_no_write() -> None:
+    """Ctrl+P holds reads only in a read-only session."""
+    async with console(SampleSource(), read_only=True) as ui:
+        await ui.settled()
+        offered = {command.title for command in ui.app.get_system_commands(ui.app.screen)}
+        assert not offered & {action.title for action in WRITES}
+        assert "Refresh" in offered
+
+
+def _trees() -> list[tuple[str, ast.Module]]:
+    return [
+        (str(path.relative_to(CONSOLE)), ast.parse(path.read_text()))
+        for path in sorted(CONSOLE.rglob("*.py"))
+    ]
+
+
+def test_only_the_dialogs_write_and_only_through_the_session() -> None:
+    """`.signal(` and `.cancel(` on a source are called in the two dialogs and the client's source."""
+    callers = {
+        (name, node.func.attr)
+        for name, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("signal", "cancel")
+        and isinstance(node.func.value, ast.Attribute)
+        and node.func.value.attr in ("source", "_client", "_inner")
+    }
+    assert callers == {
+        ("dialogs/cancel.py", "cancel"),
+        ("dialogs/signal.py", "signal"),
+        ("source.py", "cancel"),
+        ("source.py", "signal"),
+    }
+
+
+def test_notify_is_never_markup() -> None:
+    """Every toast passes `markup=False`: its text may hold what a user wrote."""
+    for name, tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "notify":
+                given = {keyword.arg: keyword.value for keyword in node.keywords}
+                assert "markup" in given, name
+                assert ast.literal_eval(given["markup"]) is False, name
+
+
+def test_every_worker_names_its_group() -> None:
+    """Workers without a group cancel each other."""
+    for name, tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run_worker":
+                given = {keyword.arg for keyword in node.keywords}
+                assert {"group", "exit_on_error"} <= given, name
+
+
+def test_no_write_key_has_priority() -> None:
+    """A write key typed into a text field is text."""
+    for screen in (actions.RUNS, actions.RUN):
+        for binding in actions.bindings(screen):
+            assert not getattr(binding, "priority", False)
