@@ -52,6 +52,7 @@ class EndWaiter:
         self._listener = listener(self.hint, self.look_at_all)
         self._poll = poll
         self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
+        self._here: set[UUID] = set()
         self._unlooked: dict[UUID, None] = {}
         self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
         self._wake = asyncio.Event()
@@ -74,7 +75,9 @@ class EndWaiter:
         future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run_id, set()).add(future)
         self._start()
-        if not here:
+        if here:
+            self._here.add(run_id)
+        else:
             self._unlooked[run_id] = None
         self._wake.set()
         try:
@@ -95,10 +98,10 @@ class EndWaiter:
     def hint(self, run_ids: Sequence[UUID]) -> None:
         """These runs have ended, or without ids: some have."""
         if not run_ids:
-            self.look_at_all()
-            return
+            # Most likely the many runs that a worker here has just ended and delivered.
+            run_ids = [run_id for run_id in self._waiting if run_id not in self._here]
         for run_id in run_ids:
-            if run_id in self._waiting:
+            if self._is_awaited(run_id):
                 self._unlooked[run_id] = None
                 self._wake.set()
 
@@ -145,6 +148,10 @@ class EndWaiter:
             futures.discard(future)
             if not futures:
                 del self._waiting[run_id]
+                self._here.discard(run_id)
+
+    def _is_awaited(self, run_id: UUID) -> bool:
+        return any(not future.done() for future in self._waiting.get(run_id, ()))
 
     async def _look(self) -> None:
         while True:
@@ -157,7 +164,7 @@ class EndWaiter:
                 batch = list(islice(self._unlooked, _BATCH))
                 for run_id in batch:
                     del self._unlooked[run_id]
-                await self._read([run_id for run_id in batch if run_id in self._waiting])
+                await self._read([run_id for run_id in batch if self._is_awaited(run_id)])
 
     async def _read(self, run_ids: Sequence[UUID]) -> None:
         if not run_ids:

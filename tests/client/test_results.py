@@ -132,6 +132,13 @@ class _Silent:
         self.closed = True
 
 
+class _Connecting(_Silent):
+    """A listener that never gets its connection, so its start changes nothing."""
+
+    async def start(self) -> None:
+        await asyncio.Event().wait()
+
+
 DONE = RunEnd(RunState.COMPLETED, b"1")
 
 
@@ -219,4 +226,28 @@ async def test_one_unreadable_result_fails_alone() -> None:
     answers = await asyncio.gather(*waits, return_exceptions=True)
     assert isinstance(answers[0], ValueError)
     assert answers[1:] == [DONE] * 5
+    await waiter.close()
+
+
+async def test_a_bare_hint_does_not_read_runs_taken_here() -> None:
+    """Runs that this process will deliver are read by the next poll, not at every bare hint."""
+    here, elsewhere = uuid4(), uuid4()
+    looks: list[set[UUID]] = []
+    begun = asyncio.Event()
+
+    async def ends(run_ids: Sequence[UUID]) -> Mapping[UUID, RunEnd | None]:
+        looks.append(set(run_ids))
+        begun.set()
+        return {each: None if len(looks) == 1 else DONE for each in run_ids}
+
+    waiter = EndWaiter(ends, lambda *_: _Connecting(), poll=60)
+    taken = asyncio.create_task(waiter.wait(here, here=True))
+    other = asyncio.create_task(waiter.wait(elsewhere))
+    await begun.wait()
+    waiter.hint(())
+    assert await other == DONE
+    waiter.look_at_all()
+    assert await taken == DONE
+    assert looks[:2] == [{elsewhere}, {elsewhere}]
+    assert here in looks[-1]
     await waiter.close()
