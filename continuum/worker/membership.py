@@ -124,7 +124,6 @@ class Membership:
             raise
         self.node_id, self.liveness, self._listener = node_id, liveness, listener
         self._observe(now)
-        self.judging_from = monotonic() + self._heartbeat
         liveness.begin()
         self._on_joined()
 
@@ -191,6 +190,7 @@ class Membership:
         while True:
             try:
                 await self.join()
+                self.distrust()
             except StoreUnavailable:
                 await asyncio.sleep(backoff.pause())
             except Exception:
