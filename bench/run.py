@@ -15,7 +15,7 @@ from bench.server import migrate, new_database, server
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WORKFLOWS = int(os.environ.get("WORKFLOWS", "4000"))
-CLI = [sys.executable, "-m", "continuum.cli.main"]
+CLI = [sys.executable, "-m", "continuum.cli"]
 
 
 def engine(name: str, dsn: str, size: int) -> Any:

@@ -53,6 +53,6 @@ def new_database(dsn: str) -> str:
 
 def migrate(dsn: str) -> str:
     """Bring a database to the current schema with the real command."""
-    command = [sys.executable, "-m", "continuum.cli.main", "migrate", "--dsn", dsn]
+    command = [sys.executable, "-m", "continuum.cli", "migrate", "--dsn", dsn]
     subprocess.run(command, check=True, capture_output=True)
     return dsn

@@ -85,7 +85,7 @@ class Cluster:
         """Start `continuum worker` with the test application."""
         log = tempfile.NamedTemporaryFile(prefix="continuum-worker-", suffix=".log", delete=False)  # noqa: SIM115
         command = [
-            sys.executable, "-m", "continuum.cli.main", "worker",
+            sys.executable, "-m", "continuum.cli", "worker",
             "--app", "tests.cluster.flows", "--dsn", self.dsn, *options,
         ]  # fmt: skip
         environment = {

@@ -14,7 +14,6 @@ RUNS, KILLS, EVERY, SECONDS = (200, 10, 2.0, 2.5) if LONG else (40, 3, 1.0, 0.5)
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 @pytest.mark.timeout(300)
 async def test_killed_workers_lose_nothing(dsn: str) -> None:
     """All runs end right, journals are gapless, repeats only for activities in flight at a kill."""

@@ -14,11 +14,10 @@ RUNS, RESTARTS = (200, 3) if LONG else (30, 1)
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 @pytest.mark.timeout(240)
 async def test_immediate_restart_under_load(own_server) -> None:
     """An immediate-mode restart fails no run and loses no journal entry."""
-    dsn = own_server.new_database()
+    dsn = await asyncio.to_thread(own_server.new_database)
     with Cluster(dsn) as cluster:
         async with Continuum(dsn) as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]

@@ -16,7 +16,6 @@ LIVENESS = ("--ttl", "3", "--heartbeat", "1")
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 @pytest.mark.timeout(180)
 async def test_a_stopped_worker_is_fenced_and_serves_again(dsn: str) -> None:
     """SIGSTOP past the TTL, takeover, SIGCONT: no write, runs dropped, a node again."""

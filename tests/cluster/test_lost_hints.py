@@ -14,7 +14,6 @@ RUNS = 200 if LONG else 20
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 async def test_everything_completes_without_notify(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

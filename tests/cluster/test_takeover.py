@@ -47,7 +47,6 @@ async def measure_takeover(dsn: str) -> tuple[float, float]:
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 @pytest.mark.skipif(LONG, reason="the long form measures the same five times")
 async def test_death_is_seen_before_the_lease_expires(dsn: str) -> None:
     """The runs of a killed worker go on within a fraction of the 30 s TTL."""
@@ -57,7 +56,6 @@ async def test_death_is_seen_before_the_lease_expires(dsn: str) -> None:
 
 
 @pytest.mark.cluster
-@pytest.mark.anyio
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not LONG, reason="five rounds with 200 runs: make test-cluster")
 async def test_takeover_times(new_dsn) -> None:
