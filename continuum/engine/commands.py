@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +15,7 @@ from continuum.errors import NonDeterminismError, NotInWorkflow
 from continuum.journal.events import Entry, Event, EventKind
 
 _logger = logging.getLogger("continuum.engine")
+_REFUSALS: Final = 100
 
 
 class CommandLog:
@@ -31,7 +32,7 @@ class CommandLog:
         replaying: commands are compared instead of appended.
     """
 
-    __slots__ = ("_expected", "_position", "_stimulus", "busy_with", "count", "drift", "dropped",
+    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "count", "drift", "dropped",
                  "entries", "last", "latched", "now", "replaying")  # fmt: skip
 
     def __init__(self, now: datetime) -> None:
@@ -47,6 +48,7 @@ class CommandLog:
         self._expected: Sequence[Event] = ()
         self._position = 0
         self._stimulus = ""
+        self._refused = 0
 
     def issue(self, kind: EventKind, body: Any) -> Any:
         """Number a command. Answers its body (as recorded, in replay), None once latched.
@@ -57,10 +59,9 @@ class CommandLog:
         """
         if self.latched:
             if self.dropped:
-                raise NotInWorkflow("this run was dropped from memory; nothing it does counts")
+                self.refuse_dropped()
             return None
-        if self.busy_with is not None:
-            raise NonDeterminismError(f"a workflow call inside {self.busy_with}")
+        self.refuse_nested()
         self.count += 1
         if self.replaying:
             return self._match(kind, body)
@@ -94,6 +95,27 @@ class CommandLog:
         if self._position < len(self._expected):
             return self._expected[self._position]
         return None
+
+    def refuse_nested(self) -> None:
+        """A command inside a `side_effect` function would be missing in every replay.
+
+        Raises:
+            NonDeterminismError: one is executing.
+        """
+        if self.busy_with is not None:
+            raise NonDeterminismError(f"a workflow call inside {self.busy_with}")
+
+    def refuse_dropped(self) -> None:
+        """Tell code that runs while its coroutine is closed that nothing it does counts.
+
+        Code that swallows this again and again is no longer told: it is left suspended instead.
+
+        Raises:
+            NotInWorkflow: the first hundred times.
+        """
+        self._refused += 1
+        if self._refused <= _REFUSALS:
+            raise NotInWorkflow("this run was dropped from memory; nothing it does counts")
 
     def fail(self, drift: Drift) -> None:
         """Latch the run; the first difference is the one that counts."""

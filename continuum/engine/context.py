@@ -119,6 +119,7 @@ class WorkflowContext:
 
     def side_effect(self, fn: Callable[[], T]) -> T:
         """Call `fn` once in the life of the run; its journaled value ever after."""
+        self._log.refuse_nested()
         where = f"side_effect {getattr(fn, '__qualname__', fn)}"
         codec = ValueCodec(_returns(fn), where)
         if self._log.replaying or self._log.latched:

@@ -61,8 +61,12 @@ def _failed(failure: Failure) -> tuple[RunEnd, EventKind, Any]:
 
 
 def _cancelled(error: BaseException | None, reason: str | None) -> tuple[RunEnd, EventKind, Any]:
-    failure = None
+    """`RunEnd.error` carries the reason, and what went wrong in the clean-up, for people."""
+    failure = None if reason is None else Failure("cancelled", reason)
     if error is not None and not isinstance(error, asyncio.CancelledError):
         failure = capture_failure(error)
+        if reason is not None:
+            text = f"{reason} (clean-up failed: {failure.message})"
+            failure = Failure(failure.type, text, failure.details)
     end = RunEnd(RunState.CANCELLED, error=failure)
     return end, EventKind.RUN_CANCELLED, RunCancelled(reason)

@@ -7,10 +7,11 @@ so an event has one meaning.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 
@@ -43,6 +44,10 @@ from continuum.journal.events import (
 )
 from continuum.journal.turn import RunEnd
 from continuum.model import RunState
+
+_alive: Final[set[Execution]] = set()
+"""Every execution with suspended code that was not dropped. Freeing one would run its `finally`
+blocks outside any run, where activities are plain functions; so nothing is freed but by `drop`."""
 
 __all__ = ["ActivityCall", "Collected", "Drift", "Execution", "RunIdentity"]
 
@@ -227,6 +232,7 @@ class Execution:
             with forbidding_effects():
                 self._loop.close_coroutines()
         self._loop.forget_everything()
+        _alive.discard(self)
 
     # one meaning for every event, live and in replay
 
@@ -267,6 +273,7 @@ class Execution:
         except DecodeFailure as error:
             self._log.fail(unreadable("the input of the run", error, workflow.source))
             return
+        _alive.add(self)
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
     def _activity_ended(
@@ -321,6 +328,8 @@ class Execution:
             self._attempts.stop.extend(self._attempts.local_commands())
         self._log.latched = True
         self.end = end
+        if not self._loop.has_coroutines():
+            _alive.discard(self)
 
     # activities
 
@@ -342,6 +351,14 @@ class Execution:
             self._fail_activity(state, stopped(state), "cancelled", at)
         else:
             self._attempts.begin_again(state, at)
+
+
+def _drop_all() -> None:
+    for execution in list(_alive):
+        execution.drop()
+
+
+atexit.register(_drop_all)
 
 
 def _set_result(future: CommandFuture, value: Any) -> None:

@@ -26,6 +26,8 @@ from continuum.journal.events import EventKind, TimerCancelled, TimerStarted
 _logger = logging.getLogger("continuum.workflow")
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _PURGE_AT: Final = 64
+_resisting: Final[list[Any]] = []
+"""Coroutines that went on after being closed. Kept for ever: freeing one would run it again."""
 
 install_ordering()
 
@@ -331,6 +333,8 @@ def _close(coroutine: Any) -> None:
         coroutine.close()
     except BaseException:
         _logger.debug("coroutine %r resisted being dropped", coroutine, exc_info=True)
+        if getattr(coroutine, "cr_frame", None) is not None:
+            _resisting.append(coroutine)
 
 
 def _close_generator(generator: Any) -> None:
@@ -339,6 +343,6 @@ def _close_generator(generator: Any) -> None:
     closing: Any = generator.aclose()
     try:
         closing.send(None)
-    except BaseException:
+    except BaseException:  # StopIteration when it is closed; anything else is contained
         return
-    closing.close()
+    _resisting.append((generator, closing))
