@@ -230,6 +230,22 @@ def test_server_survives_ctrl_c_in_the_terminal(users: Users) -> None:
     assert os.getsid(pid) != os.getsid(0)
 
 
+def test_server_does_not_see_the_applications_secrets(
+    monkeypatch: pytest.MonkeyPatch, directory: Path
+) -> None:
+    """Neither environment nor command line of server and keeper hold what the user's holds."""
+    monkeypatch.setenv("PAYMENT_API_KEY", "s3cret")
+    with EmbeddedServer(directory) as server:
+        info = server.info()
+        assert info is not None
+        postmaster = psutil.Process(info.pid)
+        keeper = postmaster.parent()
+        assert keeper is not None
+        for process in (postmaster, keeper):
+            assert "PAYMENT_API_KEY" not in process.environ()
+            assert "s3cret" not in " ".join(process.cmdline())
+
+
 def test_awkward_directory(directory: Path) -> None:
     """A path too long for a socket, with spaces, a comma and a quote, works."""
     awkward = directory / 'a "long", awkward name' / ("x" * 90)
