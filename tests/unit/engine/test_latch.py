@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_rule_14_drift_in_one_child_does_not_cancel_its_siblings() -> None:
 
 
 def test_rule_14_drift_in_a_plain_call_is_inert() -> None:
-    """`side_effect` cannot suspend: what it unwinds cannot act, end the run or call the function."""
+    """`side_effect` cannot suspend; what it unwinds cannot act or end the run."""
     calls: list[str] = []
 
     @workflow(name="f")
@@ -132,10 +133,8 @@ def test_rule_14_code_that_resists_being_dropped_is_contained() -> None:
     @workflow
     async def flow() -> None:
         while True:
-            try:
+            with contextlib.suppress(BaseException):
                 await continuum.sleep(60)
-            except BaseException:
-                pass
 
     run = Driver(flow).start()
     run.execution.drop()
