@@ -156,7 +156,10 @@ class EndWaiter:
     async def _look(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), self._poll if self._waiting else None)
+                # Not `wait_for`: on 3.11 it swallows a cancellation that comes with the wake-up,
+                # and `close` would wait for ever.
+                async with asyncio.timeout(self._poll if self._waiting else None):
+                    await self._wake.wait()
             except TimeoutError:
                 self.look_at_all()
             self._wake.clear()
