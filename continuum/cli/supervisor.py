@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -49,6 +50,18 @@ def next_delay(delay: float, lived: float) -> float:
     return min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
 
 
+def drain_with_supervisor() -> None:
+    """In a worker: take the end of the supervisor, which closes our stdin, as a SIGTERM."""
+    loop = asyncio.get_running_loop()
+
+    def on_readable() -> None:
+        if not os.read(sys.stdin.fileno(), 1):
+            loop.remove_reader(sys.stdin.fileno())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(sys.stdin.fileno(), on_readable)
+
+
 class Supervisor:
     """Runs the command line of this process `count` times over.
 
@@ -66,7 +79,8 @@ class Supervisor:
         drain_timeout: float,
         command: Sequence[str] | None = None,
     ) -> None:
-        own = [sys.executable, "-m", "continuum.cli", *child_arguments(sys.argv[1:])]
+        words = [*child_arguments(sys.argv[1:]), "--supervised"]
+        own = [sys.executable, "-m", "continuum.cli", *words]
         self._command = list(own if command is None else command)
         self._count = count
         self._environment = environment
@@ -112,16 +126,18 @@ class Supervisor:
             ended = f"signal {-code}" if code < 0 else f"exit code {code}"
             note(f"a worker ended with {ended}; the next one starts in {delay:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
 
     async def _run_once(self) -> tuple[int, float]:
         loop = asyncio.get_running_loop()
         started = loop.time()
         # A new session: Ctrl-C in the terminal reaches the supervisor only, which passes it on.
+        # The pipe to its stdin closes with this process, whatever ends it; then the worker drains.
         process = await asyncio.create_subprocess_exec(
             *self._command,
             env=dict(self._environment),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         self._running.add(process)

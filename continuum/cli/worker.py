@@ -12,8 +12,6 @@ from continuum.cli.app_loading import require
 from continuum.cli.command import Options, Outcome, application, note
 from continuum.cli.failures import ExitCode, UsageError
 
-_PROCESSES = "--processes"
-
 
 async def worker(
     options: Options,
@@ -35,12 +33,12 @@ async def worker(
     heartbeat: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="How often it says that it lives.")
     ] = 10.0,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> Outcome:
     """Run the workflows and activities of --app until SIGTERM or Ctrl-C, then drain.
 
     Draining takes nothing new, lets activities end within the drain time, and gives every run
-    back for another worker. A second signal ends at once. With --processes a supervisor restarts
-    workers that crash.
+    back for another worker. With --processes a supervisor restarts workers that crash.
     """
     options.without_effect("worker", app=False)
     if heartbeat >= ttl:
@@ -50,6 +48,10 @@ async def worker(
         from continuum.cli.supervisor import Supervisor
 
         return await Supervisor(processes, _environment(options), drain_timeout).run()
+    if supervised:
+        from continuum.cli.supervisor import drain_with_supervisor
+
+        drain_with_supervisor()
     settings: dict[str, Any] = {
         "queues": _queue_names(queues),
         "concurrency": concurrency,

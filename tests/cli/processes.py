@@ -1,15 +1,21 @@
-"""The real command in real processes, against a real database."""
+"""The real command and real workers, against a real database."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from continuum.cli.main import run
 
 COMMAND = [sys.executable, "-m", "continuum.cli"]
 FLOWS = '''
@@ -52,6 +58,15 @@ async def broken(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """Runs `continuum` as a person would, in a directory that holds `flows.py`."""
 
@@ -59,22 +74,46 @@ class Shell:
     dsn: str | None
 
     @property
-    def environment(self) -> dict[str, str]:
-        own = {} if self.dsn is None else {"CONTINUUM_DSN": self.dsn}
-        return {**os.environ, "COLUMNS": "200", **own}
+    def own_environment(self) -> dict[str, str]:
+        """What this shell has set."""
+        return {} if self.dsn is None else {"CONTINUUM_DSN": self.dsn}
 
-    def run(
-        self, *words: str, stdin: str | None = None, extra: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """One command; its exit code is the caller's to check."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of its processes."""
+        return os.environ | self.own_environment
+
+    def run(self, *words: str, stdin: str = "") -> Done:
+        """One command, in this process for speed; its exit code is the caller's to check."""
+        out, errors = io.StringIO(), io.StringIO()
+        path, modules = list(sys.path), set(sys.modules)
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.chdir(self.directory),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(errors),
+        ):
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+            for name, value in self.own_environment.items():
+                patch.setenv(name, value)
+            try:
+                code = run(words)
+            finally:
+                sys.path[:] = path
+                if "flows" not in modules:
+                    sys.modules.pop("flows", None)
+        return Done(code, out.getvalue(), errors.getvalue())
+
+    def run_process(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command in a process of its own."""
         return subprocess.run(
             [*COMMAND, *words],
             cwd=self.directory,
-            env=self.environment | dict(extra or {}),
-            input=stdin if stdin is not None else "",
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 

@@ -31,10 +31,11 @@ def help_text(words: list[str]) -> str:
 
 def reference() -> str:
     """Everything below the marker of docs/cli.md."""
-    parts = [BEGIN]
-    for name in COMMANDS:
-        parts.append(f"\n### `continuum {name}`\n\n```text\n{help_text(name.split())}\n```\n")
-    return "".join(parts)
+    sections = (
+        f"\n### `continuum {name}`\n\n```text\n{help_text(name.split())}\n```\n"
+        for name in COMMANDS
+    )
+    return BEGIN + "".join(sections)
 
 
 def described_commands() -> set[str]:
