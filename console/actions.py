@@ -64,26 +64,28 @@ def shown(key: str) -> str:
 RUNS: Final = "runs"
 RUN: Final = "run"
 BOTH: Final = (RUNS, RUN)
+NEXT: Final = ("right_square_bracket", "right")
+PREVIOUS: Final = ("left_square_bracket", "left")
 
 ACTIONS: Final = (
     Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
-    Action("expand", ("enter",), "Payload", "Show the whole event under the cursor.", False, (RUN,), 1),
-    Action("signal", ("s",), "Signal", "Send a signal with a JSON payload to the run.", True, BOTH, 2),
-    Action("cancel", ("X",), "Cancel", "Cancel the run: shows what will happen, then asks.", True, BOTH, 3),
-    Action("filter", ("slash",), "Filter", "Filter by attributes and fields: plan = 'pro'.", False, (RUNS,), 4),
-    Action("next_state", ("right_square_bracket", "right"), "State", "Show the next state.", False, (RUNS,), 5),
-    Action("previous_state", ("left_square_bracket", "left"), "State back", "Show the state before.", False, (RUNS,)),
+    Action("expand", ("enter",), "Payload", "Show the whole event.", False, (RUN,), 1),
+    Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, BOTH, 2),
+    Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, BOTH, 3),
+    Action("filter", ("slash",), "Filter", "Filter: plan = 'pro'.", False, (RUNS,), 4),
+    Action("next_state", NEXT, "State", "The next state.", False, (RUNS,), 5),
+    Action("previous_state", PREVIOUS, "Back", "The state before.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
-    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor where it is.", False, BOTH, 7),
-    Action("details", ("d",), "Details", "Show all facts, input, output and error in full.", False, (RUN,), 6),
+    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, BOTH, 7),
+    Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,), 6),
     Action("refresh", ("r",), "Refresh", "Read again now.", False, BOTH),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, BOTH, 8),
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, BOTH),
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, BOTH),
     Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, BOTH),
     Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
-    Action("back", ("escape",), "Back", "Go back to the list, which stands as it was.", False, (RUN,), 4),
+    Action("back", ("escape",), "Back", "Go back to the list.", False, (RUN,), 4),
     Action("leave", ("q",), "Leave", "Go back; on the list: leave the console.", False, BOTH),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, BOTH, 99),
 )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -30,7 +29,7 @@ class ConsoleApp(App[None]):
     """The operations console over one session."""
 
     TITLE = "continuum"
-    CSS_PATH: ClassVar[str] = str(Path(__file__).parent / "styles" / "console.tcss")
+    CSS_PATH = str(Path(__file__).parent / "styles" / "console.tcss")
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(

@@ -126,6 +126,11 @@ class LiveLoop(Generic[T]):
         return self.interval
 
     @property
+    def idle(self) -> bool:
+        """Whether no load is in flight or wanted."""
+        return self._loading is None and not self._asked
+
+    @property
     def age(self) -> float | None:
         """Seconds since the data on screen was read; None before the first."""
         return None if self.loaded_at is None else self._clock() - self.loaded_at
@@ -159,7 +164,7 @@ class LiveLoop(Generic[T]):
         except asyncio.CancelledError:
             if not self._stale:
                 raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, the console stays)
+        except Exception as error:
             self._failed(error)
         finally:
             self._loading = None

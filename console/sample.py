@@ -6,7 +6,7 @@ stands still.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from console.present.shapes import is_array, is_object
 from console.source import Condition, Overview, RunsPage, RunsQuery
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.model import HistoryEvent, Run, RunError, RunState, ServerInfo, StoredValue
@@ -129,8 +130,8 @@ def _holds(run: Run, operator: str, path: str | list[str], value: object) -> boo
     else:
         found = run.attributes
         for part in path[1:]:
-            found = found.get(part) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    equal = type(found) is type(value) and found == value or str(found) == value
+            found = found.get(part) if is_object(found) else None
+    equal = (type(found) is type(value) and found == value) or str(found) == value
     return equal if operator == "eq" else not equal
 
 
@@ -218,6 +219,7 @@ def sample_history(run: Run) -> list[HistoryEvent]:
         at += timedelta(seconds=after)
         events.append(HistoryEvent(len(events) + 1, 1, kind, command, stored(data), at))
 
+    arguments: list[Any] = [*run.input] if is_array(run.input) else []
     error = {"type": "shop.payments.GatewayTimeout", "message": "gateway did not answer in 2 s"}
     add(
         "run_started",
@@ -227,10 +229,10 @@ def sample_history(run: Run) -> list[HistoryEvent]:
         version_hash=run.version_hash,
         runtime="1-py3.11",
     )
-    add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=run.input)
+    add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=arguments)
     add("activity_completed", 1, 0.031, attempt=1, value={"warehouse": "ber-2", "shelf": 14})
     add("side_effect", 2, 0, value="2026-03-14")
-    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[run.input, "card_4242"])
+    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[*arguments, "card_4242"])
     retry_at = (at + timedelta(seconds=2.1)).isoformat()
     add("activity_attempt_failed", 3, 2.004, attempt=1, error=error, next_at=retry_at)
     add("activity_started", 3, 0.1, attempt=2)
@@ -242,7 +244,7 @@ def sample_history(run: Run) -> list[HistoryEvent]:
         return events
     add("signal_received", None, 0.8, name="fraud_review", value="approved", message=7)
     add("timer_cancelled", 6, 0, target=4)
-    add("activity_scheduled", 7, 0, name="shop.orders:ship", args=run.input)
+    add("activity_scheduled", 7, 0, name="shop.orders:ship", args=arguments)
     if run.error is not None:
         failure = {"type": run.error.type, "message": run.error.message}
         add("activity_failed", 7, 0.3, attempt=1, error=failure)

@@ -47,7 +47,7 @@ DEFAULT_THEME: Final = DARK.name
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Named text styles of the active theme; every one also differs from its neighbours in words."""
+    """Named text styles of the active theme."""
 
     text: Style
     strong: Style

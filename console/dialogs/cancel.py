@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from console.dialogs.sending import SendingDialog
-from console.present.plain import one_line, short_id, short_name
+from console.present.plain import short_id
+from console.present.runs import where
 from console.session import Session
 from continuum.model import Run
 
@@ -40,7 +41,7 @@ class Tick(Checkbox):
 
     def watch_value(self) -> None:
         """Put or take the mark."""
-        self.BUTTON_INNER = "✓" if self.value else " "
+        self.BUTTON_INNER = "✓" if self.value else " "  # pyright: ignore[reportConstantRedefinition]
         super().watch_value()
 
 
@@ -79,7 +80,7 @@ class CancelDialog(SendingDialog):
             yield Static(
                 Content.assemble(
                     "Cancel run ", (short_id(run.id), "bold"), "?",
-                    (f"  {short_name(run.workflow)}  ns {one_line(run.namespace, 40)}", "$foreground 60%"),
+                    (where(run), "$foreground 60%"),
                 ),
                 classes="gap",
             )  # fmt: skip

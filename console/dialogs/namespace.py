@@ -58,7 +58,7 @@ class NamespaceDialog(ModalScreen[ChosenNamespace | None]):
         note = self.query_one("#note", Static)
         try:
             self._names = await self._session.source.namespaces()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the console stays)
+        except Exception as error:
             note.update(Content(explain(error)))
             note.add_class("problem")
             return

@@ -42,7 +42,7 @@ class SendingDialog(ModalScreen[str | None]):
         except TimeoutError:
             self.sending = False
             self.refused(UNKNOWN)
-        except Exception as error:  # noqa: BLE001  (shown in the dialog, which stays open)
+        except Exception as error:
             self.sending = False
             self.refused(explain(error))
         else:

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from console.dialogs.sending import SendingDialog
-from console.present.plain import one_line, short_id, short_name
+from console.present.plain import one_line, short_id
+from console.present.runs import where
 from console.present.values import preview
 from console.present.waits import awaited_signals
 from console.session import Session
@@ -69,7 +70,7 @@ class SignalDialog(SendingDialog):
             yield Static(
                 Content.assemble(
                     ("to run ", "$foreground 60%"), (short_id(run.id), "bold"),
-                    (f"  {short_name(run.workflow)}  ns {one_line(run.namespace, 40)}", "$foreground 60%"),
+                    (where(run), "$foreground 60%"),
                 ),
                 classes="gap",
             )  # fmt: skip

@@ -11,6 +11,7 @@ from rich.text import Text
 from console.present import ages
 from console.present.columns import Column
 from console.present.plain import one_line, short_name
+from console.present.shapes import is_array, is_object
 from console.present.values import preview
 from console.themes import Palette
 from continuum.model import HistoryEvent, Omitted
@@ -20,10 +21,10 @@ WIDE: Final = 84
 _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "run_started": ("▹", "run started", "info"),
     "activity_scheduled": ("»", "activity", "muted"),
-    "activity_started": ("›", "attempt started", "faint"),
+    "activity_started": (">", "attempt started", "faint"),
     "activity_attempt_failed": ("↺", "attempt failed", "warn"),
     "activity_attempt_crashed": ("↺", "attempt crashed", "warn"),
-    "activity_released": ("‹", "given back", "faint"),
+    "activity_released": ("<", "given back", "faint"),
     "activity_completed": ("✓", "completed", "good"),
     "activity_failed": ("✗", "failed", "bad"),
     "activity_cancelled": ("⊘", "activity cancelled", "muted"),
@@ -111,7 +112,7 @@ class HistoryRows:
         line = Text(command, palette.faint)
         if name := self._name(event):
             line.append(name + " ", palette.text)
-        if not isinstance(found, Mapping):
+        if not is_object(found):
             return line.append(preview(found, 300), palette.faint)
         describe = _DETAIL.get(event.type)
         words = describe(found, event) if describe else preview(found, 300)
@@ -128,7 +129,7 @@ def body(event: HistoryEvent) -> Any:
 
 
 def _text(found: object, name: str) -> str:
-    value = found.get(name) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    value = found.get(name) if is_object(found) else None
     return value if isinstance(value, str) else ""
 
 
@@ -153,7 +154,7 @@ def _seconds_to(found: Mapping[str, Any], name: str, event: HistoryEvent) -> str
 def _scheduled(found: Mapping[str, Any], event: HistoryEvent) -> str:
     args = found.get("args")
     shown = preview(args, 300)
-    return f"({shown[1:-1]})" if isinstance(args, list) and shown.endswith("]") else shown
+    return f"({shown[1:-1]})" if is_array(args) and shown.endswith("]") else shown
 
 
 def _attempt_failed(found: Mapping[str, Any], event: HistoryEvent) -> str:

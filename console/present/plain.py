@@ -52,7 +52,7 @@ def lines(text: str, limit: int = 400) -> list[str]:
 
 
 def short_id(run_id: UUID) -> str:
-    """First and last four digits: time-ordered ids look alike at the front and differ at the end."""
+    """First and last four digits; ids ordered by time differ at the end."""
     text = str(run_id)
     return f"{text[:4]}…{text[-4:]}"
 

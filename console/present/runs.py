@@ -116,10 +116,15 @@ def workflow_name(name: str, palette: Palette, width: int = 200) -> Text:
     return Text(module + colon, palette.faint).append(function, palette.text)
 
 
+def where(run: Run) -> str:
+    """Workflow and namespace, for a dialog's head."""
+    return f"  {short_name(run.workflow)}  ns {one_line(run.namespace, 40)}"
+
+
 def version(row: Run, palette: Palette) -> Text:
     """`v3 71aa`; an unpinned run has none yet."""
     if not row.version_hash:
-        return Text("–", palette.faint)
+        return Text("-", palette.faint)
     return Text(f"v{row.version} ", palette.muted).append(row.version_hash[:4], palette.faint)
 
 

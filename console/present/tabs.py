@@ -55,7 +55,7 @@ def _tab(
     counts: Mapping[str, int],
     palette: Palette,
     *,
-    worded: bool,  # noqa: FBT001
+    worded: bool,
 ) -> Text:
     look = palette.text if state is None else states.style(state, palette)
     words = "All" if state is None else states.glyph(state)

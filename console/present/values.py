@@ -6,12 +6,13 @@ Both walk the value and stop at their budget, so a megabyte costs no more than w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from rich.text import Text
 
 from console.present.plain import one_line
+from console.present.shapes import is_array, is_object
 from console.themes import Palette
 from continuum.model import Omitted
 
@@ -33,29 +34,21 @@ def preview(value: object, limit: int = 120) -> str:
 def _compact(value: object, limit: int) -> Iterator[str]:
     if isinstance(value, str):
         yield _quoted(value[: limit + 1])
-    elif isinstance(value, Mapping):
+    elif is_object(value):
         yield "{"
-        for index, (name, item) in enumerate(_items(value)):
+        for index, (name, item) in enumerate(value.items()):
             yield f"{', ' if index else ''}{_quoted(str(name)[: limit + 1])}: "
             yield from _compact(item, limit)
         yield "}"
-    elif isinstance(value, (list, tuple)):
+    elif is_array(value):
         yield "["
-        for index, item in enumerate(_sequence(value)):
+        for index, item in enumerate(value):
             if index:
                 yield ", "
             yield from _compact(item, limit)
         yield "]"
     else:
         yield scalar(value)
-
-
-def _items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    return iter(value.items())
-
-
-def _sequence(value: Sequence[Any]) -> Iterator[Any]:
-    return iter(value)
 
 
 def _quoted(text: str) -> str:
@@ -97,9 +90,9 @@ def _pretty(
     value: object, palette: Palette, depth: int, lead: Text | None = None
 ) -> Iterator[Text]:
     head = lead if lead is not None else Text("  " * depth)
-    if isinstance(value, Mapping) and value:
+    if is_object(value) and value:
         yield head.append("{", palette.faint)
-        for index, (name, item) in enumerate(_items(value)):
+        for index, (name, item) in enumerate(value.items()):
             line = Text("  " * (depth + 1)).append(one_line(_quoted(str(name))), palette.info)
             yield from _comma(
                 _pretty(item, palette, depth + 1, line.append(": ", palette.faint)),
@@ -107,22 +100,17 @@ def _pretty(
                 palette,
             )
         yield Text("  " * depth).append("}", palette.faint)
-    elif isinstance(value, (list, tuple)) and value:
-        last = len(_as_sequence(value)) - 1
+    elif is_array(value) and value:
+        last = len(value) - 1
         yield head.append("[", palette.faint)
-        for index, item in enumerate(_sequence(value)):
+        for index, item in enumerate(value):
             yield from _comma(_pretty(item, palette, depth + 1), index < last, palette)
         yield Text("  " * depth).append("]", palette.faint)
     else:
         yield head.append(*_leaf(value, palette))
 
 
-def _as_sequence(value: object) -> Sequence[Any]:
-    assert isinstance(value, (list, tuple))
-    return value
-
-
-def _comma(inner: Iterator[Text], wanted: bool, palette: Palette) -> Iterator[Text]:  # noqa: FBT001
+def _comma(inner: Iterator[Text], wanted: bool, palette: Palette) -> Iterator[Text]:
     """Append a comma to the last line of `inner`, without holding more than one line."""
     previous: Text | None = None
     for line in inner:
@@ -138,8 +126,8 @@ def _leaf(value: object, palette: Palette) -> tuple[str, Any]:
         cut = one_line(_quoted(value[:MAX_STRING]), MAX_STRING)
         more = f" … {len(value):,} characters" if len(value) > MAX_STRING else ""
         return cut + more, palette.good
-    if isinstance(value, Mapping):
+    if is_object(value):
         return "{}", palette.faint
-    if isinstance(value, (list, tuple)):
+    if is_array(value):
         return "[]", palette.faint
     return scalar(value), palette.accent

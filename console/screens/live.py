@@ -1,5 +1,8 @@
 """What every live screen shares: one loop, one dispatcher for actions, the bars around it."""
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -44,7 +47,7 @@ class LiveScreen(Screen[None], Generic[T]):
         """The run that an action means."""
 
     @abstractmethod
-    def dim(self, stale: bool) -> None:  # noqa: FBT001
+    def dim(self, stale: bool) -> None:
         """Draw old data as old."""
 
     # the loop
@@ -64,12 +67,12 @@ class LiveScreen(Screen[None], Generic[T]):
     def fail(self, trouble: Trouble) -> None:
         """Keep what is on screen, dimmed, and say why."""
         del trouble
-        self.dim(True)  # noqa: FBT003
+        self.dim(True)
         self.update_bars()
 
     def recovered(self) -> None:
         """The data on screen is fresh."""
-        self.dim(False)  # noqa: FBT003
+        self.dim(False)
         self.update_bars()
 
     def update_bars(self) -> None:

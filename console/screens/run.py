@@ -1,5 +1,8 @@
 """One run: its facts and its journal, live."""
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -46,7 +49,7 @@ class RunScreen(LiveScreen[Loaded]):
     action_screen = actions.RUN
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUN)
     AUTO_FOCUS = "RowList"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (typed by Textual)
         (0, "-narrow"),
         (130, "-wide"),
         (180, "-xwide"),
@@ -67,7 +70,7 @@ class RunScreen(LiveScreen[Loaded]):
         yield Static(id="brief")
         with Horizontal(id="body"):
             with VerticalScroll(id="facts") as pane:
-                pane.border_title = Content(f"runs › {short_id(self.run_id)}")
+                pane.border_title = Content(f"runs / {short_id(self.run_id)}")
                 yield Static(id="facts-text")
             yield RowList[HistoryEvent](self._presenter, newest="bottom", id="history")
         yield KeyBar(self.action_screen, self.session)
@@ -80,7 +83,7 @@ class RunScreen(LiveScreen[Loaded]):
     @property
     def history(self) -> RowList[HistoryEvent]:
         """The journal."""
-        return self.query_one("#history", RowList)
+        return self.query_one("#history", RowList[HistoryEvent])
 
     # reading
 
@@ -108,7 +111,7 @@ class RunScreen(LiveScreen[Loaded]):
         if loaded.more:
             self.live.refresh()
 
-    def dim(self, stale: bool) -> None:  # noqa: FBT001
+    def dim(self, stale: bool) -> None:
         """Old events stay, dimmed."""
         self.history.stale = stale
 
@@ -141,7 +144,7 @@ class RunScreen(LiveScreen[Loaded]):
 
     def _title(self) -> None:
         count = len(self.events)
-        name = f"runs › {short_id(self.run_id)} › " if self.has_class("-narrow") else ""
+        name = f"runs / {short_id(self.run_id)} / " if self.has_class("-narrow") else ""
         capped = ", the first" if count >= MAX_EVENTS else ""
         mode = "follows" if self.history.following else "f follows"
         self.history.border_title = Content(f"{name}history{capped} {count:,} · {mode}")

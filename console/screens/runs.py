@@ -1,5 +1,8 @@
 """The list of runs: newest first, filtered, live."""
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -75,7 +78,7 @@ class RunsScreen(LiveScreen[Answer]):
     @property
     def list(self) -> RowList[Run]:
         """The table."""
-        return self.query_one("#runs", RowList)
+        return self.query_one("#runs", RowList[Run])
 
     # reading
 
@@ -132,7 +135,7 @@ class RunsScreen(LiveScreen[Answer]):
         """Read at once."""
         self.around.resume()
 
-    def dim(self, stale: bool) -> None:  # noqa: FBT001
+    def dim(self, stale: bool) -> None:
         """Old rows stay, dimmed."""
         self.list.stale = stale
 

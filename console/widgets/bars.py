@@ -1,5 +1,8 @@
 """The one-line parts around a screen: header, state tabs, banner and key bar."""
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from collections.abc import Mapping

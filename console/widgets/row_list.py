@@ -5,6 +5,9 @@ thousand. The cursor is held by the row's key, not by its index: rows may come a
 While nobody has moved it the list follows the newest row instead (`following`).
 """
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence

@@ -18,7 +18,8 @@ from console.filters import FilterError, describe, parse
         ("plan=pro", (("eq", ["attributes", "plan"], "pro"),)),
         ("tier >= 4 and plan != 'it''s'",
          (("gte", ["attributes", "tier"], 4), ("neq", ["attributes", "plan"], "it's"))),
-        ("a.b=1.5  c = true", (("eq", ["attributes", "a", "b"], 1.5), ("eq", ["attributes", "c"], True))),
+        ("a.b=1.5  c = true",
+         (("eq", ["attributes", "a", "b"], 1.5), ("eq", ["attributes", "c"], True))),
         ("attributes.state = 'x' state = failed",
          (("eq", ["attributes", "state"], "x"), ("eq", "state", "failed"))),
         ('attributes."odd key" = "q\\"x"', (("eq", ["attributes", "odd key"], 'q"x'),)),
@@ -35,8 +36,8 @@ def test_what_can_be_written(line: str, conditions: tuple[object, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("line", "position"),
-    [("plan", 4), ("plan ~ 'x'", 5), ("= 3", 0), ("plan = ", 7), ("plan = 'open", 7), ("a=1 and", 7),
-     ("a = 1 or b = 2", 9), ("(a = 1)", 0), ('a = "\\q"', 4)],
+    [("plan", 4), ("plan ~ 'x'", 5), ("= 3", 0), ("plan = ", 7), ("plan = 'open", 7),
+     ("a=1 and", 7), ("a = 1 or b = 2", 9), ("(a = 1)", 0), ('a = "\\q"', 4)],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_where_it_is(line: str, position: int) -> None:
     """Nothing is guessed; the error points at the place."""

@@ -1,4 +1,4 @@
-"""What presenters make of data: pure functions, so most of what the console shows is tested here."""
+"""What presenters make of data: pure functions, so most of the console is tested here."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_an_unpinned_run_has_no_version() -> None:
     run = sample_runs(1)[0]
     unpinned = type(run)(**{**_fields(run), "version": 0, "version_hash": ""})
     [column] = [c for c in RunRows(NOW).columns(120) if c.name == "version"]
-    assert RunRows(NOW).cell(unpinned, column, PALETTE, changed=False).plain == "–"
+    assert RunRows(NOW).cell(unpinned, column, PALETTE, changed=False).plain == "-"
 
 
 def _fields(run: object) -> dict[str, object]:
@@ -260,8 +260,9 @@ def test_header_tells_a_replica() -> None:
 
 @pytest.mark.parametrize(
     ("age", "paused", "failing", "shown"),
-    [(None, False, False, "reading…"), (3.0, False, False, "live 2s"), (14.2, True, False, "paused 14s old"),
-     (14.2, False, True, "stale 14s"), (None, False, True, "no data yet")],
+    [(None, False, False, "reading…"), (3.0, False, False, "live 2s"),
+     (14.2, True, False, "paused 14s old"), (14.2, False, True, "stale 14s"),
+     (None, False, True, "no data yet")],
 )  # fmt: skip
 def test_freshness(age: float | None, paused: bool, failing: bool, shown: str) -> None:
     """How old the data is, and why."""
@@ -279,7 +280,7 @@ def test_tabs_drop_counts_then_words_when_narrow() -> None:
     middle, places = tabs.tabs("failed", counts, 80, PALETTE)
     assert "Suspended" in middle.plain
     assert middle.cell_len <= 80
-    assert [middle.plain[place.start : place.end].strip() for place in places][0] == "All"
+    assert middle.plain[places[0].start : places[0].end].strip() == "All"
     narrow, _ = tabs.tabs("failed", counts, 40, PALETTE)
     assert narrow.cell_len <= 42
 

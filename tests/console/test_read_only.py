@@ -81,7 +81,7 @@ def _trees() -> list[tuple[str, ast.Module]]:
 
 
 def test_only_the_dialogs_write_and_only_through_the_session() -> None:
-    """`.signal(` and `.cancel(` on a source are called in the two dialogs and the client's source."""
+    """`.signal(` and `.cancel(` on a source are called in two dialogs and one source."""
     callers = {
         (name, node.func.attr)
         for name, tree in _trees()

@@ -1,0 +1,150 @@
+"""Render screenshots/*.svg from the real program over the fixed sample world.
+
+    python -m console.shots [FOLDER]
+
+The clock, the ids and the answers stand still, so the same code gives the same files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from textual.pilot import Pilot
+
+from console.app import ConsoleApp
+from console.sample import SampleSource
+from console.screens.live import LiveScreen
+from console.session import Session
+from console.source import RunsPage, RunsQuery
+from console.themes import DARK, LIGHT
+from continuum.errors import DatabaseUnavailable
+
+FOLDER: Final = Path(__file__).parent.parent / "screenshots"
+PATIENCE: Final = 30.0
+
+
+@dataclass(slots=True)
+class Failing(SampleSource):
+    """Answers once, then is away."""
+
+    answers: int = 1
+
+    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
+        """The first page, and no other."""
+        if self.answers == 0:
+            raise DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
+        self.answers -= 1
+        return await SampleSource.runs(self, query, depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: what is pressed, and how large the terminal is.
+
+    A string that starts with `=` is typed into what has the focus.
+    """
+
+    name: str
+    size: tuple[int, int]
+    keys: tuple[str, ...] = ()
+    namespace: str | None = None
+    read_only: bool = False
+    theme: str = DARK.name
+    source: Callable[[], SampleSource] = field(default=SampleSource)
+    query: RunsQuery | None = None
+
+
+PRO: Final = RunsQuery(None, conditions=(("eq", ["attributes", "plan"], "pro"),))
+REVIEW: Final = ("]", "]", "j", "k")
+SHOTS: Final = (
+    Shot("runs-80x24", (80, 24)),
+    Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
+    Shot("runs-140x40", (140, 40), ("j", "j")),
+    Shot("runs-200x50", (200, 50), ("j", "j")),
+    Shot("runs-light", (120, 32), theme=LIGHT.name),
+    Shot("runs-filter", (100, 30), ("/",), query=PRO),
+    Shot("runs-empty", (80, 24), namespace="archive"),
+    Shot("runs-read-only", (100, 30), ("X",), read_only=True),
+    Shot("database-away", (100, 30), ("r",), source=Failing),
+    Shot("run-80x24", (80, 24), (*REVIEW, "enter")),
+    Shot("run-140x40", (140, 40), (*REVIEW, "enter")),
+    Shot("run-200x50", (200, 50), ("]", "]", "]", "]", "enter")),
+    Shot("run-payload", (100, 30), (*REVIEW, "enter", "g", "j", "j", "enter")),
+    Shot("signal", (80, 24), ("]", "]", "s", '={"verdict": "approved"}')),
+    Shot("cancel", (80, 24), (*REVIEW, "X")),
+    Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
+    Shot("namespaces", (80, 24), ("n",), namespace="billing"),
+    Shot("keys", (80, 24), ("?",)),
+)
+
+
+async def render(shot: Shot) -> str:
+    """The SVG of one shot."""
+    source = shot.source()
+    session = Session(source, shot.namespace, read_only=shot.read_only)
+    query = shot.query or RunsQuery(shot.namespace)
+    app = ConsoleApp(session, theme=shot.theme, query=query)
+    app.animation_level = "none"
+    async with app.run_test(size=shot.size) as pilot:
+        await _settle(app, pilot)
+        for key in shot.keys:
+            await _do(key, app, pilot)
+            await _settle(app, pilot)
+        for blinking in app.screen.query("Input, TextArea"):
+            blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
+        await pilot.pause()
+        return _stable(app.export_screenshot(title="continuum-console"), shot.name)
+
+
+async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
+    if key == "wait":  # the cancel dialog ignores its first moment
+        await pilot.pause(0.5)
+    elif key.startswith("=") and len(key) > 1:
+        app.screen.focused.insert(key[1:])  # pyright: ignore
+    else:
+        names = {"]": "right_square_bracket", "/": "slash", "?": "question_mark"}
+        await pilot.press(names.get(key, key))
+
+
+async def _settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
+    """Until the screen on top has been read (or could not be)."""
+    deadline = time.monotonic() + PATIENCE
+    await pilot.pause()
+    while not _settled(app):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the screen was not read")
+        await asyncio.sleep(0.01)
+    await pilot.pause()
+
+
+def _settled(app: ConsoleApp) -> bool:
+    if not isinstance(app.screen, LiveScreen):
+        return True
+    live = cast("LiveScreen[Any]", app.screen).live
+    return live.idle and (live.loads > 0 or live.trouble is not None)
+
+
+def _stable(svg: str, name: str) -> str:
+    """Without the random id that Rich puts into every SVG."""
+    return re.sub(r"terminal-\d+", f"terminal-{name}", svg)
+
+
+def main() -> None:
+    """Write all files; say which."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for shot in SHOTS:
+        path = folder / f"{shot.name}.svg"
+        path.write_text(asyncio.run(render(shot)), encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()
