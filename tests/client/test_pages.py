@@ -14,6 +14,8 @@ from continuum.model import MAX_SHOWN_PAYLOAD, Omitted
 from tests.client.flows import approval
 from tests.client.rows import insert_runs, make_run
 
+pytestmark = pytest.mark.every_server
+
 
 @pytest.mark.parametrize(
     "order_by",

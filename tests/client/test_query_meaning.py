@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ from tests.client.rows import (
     make_run,
     with_duration,
 )
+
+pytestmark = pytest.mark.every_server
 
 RUNS = [make_run(Random(seed)) for seed in range(300)]
 
@@ -124,7 +127,7 @@ def test_structured_queries_mean_what_the_reference_says(dsn: str) -> None:
     insert_nodes(dsn)
     with Continuum.blocking(dsn) as ct:
 
-        @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
         @given(
             where=st.lists(_conditions, max_size=2),
             order=st.tuples(st.sampled_from(["asc", "desc"]), _fields),
