@@ -120,7 +120,9 @@ class Service:
 async def wait_event(event: asyncio.Event, timeout: float) -> bool:
     """Wait for `event` at most `timeout` seconds; whether it came. Clears it."""
     try:
-        await asyncio.wait_for(event.wait(), timeout)
+        # Not `wait_for`: on 3.11 it swallows a cancellation that comes together with the event.
+        async with asyncio.timeout(timeout):
+            await event.wait()
     except TimeoutError:
         return False
     event.clear()
