@@ -32,8 +32,9 @@ class CommandLog:
         replaying: commands are compared instead of appended.
     """
 
-    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "count", "drift", "dropped",
-                 "entries", "last", "latched", "now", "replaying")  # fmt: skip
+    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "count",
+                 "drift", "dropped", "entries", "last", "latched", "now",
+                 "replaying")  # fmt: skip
 
     def __init__(self, now: datetime) -> None:
         self.count = 0

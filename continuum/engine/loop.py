@@ -90,6 +90,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._ready: list[ReadyHandle] = []
         self._stepping = False
         self._generators: list[Any] = []
+        self._failed: list[DurableTask] = []
 
     # time and callbacks
 
@@ -193,6 +194,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def _forget(self, task: DurableTask) -> None:
         self.tasks.pop(task, None)
+        if not task.cancelled() and _unseen(task):
+            self._failed = [*filter(_unseen, self._failed), task]
 
     def get_task_factory(self) -> None:
         """Always None: tasks are this loop's own."""
@@ -249,13 +252,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Never called while the run is in memory: every generator is kept until it is dropped."""
 
     def report_unawaited(self) -> None:
-        """Log errors of background tasks that nobody has awaited when the run ends."""
-        for task in list(self.tasks):
-            if task is self.main or not task.done() or task.cancelled():
-                continue
-            if task._log_traceback:  # type: ignore[attr-defined]
-                message = f"{task.get_name()} failed and was never awaited"
-                self.call_exception_handler({"message": message, "exception": task.exception()})
+        """Log errors of background tasks that nobody has awaited when the run ends, once."""
+        failed = [*self._failed, *(t for t in self.tasks if t.done() and t is not self.main)]
+        self._failed = []
+        for task in filter(_unseen, failed):
+            message = f"{task.get_name()} failed and was never awaited"
+            self.call_exception_handler({"message": message, "exception": task.exception()})
 
     def has_coroutines(self) -> bool:
         """Whether anything is suspended in this run."""
@@ -281,6 +283,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def forget_everything(self) -> None:
         """Cut the reference cycles, so that memory is free without a garbage collection."""
         self.tasks.clear()
+        self._failed.clear()
         self.timers.clear()
         self._generators.clear()
         self._ready.clear()
@@ -324,6 +327,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_asyncgens(self) -> None:
         """Nothing to do: generators live as long as the run."""
+
+
+def _unseen(task: DurableTask) -> bool:
+    """Whether it failed and nobody has looked at its error."""
+    return bool(task._log_traceback)  # type: ignore[attr-defined]
 
 
 def _close(coroutine: Any) -> None:
