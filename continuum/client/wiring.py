@@ -60,9 +60,9 @@ class Backend:
         self._settings = settings
         self._codec = codec
         self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
-        self.store = PostgresStore(pool, self._connect, codec)
+        self.store = PostgresStore(pool, self._connect_direct, codec)
         self.reads = PostgresReads(pool, codec)
-        self.hints = PostgresHints(self._connect, enabled=self._hints_on)
+        self.hints = PostgresHints(self._connect_direct, enabled=self._hints_on)
         self.waiter = EndWaiter(self.reads.ends, self._ended_listener)
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()

@@ -196,3 +196,8 @@ async def write_turns(connection: AsyncConnection[Any], node: UUID, turns: list[
 def started(call: Awaitable[T]) -> asyncio.Task[T]:
     """Let it run beside the test."""
     return asyncio.ensure_future(call)
+
+
+def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """A query plan's nodes."""
+    return [node] + [found for child in node.get("Plans", []) for found in walk(child)]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from continuum.codec.hooks import IDENTITY
 from continuum.journal.events import Failure
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.store.postgres.statements import statements
+from continuum.store.postgres.turn_columns import TurnColumns
 from continuum.store.protocol import PayloadRejected, StoreUnavailable
 from tests.postgres.scene import (
     CREATED_TOKEN,
+    NOON,
     PIN,
     Scene,
     first_turn,
@@ -19,6 +24,7 @@ from tests.postgres.scene import (
     next_turn,
     open_scene,
     started,
+    walk,
     write_turns,
 )
 
@@ -305,3 +311,26 @@ async def test_payloads_pass_the_codec_on_their_way_in_and_out(dsn: str) -> None
         stored = await scene.rows("SELECT input, result FROM continuum_runs")
         stored += await scene.rows("SELECT payload, payload FROM continuum_events")
         assert all(value.startswith(b"sealed:") for row in stored for value in row)
+
+
+async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Scene) -> None:
+    """Planned on tables with a few rows, every access is still by primary key."""
+    for n in range(3):
+        first = await scene.create_owned(started_at=NOON + timedelta(seconds=n))
+        await scene.signal(first.run_id)
+    await scene.observer.execute("ANALYZE")
+    session = await scene.store._turns._dedicated.session()
+    parameters = TurnColumns([next_turn(first)], IDENTITY).parameters(scene.node, 1)
+    explain = b"EXPLAIN (FORMAT JSON) " + statements("turns")["commit_turns"]
+    [(plan,)] = await session.rows(explain, parameters)
+    scans = [
+        node
+        for node in walk(plan[0]["Plan"])
+        if "Relation Name" in node and "Scan" in node["Node Type"]
+    ]
+    assert {node.get("Index Name") for node in scans} == {
+        "continuum_leases_pkey", "continuum_runs_pkey", "continuum_inbox_pkey",
+    }  # fmt: skip
+    assert all("ARRAY" in node["Index Cond"] or "ANY" in node["Index Cond"] for node in scans)
+    generic = await session.rows(b"SHOW plan_cache_mode")
+    assert generic == [("force_generic_plan",)]

@@ -111,7 +111,12 @@ class Sessions:
 
 
 class Dedicated:
-    """One connection of our own, opened when needed and again after every loss."""
+    """One connection of our own, opened when needed and again after every loss.
+
+    Args:
+        connect: opens it, around any transaction pooler: `prepare` changes the whole session.
+        prepare: a statement to run on each new connection.
+    """
 
     def __init__(self, connect: Connect, prepare: bytes | None = None) -> None:
         self._connect = connect
@@ -125,7 +130,8 @@ class Dedicated:
         with transient_errors():
             connection = await self._connect()
             try:
-                connection.prepare_threshold = 0
+                if connection.prepare_threshold is not None:  # None: a pooler that lacks them
+                    connection.prepare_threshold = 0
                 if self._prepare is not None:
                     await connection.execute(self._prepare)
             except BaseException:

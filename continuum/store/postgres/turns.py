@@ -22,6 +22,7 @@ from continuum.store.postgres.session import Connect, Dedicated, Session, transi
 from continuum.store.postgres.statements import statements
 from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
 from continuum.store.protocol import CommitResult, PayloadRejected, StoreUnavailable
+from continuum.system import monotonic
 
 _SQL: Final = statements("turns")
 
@@ -30,10 +31,16 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
        set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
        set_config('enable_mergejoin', 'off', false), set_config('enable_material', 'off', false),
        set_config('enable_bitmapscan', 'off', false), set_config('jit', 'off', false),
+       set_config('cpu_index_tuple_cost', '10', false),
        set_config('default_transaction_isolation', 'read committed', false)
 """
-"""One plan for ever: every array row finds its table row by primary key, whatever the planner
-believed about the sizes of tables when it first saw the statement."""
+"""One generic plan in which every array row finds its table row by primary key. Index entries are
+dear, so that an index that merely contains the key is not taken for the primary key's equal."""
+
+_REPLAN_FIRST: Final = 0.05
+_REPLAN_LAST: Final = 10.0
+"""Seconds between two plans, doubling. On a table with one row all indexes cost the same, and a
+plan made then would walk a whole index once the table has grown."""
 
 _EVENTS_KEY: Final = "continuum_events_pkey"
 
@@ -53,6 +60,8 @@ class PostgresTurns:
     def __init__(self, connect: Connect, codec: PayloadCodec) -> None:
         self._dedicated = Dedicated(connect, _PLAN_SETTINGS)
         self._codec = codec
+        self._replan_after = _REPLAN_FIRST
+        self._replan_at = 0.0
 
     async def close(self) -> None:
         """Close the committer's connection."""
@@ -121,6 +130,7 @@ class PostgresTurns:
         session = await self._dedicated.session()
         try:
             with _row_faults_pass():
+                await self._replan_if_due(session)
                 [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
                 statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
                 if done < len(turns):
@@ -132,6 +142,13 @@ class PostgresTurns:
             await self._dedicated.close()
             raise
         return statuses, now
+
+    async def _replan_if_due(self, session: Session) -> None:
+        """Let the next execution be planned with the sizes that the tables have now."""
+        if monotonic() >= self._replan_at:
+            self._replan_at = monotonic() + self._replan_after
+            self._replan_after = min(2 * self._replan_after, _REPLAN_LAST)
+            await session.connection.execute(b"DISCARD PLANS")
 
 
 async def look_again(
