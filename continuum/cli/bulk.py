@@ -147,7 +147,7 @@ def _confirmed(options: Options, selection: _Selection, action: Action) -> bool:
     _preview(options, selection, action)
     if not selection.run_ids:
         return True
-    print(f"{action.what} to {len(selection.run_ids)} runs? [y/N] ", end="", file=sys.stderr)  # noqa: T201
+    print(f"do this to {len(selection.run_ids)} runs? [y/N] ", end="", file=sys.stderr)  # noqa: T201
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -57,9 +57,11 @@ async def start(
     if options.all_namespaces:
         raise UsageError("a run starts in one namespace, not in all", hint="use -n NAMESPACE")
     _check_shape(options.format)
-    from continuum.codec.attributes import check_attributes
+    from continuum.codec.attributes import check_attributes, check_json
 
     values = read_inputs(inputs or [])
+    for number, value in enumerate(values, start=1):
+        check_json(value, f"--input {number}")
     checked = check_attributes(parse_pairs(attributes or []))
     chosen = parse_run_id(run_id) if run_id else None
     target: Any = None

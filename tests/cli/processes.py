@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -137,6 +138,25 @@ class Shell:
             timeout=110,
             check=False,
         )
+
+    def on_terminal(self, *words: str) -> str:
+        """What a command writes to a terminal of 100 columns."""
+        ours, theirs = pty.openpty()
+        try:
+            subprocess.run(
+                [*COMMAND, *words],
+                cwd=self.directory,
+                env=self.environment | {"COLUMNS": "100"},
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+                timeout=100,
+                check=True,
+            )
+            return os.read(ours, 65536).decode().replace("\r\n", "\n")
+        finally:
+            os.close(ours)
+            os.close(theirs)
 
     @contextmanager
     def start(self, *words: str) -> Iterator[subprocess.Popen[str]]:

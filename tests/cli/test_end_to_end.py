@@ -180,6 +180,16 @@ def test_a_reader_that_stops_is_no_error(shell: Shell) -> None:
     assert "Broken" not in done.stderr
 
 
+def test_a_terminal_gets_a_table(shell: Shell) -> None:
+    """On a terminal the default is a table, in a pipe JSON lines."""
+    with shell.worker():
+        run_id = shell.answer("start", "order_flow", "--input", ORDER)
+    screen = shell.on_terminal("query", "--columns", "id,workflow")
+    assert screen.splitlines()[0].split() == ["ID", "WORKFLOW"]
+    assert screen.splitlines()[1].split() == [run_id, "flows:order_flow"]
+    assert json.loads(shell.answer("query"))["id"] == run_id
+
+
 def test_nodes_come_and_go(shell: Shell) -> None:
     """A worker is listed while it works, and gone after SIGTERM, with exit code 0."""
     with shell.worker() as worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from uuid import UUID
 
@@ -94,6 +95,29 @@ def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     refuse_to_connect(monkeypatch)
     assert run(["cancel", "--where", EVERY]) == 2
     assert "--yes" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "changed"), [("y", 0, 2), ("n", 1, 0), ("", 1, 0)])
+def test_a_person_is_asked(
+    client: FakeClient, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, changed: int
+) -> None:
+    """On a terminal the count and a sample are shown, and only a yes changes anything."""
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+    monkeypatch.setattr("sys.stderr", screen)
+    assert run(["cancel", "--where", EVERY, "-n", "billing"]) == code
+    assert len(client.calls) == changed
+    shown = screen.getvalue()
+    assert "cancel: 3 runs match in namespace billing" in shown
+    assert ID_1 in shown
+    assert "do this to 3 runs? [y/N]" in shown
 
 
 def test_ids_and_conditions_exclude_each_other(

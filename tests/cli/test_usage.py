@@ -38,6 +38,7 @@ WRONG = {
     "namespace and all": ["query", "-n", "a", "-A"],
     "input is not JSON": ["start", "order_flow", "--input", "{bad"],
     "input file is missing": ["start", "order_flow", "--input", "@/no/such/file"],
+    "input has a lone surrogate": ["start", "order_flow", "--input", '"\\ud800"'],
     "two inputs from stdin": ["start", "order_flow", "--input", "-", "--input", "-"],
     "attribute without value": ["start", "order_flow", "--attribute", "plan"],
     "attribute is broken JSON": ["start", "order_flow", "--attribute", "plan={bad"],
