@@ -164,35 +164,29 @@ async def test_rule_11_batches_lock_leases_in_run_order(scene: Scene) -> None:
     assert await scene.value("SELECT count(*) FROM continuum_leases") == 0
 
 
-async def test_rule_11_two_posters_upgrade_their_locks_without_deadlock(scene: Scene) -> None:
-    """Two batches that cancel the same runs while both share the lock end without 40P01."""
-    runs = [await scene.create_free() for _ in range(2)]
-    rival = await scene.connect()
-    async with rival.transaction(force_rollback=True):
-        for n, run_id in enumerate(runs):
-            await rival.execute(
-                "INSERT INTO continuum_deliveries VALUES (%s, 'c', %s)", [run_id, f"d{n}"]
-            )
+async def test_rule_11_posters_upgrade_their_locks_in_run_order(scene: Scene) -> None:
+    """Cancels of the same runs, in opposite orders, wait at the first run and hold no other."""
+    low, high = sorted([await scene.create_free() for _ in range(2)], key=lambda run_id: run_id.int)
+    third = await scene.connect()
+    holder = await scene.connect()
+    async with holder.transaction():
+        # Compatible with the shared lock that posting begins with, not with marking the run.
+        await holder.execute(
+            "SELECT FROM continuum_leases WHERE run_id = %s FOR NO KEY UPDATE", [low]
+        )
         calls = [
-            started(
-                scene.store.post(
-                    [
-                        NewMessage(run_id, "cancel", "c", b"{}", delivery_id=f"d{n}{suffix}")
-                        for run_id in order
-                    ]
-                    + [NewMessage(order[0], "cancel", "c", b"{}", delivery_id=f"d{n}")]
-                )
-            )
-            for n, (suffix, order) in enumerate([("x", runs), ("y", runs[::-1])])
+            started(scene.store.post([NewMessage(run_id, "cancel", "", b"{}") for run_id in order]))
+            for order in ((low, high), (high, low))
         ]
-        # Both hold every lease row FOR KEY SHARE and wait for the rival's delivery ids.
         for call in calls:
             await scene.blocked(call, count=2)
+        # NOWAIT raises if either of the two has marked the later row already.
+        async with third.transaction():
+            await third.execute(
+                "SELECT FROM continuum_leases WHERE run_id = %s FOR NO KEY UPDATE NOWAIT", [high]
+            )
     for call in calls:
         assert all(outcome.posted for outcome in await call)
-    assert await scene.value(
-        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    ) == 0  # fmt: skip
 
 
 async def test_rule_1_force_cancel_appends_after_the_turn_it_waited_for(scene: Scene) -> None:

@@ -125,8 +125,10 @@ async def test_rule_8_freeing_changes_the_token_and_fences_the_old_owner(scene: 
     await scene.signal(mailed.run_id)
     assert await scene.store.free_dead(1) == 1
     assert await scene.lease(working.run_id, "lease_owner IS NULL AND ready AND takeovers = 1")
+    assert await scene.lease(working.run_id, "lease_token") != working.token
     assert await scene.store.free_dead(10) == 2
     assert await scene.lease(parked.run_id, "NOT ready AND takeovers = 0")
+    assert await scene.lease(parked.run_id, "lease_token") != parked.token
     assert await scene.lease(mailed.run_id, "ready")
     late = await scene.store.commit_turns(
         scene.node, [next_turn(working), next_turn(next_turn(parked))]
