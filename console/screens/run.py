@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, cast
 from uuid import UUID
 
 from rich.text import Text
@@ -83,7 +83,7 @@ class RunScreen(LiveScreen[Loaded]):
     @property
     def history(self) -> RowList[HistoryEvent]:
         """The journal."""
-        return self.query_one("#history", RowList[HistoryEvent])
+        return cast("RowList[HistoryEvent]", self.query_one("#history"))
 
     # reading
 

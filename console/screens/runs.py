@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -78,7 +78,7 @@ class RunsScreen(LiveScreen[Answer]):
     @property
     def list(self) -> RowList[Run]:
         """The table."""
-        return self.query_one("#runs", RowList[Run])
+        return cast("RowList[Run]", self.query_one("#runs"))
 
     # reading
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from textual.widgets import Input
@@ -15,7 +14,7 @@ from console.dialogs.cancel import CancelDialog
 from console.source import ClientSource, RunsQuery
 from continuum import Continuum, workflow
 from tests.console.driving import Driver, console, wait_until
-from tests.servers import open_server
+from tests.servers import TestServer
 
 
 @workflow
@@ -175,25 +174,22 @@ async def test_paging_walks_the_keyset(dsn: str) -> None:
 
 
 @pytest.mark.cluster
-async def test_the_console_outlives_the_database(tmp_path: Path) -> None:
+async def test_the_console_outlives_the_database(own_server: TestServer) -> None:
     """The server is killed under the console: banner, old rows dimmed; it returns: all is well."""
-    server = open_server("embedded", tmp_path / "server")
-    try:
-        with server.database(server.migrated_template()) as dsn:
-            async with Continuum(dsn) as client:
-                run = await client.start(review, "o5")
-                async with console(ClientSource(client), namespace="default") as ui:
-                    await find(ui, run.id)
-                    await asyncio.to_thread(server.kill)
-                    await ui.press("r")
-                    await ui.shows("database unreachable")
-                    assert [row.id for row in ui.runs.list.rows] == [run.id]
-                    assert ui.runs.list.stale
-                    await asyncio.to_thread(server.start)
-                    await wait_until(lambda: not ui.runs.list.stale, "recovery by itself")
-                    assert "database unreachable" not in ui.text()
-                    again = await client.start(review, "o6")
-                    await ui.press("r")
-                    await find(ui, again.id)
-    finally:
-        await asyncio.to_thread(server.close)
+    template = await asyncio.to_thread(own_server.migrated_template)
+    with own_server.database(template) as dsn:
+        async with Continuum(dsn) as client:
+            run = await client.start(review, "o5")
+            async with console(ClientSource(client), namespace="default") as ui:
+                await find(ui, run.id)
+                await asyncio.to_thread(own_server.kill)
+                await ui.press("r")
+                await ui.shows("database unreachable")
+                assert [row.id for row in ui.runs.list.rows] == [run.id]
+                assert ui.runs.list.stale
+                await asyncio.to_thread(own_server.start)
+                await wait_until(lambda: not ui.runs.list.stale, "recovery by itself")
+                assert "database unreachable" not in ui.text()
+                again = await client.start(review, "o6")
+                await ui.press("r")
+                await find(ui, again.id)
