@@ -11,7 +11,11 @@ from continuum.cli.catalogue import COMMANDS, FLAG_OPTIONS, VALUE_OPTIONS, overv
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

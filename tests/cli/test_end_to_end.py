@@ -190,6 +190,18 @@ def test_a_terminal_gets_a_table(shell: Shell) -> None:
     assert json.loads(shell.answer("query"))["id"] == run_id
 
 
+def test_ctrl_c_is_quiet(shell: Shell) -> None:
+    """Following a run that waits is ended by Ctrl-C, with 130 and without a word."""
+    with shell.worker():
+        run_id = shell.answer("start", "order_flow", "--input", ORDER)
+    with shell.start("show", run_id, "--follow") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["type"] == "run_started"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (130, "")
+
+
 def test_nodes_come_and_go(shell: Shell) -> None:
     """A worker is listed while it works, and gone after SIGTERM, with exit code 0."""
     with shell.worker() as worker:
