@@ -77,6 +77,16 @@ class WorkflowContext:
         return self._log.replaying or self._log.latched
 
     @property
+    def dropped(self) -> bool:
+        """Whether the run is being, or was, dropped from memory."""
+        return self._log.dropped
+
+    @property
+    def in_side_effect(self) -> bool:
+        """Whether a `side_effect` function is executing."""
+        return self._log.busy_with is not None
+
+    @property
     def identity(self) -> RunIdentity:
         """The run."""
         return self._identity

@@ -26,7 +26,7 @@ from continuum.engine.drift import Drift, unreadable, waiting_location
 from continuum.engine.endings import end_of
 from continuum.engine.failures import activity_error, crashed, stopped
 from continuum.engine.futures import CommandFuture, DurableTask
-from continuum.engine.guard import forbidding_effects
+from continuum.engine.guard import guard
 from continuum.engine.loop import DeterministicLoop, DurableTimer
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
 from continuum.engine.signals import Signals
@@ -229,8 +229,7 @@ class Execution:
             return
         self._log.latched = self._log.dropped = True
         if self._loop.has_coroutines():
-            with forbidding_effects():
-                self._loop.close_coroutines()
+            self._loop.close_coroutines()
         self._loop.forget_everything()
         _alive.discard(self)
 
@@ -273,6 +272,7 @@ class Execution:
         except DecodeFailure as error:
             self._log.fail(unreadable("the input of the run", error, workflow.source))
             return
+        guard.install()
         _alive.add(self)
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
