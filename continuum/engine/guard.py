@@ -63,15 +63,22 @@ class _Guard:
         """Install the audit hook, once in a process."""
         if not self.installed:
             self.installed = True
-            sys.addaudithook(self.hook)
-            report_unaudited(self.hook)
+            sys.addaudithook(hook)
+            report_unaudited(hook)
 
-    def hook(self, event: str, args: tuple[Any, ...]) -> None:
-        """Refuse an effect if workflow code is executing on this thread."""
-        if event.partition(".")[0] in _EFFECTS or event in _BUILTINS:
-            run = current_run()
-            if run is not None:
-                _refuse(cast("_Run", run), event, args)
+
+def hook(
+    event: str,
+    args: tuple[Any, ...],
+    # bound here, because an audit hook outlives its module's names
+    effects: frozenset[str] = _EFFECTS,
+    builtins: frozenset[str] = _BUILTINS,
+) -> None:
+    """The audit hook: refuse an effect if workflow code is executing on this thread."""
+    if event.partition(".")[0] in effects or event in builtins:
+        run = current_run()
+        if run is not None:
+            _refuse(cast("_Run", run), event, args)
 
 
 guard: Final = _Guard()

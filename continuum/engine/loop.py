@@ -207,17 +207,16 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if self._log.latched:
             return
         previous = asyncio._get_running_loop()
-        hooks = sys.get_asyncgen_hooks()
+        hooks = take_generators()
         asyncio._set_running_loop(self)
-        sys.set_asyncgen_hooks(self._keep_generator, self._ignore_generator)
         self._stepping = True
         try:
             deliver(*args)
             self._run_ready()
         finally:
             self._stepping = False
-            sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(previous)
+            give_generators_back(hooks)
 
     def _run_ready(self) -> None:
         log = self._log
@@ -243,13 +242,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if not isinstance(getattr(handle._callback, "__self__", None), DurableTask):
             self.call_exception_handler({"message": "callback failed", "exception": error})
 
-    def _keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+    def keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Hold an async generator until the run is dropped."""
         if len(self._generators) >= _PURGE_AT:
             self._generators = [g for g in self._generators if g.ag_frame is not None]
         self._generators.append(generator)
-
-    def _ignore_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Never called while the run is in memory: every generator is kept until it is dropped."""
 
     def report_unawaited(self) -> None:
         """Log errors of background tasks that nobody has awaited when the run ends, once."""
@@ -268,17 +265,16 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def close_coroutines(self) -> None:
         """Close all coroutines and generators. Their `finally` may run pure code, no effect."""
         previous = asyncio._get_running_loop()
-        hooks = sys.get_asyncgen_hooks()
+        hooks = take_generators()
         asyncio._set_running_loop(self)
-        sys.set_asyncgen_hooks(self._keep_generator, self._ignore_generator)
         try:
             for task in list(self.tasks):
                 _close(task.get_coro())
             for generator in self._generators:
                 _close_generator(generator)
         finally:
-            sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(previous)
+            give_generators_back(hooks)
 
     def forget_everything(self) -> None:
         """Cut the reference cycles, so that memory is free without a garbage collection."""
@@ -327,6 +323,41 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_asyncgens(self) -> None:
         """Nothing to do: generators live as long as the run."""
+
+
+Hooks = tuple[Any, Any]
+
+
+def take_generators() -> Hooks | None:
+    """Keep async generators of workflow code from the host loop, on this thread.
+
+    Around each step; a worker also does it around many steps, which then pay nothing (each
+    change of the hooks raises two audit events).
+
+    Returns:
+        What `give_generators_back` needs; None when they are taken already.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    if hooks.firstiter is _keep_generator:
+        return None
+    sys.set_asyncgen_hooks(_keep_generator, _ignore_generator)
+    return hooks
+
+
+def give_generators_back(hooks: Hooks | None) -> None:
+    """Undo `take_generators`."""
+    if hooks is not None:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _keep_generator(generator: AsyncGenerator[Any, Any]) -> None:
+    keep = getattr(asyncio._get_running_loop(), "keep_generator", None)
+    if keep is not None:
+        keep(generator)
+
+
+def _ignore_generator(generator: AsyncGenerator[Any, Any]) -> None:
+    """Never called while the run is in memory: every generator is kept until it is dropped."""
 
 
 def _unseen(task: DurableTask) -> bool:

@@ -29,9 +29,7 @@ def report_unaudited(hook: Callable[[str, tuple[Any, ...]], None]) -> None:
         if (original := getattr(sys.modules.get(module), name, None)) is not None
     }
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict):
-            continue
+        names: dict[str, Any] = getattr(module, "__dict__", None) or {}
         for name, value in list(names.items()):
             if id(value) in wrappers:
                 names[name] = wrappers[id(value)]

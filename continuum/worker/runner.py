@@ -19,6 +19,7 @@ from uuid import UUID
 from continuum.codec.failures import capture_failure
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
+from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
 from continuum.journal.events import Entry, EventKind, Failure, RunFailed
@@ -168,6 +169,7 @@ class Runner:
         at = self._clock.now()
         now = monotonic()
         until = now + SLICE
+        hooks = take_generators()
         while ready:
             run = ready.popleft()
             run.queued = False
@@ -179,6 +181,7 @@ class Runner:
                 now = monotonic()
                 if now >= until:
                     break
+        give_generators_back(hooks)
         if ready:
             self._schedule()
         else:

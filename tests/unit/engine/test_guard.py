@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import colorsys
 import contextlib
-import fileinput
 import logging
 import os
 import shutil
 import socket
-import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,8 +21,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import continuum
-from continuum import NonDeterminismError, workflow
-from continuum.engine.guard import guard
+from continuum import workflow
+from continuum.engine.guard import guard, hook
 from tests.unit.engine.driver import Driver
 
 FOREIGN = """
@@ -104,17 +103,17 @@ def test_effects_inside_a_third_party_helper_are_refused(
 @pytest.mark.parametrize(
     "action",
     [
-        lambda: Path("x").open("w"),
+        lambda: Path("x").write_text("x"),
         lambda: Path.cwd().rmdir(),
         lambda: list(Path().iterdir()),
-        lambda: os.listdir(),
+        lambda: os.scandir(),
         lambda: os.putenv("A", "b"),
         lambda: shutil.copy("a", "b"),
         lambda: socket.getaddrinfo("localhost", 80),
         lambda: os.system("true"),
         lambda: threading.Thread(target=int).start(),
         lambda: time.sleep(0),
-        lambda: next(iter(fileinput.input(["x"]))),
+        lambda: tempfile.mkdtemp(),
     ],
 )
 def test_every_kind_of_effect_is_refused(action: Callable[[], Any]) -> None:
@@ -227,7 +226,7 @@ def test_time_zones_and_tracebacks_are_allowed(caplog: pytest.LogCaptureFixture)
 def test_the_zone_directory_is_no_way_out() -> None:
     """A path that climbs out of the zone directory is an ordinary file."""
     path = "/usr/share/zoneinfo/../../../etc/passwd"
-    assert "open" in refusal(lambda: Path(path).open())
+    assert "open" in refusal(lambda: Path(path).read_text())
 
 
 def test_a_blocking_call_of_the_loop_is_refused_by_the_loop() -> None:
@@ -244,11 +243,9 @@ def test_the_hook_costs_other_code_one_look(monkeypatch: pytest.MonkeyPatch) -> 
     """Events of no interest never ask for the run; events of interest do."""
     asked: list[str] = []
     monkeypatch.setattr("continuum.engine.guard.current_run", lambda: asked.append("run"))
-    guard.hook("import", ("x",))
-    guard.hook("object.__getattr__", ())
-    guard.hook("sys._getframe", ())
+    hook("import", ("x",))
+    hook("object.__getattr__", ())
+    hook("sys._getframe", ())
     assert asked == []
-    guard.hook("socket.connect", ())
+    hook("socket.connect", ())
     assert asked == ["run"]
-    with pytest.raises(NonDeterminismError):
-        raise NonDeterminismError("the class stays what the tests above compare with")
