@@ -88,7 +88,7 @@ SHOTS: Final = (
 async def render(shot: Shot) -> str:
     """The SVG of one shot."""
     source = shot.source()
-    session = Session(source, shot.namespace, read_only=shot.read_only)
+    session = Session(source, shot.namespace, read_only=shot.read_only, clock=lambda: 0.0)
     query = shot.query or RunsQuery(shot.namespace)
     app = ConsoleApp(session, theme=shot.theme, query=query)
     app.animation_level = "none"

@@ -59,7 +59,9 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @contextmanager
-def on_a_terminal(*arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def on_a_terminal(
+    *arguments: str, env: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The console as a process on a pseudo terminal of 80x24."""
     leader, follower = pty.openpty()
     os.set_blocking(leader, False)
