@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -63,11 +62,12 @@ async def test_the_node_is_listed_while_it_works(cluster: Cluster) -> None:
     assert node.workflows == (flows.waiting.name,)
 
 
-async def test_a_restarted_server_loses_and_fails_nothing(tmp_path: Path) -> None:
+async def test_a_restarted_server_loses_and_fails_nothing() -> None:
     """PostgreSQL is stopped in immediate mode under load and comes back; every run completes."""
-    server = servers.open_server(servers.EMBEDDED, tmp_path / "server")
+    server = servers.open_server(servers.EMBEDDED, servers.session_directory() / "restarted")
     try:
-        cluster = await open_cluster(server.create_database(server.migrated_template()))
+        template = await asyncio.to_thread(server.migrated_template)
+        cluster = await open_cluster(server.create_database(template))
         gates = {f"r{n}": flows.gate(f"r{n}") for n in range(20)}
         member = await cluster.join(flows.hold_two, ttl=30.0, heartbeat=1.0)
         ids = [
