@@ -58,10 +58,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
+Terminal = tuple[subprocess.Popen[bytes], int]
+
+
 @contextmanager
-def on_a_terminal(
-    *arguments: str, env: dict[str, str]
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def on_a_terminal(*arguments: str, env: dict[str, str]) -> Iterator[Terminal]:
     """The console as a process on a pseudo terminal of 80x24."""
     leader, follower = pty.openpty()
     os.set_blocking(leader, False)
