@@ -126,12 +126,12 @@ class PostgresTurns:
         self, node_id: UUID, turns: Sequence[Turn]
     ) -> tuple[dict[UUID, TurnStatus], datetime]:
         """The turn statement, and a second look at what it did not write."""
-        parameters = TurnColumns(turns, self._codec).parameters(node_id, len(turns))
+        text, parameters = TurnColumns(turns, self._codec).statement(node_id, len(turns))
         session = await self._dedicated.session()
         try:
             with _row_faults_pass():
                 await self._replan_if_due(session)
-                [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
+                [(now, done, run_ids)] = await session.rows(text, parameters)
                 statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
                 if done < len(turns):
                     written = set(run_ids)
