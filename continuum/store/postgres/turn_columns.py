@@ -48,7 +48,7 @@ class _Table:
         self.part = part
         self.elements = [(f"{part}_{name}", element) for name, element in columns.items()]
 
-    def lay_out(self, rows: list[tuple[bytes, ...]]) -> dict[str, object]:
+    def lay_out(self, rows: list[tuple[bytes, ...]]) -> dict[str, bytes]:
         """One packed array a column."""
         return {
             name: pack(element, items)
@@ -161,7 +161,7 @@ class TurnColumns:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
 
-    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[object]]:
+    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes]]:
         """The variant of the turn statement that these turns need, and its parameters."""
         tables = (
             (_HELD, self._held), (_MADE, self._made), (_LEASED, self._leased),
@@ -173,7 +173,10 @@ class TurnColumns:
             parts.add("dropped")
         if len(self._ended) < len(self._held):
             parts.add("kept")
-        values: dict[str, object] = {"node": node_id, "total": Packed(total.to_bytes(4, "big"))}
+        values: dict[str, bytes] = {
+            "node": Packed(node_id.bytes),
+            "total": Packed(total.to_bytes(4, "big")),
+        }
         for table, rows in tables:
             if rows:
                 values.update(table.lay_out(rows))

@@ -25,7 +25,7 @@ class TurnStatement:
         self.text = text
         self.names = names
 
-    def arrange(self, values: Mapping[str, object]) -> list[object]:
+    def arrange(self, values: Mapping[str, bytes]) -> list[bytes]:
         """The parameters of this variant from all values by name."""
         return [values[name] for name in self.names]
 
