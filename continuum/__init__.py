@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from continuum.check.pure import pure
     from continuum.client.client import Continuum
     from continuum.client.handle import RunHandle
     from continuum.codec.hooks import PayloadCodec
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         ContinuumError,
         DatabaseUnavailable,
         DefinitionError,
+        DeterminismWarning,
         DuplicateRun,
         NamespaceError,
         NonDeterminismError,
@@ -72,6 +74,7 @@ __all__ = [
     "Retry",
     "Workflow",
     "activity",
+    "pure",
     "workflow",
     # inside a workflow
     "info",
@@ -93,6 +96,7 @@ __all__ = [
     "ContinuumError",
     "DatabaseUnavailable",
     "DefinitionError",
+    "DeterminismWarning",
     "DuplicateRun",
     "NamespaceError",
     "NonDeterminismError",
@@ -111,6 +115,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "continuum.check.pure": ["pure"],
     "continuum.client.client": ["Continuum"],
     "continuum.client.handle": ["RunHandle"],
     "continuum.codec.hooks": ["PayloadCodec"],

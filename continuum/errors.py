@@ -183,6 +183,10 @@ class NotInWorkflow(ContinuumError):
     """This call works only inside a workflow."""
 
 
+class DeterminismWarning(UserWarning):
+    """Workflow code does what a replay could not repeat; `continuum check` tells more."""
+
+
 class NonDeterminismError(ContinuumError):
     """Workflow code must not do I/O; move it into an activity."""
 

@@ -1,4 +1,4 @@
-"""Which database to use: argument, environment, nearest pyproject.toml, else the embedded server.
+"""Settings from argument, environment and nearest pyproject.toml; above all, which database.
 
 Continuum never connects to a database that the user did not name; the embedded server is its own.
 """
@@ -16,6 +16,7 @@ from continuum.errors import ConfigurationError
 
 DSN_VARIABLE = "CONTINUUM_DSN"
 DIRECT_DSN_VARIABLE = "CONTINUUM_DIRECT_DSN"
+CHECK_VARIABLE = "CONTINUUM_CHECK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,48 @@ def nearest_pyproject(directory: Path) -> Path | None:
     return None
 
 
+def trusted_helpers(directory: Path | None = None) -> tuple[str, ...]:
+    """`[tool.continuum] trusted`: modules or functions that the determinism check accepts unseen.
+
+    Raises:
+        ConfigurationError: it is not a list of dotted names, or pyproject.toml cannot be read.
+    """
+    project = nearest_pyproject(Path.cwd() if directory is None else directory)
+    names = None if project is None else _project_table(project).get("trusted")
+    if names is None:
+        return ()
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
+        for name in cast("list[Any]", names)
+    ):
+        raise ConfigurationError(f"[tool.continuum] trusted in {project} is a list of dotted names")
+    return tuple(cast("list[str]", names))
+
+
+def check_mode(environ: Mapping[str, str] | None = None) -> str:
+    """What `@workflow` does about findings: "warn", "error" or "off" (CONTINUUM_CHECK).
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    mode = (os.environ if environ is None else environ).get(CHECK_VARIABLE) or "warn"
+    if mode not in ("warn", "error", "off"):
+        raise ConfigurationError(f"{CHECK_VARIABLE} is warn, error or off, not {mode!r}")
+    return mode
+
+
 def _project_dsn(path: Path) -> str | None:
+    table = _project_table(path)
+    if "dsn" not in table:
+        return None
+    dsn: Any = table["dsn"]
+    if not isinstance(dsn, str):
+        raise ConfigurationError(f"[tool.continuum] dsn in {path} must be a string")
+    return _checked(dsn, f"[tool.continuum] dsn in {path}")
+
+
+def _project_table(path: Path) -> dict[str, Any]:
+    """`[tool.continuum]`, empty when there is none."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -86,12 +128,7 @@ def _project_dsn(path: Path) -> str | None:
         ) from error
     tool: Any = document.get("tool")
     table: Any = cast("dict[str, Any]", tool).get("continuum") if isinstance(tool, dict) else None
-    if not isinstance(table, dict) or "dsn" not in table:
-        return None
-    dsn: Any = cast("dict[str, Any]", table)["dsn"]
-    if not isinstance(dsn, str):
-        raise ConfigurationError(f"[tool.continuum] dsn in {path} must be a string")
-    return _checked(dsn, f"[tool.continuum] dsn in {path}")
+    return cast("dict[str, Any]", table) if isinstance(table, dict) else {}
 
 
 def _checked(dsn: str | None, where: str) -> str | None:

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
+    "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),
     "migrate": CommandEntry("migrate", "Bring the database schema up to date."),
     "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),
 }

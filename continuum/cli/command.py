@@ -102,13 +102,16 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
-def application(function: CommandFunction, *, usage: str = "[OPTIONS]") -> typer.Typer:
+def application(
+    function: CommandFunction, *, usage: str = "[OPTIONS]", common: bool = True
+) -> typer.Typer:
     """A Typer application of one command.
 
     Args:
         function: an async function whose first parameter receives the `Options`; its other
             parameters are Typer's. It answers an exit code, or None for 0.
         usage: what the usage line says after the command's name.
+        common: whether it has the common options; a command that needs no database has not.
     """
 
     class Command(TyperCommand):
@@ -129,23 +132,25 @@ def application(function: CommandFunction, *, usage: str = "[OPTIONS]") -> typer
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command(cls=Command)(_with_common_options(function))
+    app.command(cls=Command)(_entry(function, _COMMON if common else {}))
     return app
 
 
-def _with_common_options(function: CommandFunction) -> Callable[..., Outcome]:
+def _entry(
+    function: CommandFunction, options: dict[str, tuple[Any, Any]]
+) -> Callable[..., Outcome]:
     signature = inspect.signature(function, eval_str=True)
     own = list(signature.parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [
         inspect.Parameter(name, keyword, default=default, annotation=annotation)
-        for name, (annotation, default) in _COMMON.items()
+        for name, (annotation, default) in options.items()
     ]
 
     @functools.wraps(function)
     def entry(**given: Any) -> Outcome:
-        options = Options(**{name: given.pop(name) for name in _COMMON})
-        return _run(function(options, **given))
+        common_options = Options(**{name: given.pop(name) for name in options})
+        return _run(function(common_options, **given))
 
     own = [parameter.replace(kind=keyword) for parameter in own]
     parameters = [*own, *common]

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
+from continuum.check.declared import check_declared
 from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
 from continuum.declare.durations import Duration, optional_seconds
@@ -66,6 +67,7 @@ class Workflow(Generic[P, R_co]):
         self.returns = ValueCodec.of_result(hints, f"result of workflow {self.name}")
         self.retention = optional_seconds(retention, f"{at}: retention")
         self.version_hash = version_hash(fn)
+        check_declared(fn)
         self.pin = VersionPin(self.name, self.version, self.version_hash, runtime_tag())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
@@ -116,7 +118,8 @@ def workflow(
             or seconds; default for ever.
 
     Raises:
-        DefinitionError: with file and line, when the declaration is wrong.
+        DefinitionError: with file and line, when the declaration is wrong; also for code that a
+            replay could not repeat, if CONTINUUM_CHECK=error (default: a `DeterminismWarning`).
 
     Example:
         @workflow(version=1)

@@ -118,6 +118,21 @@ class Execution:
         return waiting_on(self._deadlines, self._signals)
 
     @property
+    def commands(self) -> int:
+        """How many commands the code has issued."""
+        return self._log.count
+
+    @property
+    def open_activities(self) -> list[int]:
+        """The commands of activities that have not ended."""
+        return list(self._attempts.open)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """Which run it is."""
+        return self._identity
+
+    @property
     def cancelling(self) -> bool:
         """Whether a cancellation was requested."""
         return self._cancellation.requested

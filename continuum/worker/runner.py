@@ -22,13 +22,14 @@ from continuum.engine.execution import Execution
 from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed
+from continuum.journal.events import Failure
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
-from continuum.worker.owned import OwnedRun, Stimulus
+from continuum.worker.owned import OwnedRun, Stimulus, failing_turn
+from continuum.worker.paranoia import paranoia
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
 from continuum.worker.wake import Deliveries
@@ -77,6 +78,7 @@ class Runner:
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
         self._context = contextvars.Context()
+        self._paranoia = paranoia()
         self._committer: Committer
         self._activities: Activities
         self._timers: Timers
@@ -120,6 +122,8 @@ class Runner:
         if not claimed.pin.version_hash:
             run.pin = workflow.pin
         self.runs[run.run_id] = run
+        if self._paranoia is not None:
+            self._paranoia.loaded(run, claimed.events)
         identity = RunIdentity(
             claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
             claimed.started_at, claimed.parent_id,
@@ -209,6 +213,8 @@ class Runner:
             self._block(run, execution.drift.message)
             return
         collected = execution.collect()
+        if self._paranoia is not None:
+            self._paranoia.stepped(run, execution.identity, collected.entries)
         turn = self.turn_of(run, execution, collected)
         if (
             turn.entries
@@ -307,17 +313,7 @@ class Runner:
             failure = Failure(type=failure.type, message="the database refused what the run wrote")
         self._activities.forget(run)
         at = turn.entries[-1].at if turn.entries else self._clock.now()
-        run.in_flight = Turn(
-            run_id=run.run_id,
-            token=run.token,
-            next_seq=run.next_seq,
-            incarnation=turn.incarnation,
-            entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
-            consumed=turn.consumed,
-            pin=turn.pin,
-            state=RunState.FAILED,
-            end=RunEnd(RunState.FAILED, error=failure),
-        )
+        run.in_flight = failing_turn(run, turn, failure, at)
         run.collected = None
         self._committer.submit(run)
 

@@ -1,0 +1,53 @@
+"""CONTINUUM_PARANOID=1: each turn is replayed, and a difference is logged with both sides."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import continuum
+from continuum import workflow
+from tests.worker import flows
+from tests.worker.cluster import Cluster, new_run
+
+_passes = [0]
+
+
+@workflow
+async def forgetful() -> int:
+    """Waits for another signal each time it is executed."""
+    _passes[0] += 1
+    await continuum.wait_signal(f"signal {_passes[0]}")
+    return 0
+
+
+@pytest.fixture(autouse=True)
+def _paranoid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTINUUM_PARANOID", "1")
+    flows.reset()
+
+
+async def test_code_that_repeats_itself_is_silent(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Activities, retries, timers and signals replay alike at every turn."""
+    with caplog.at_level(logging.ERROR):
+        await cluster.join(flows.three_steps, flows.waiting)
+        assert await cluster.result(await cluster.start(flows.three_steps, 1)) == 4
+    assert caplog.records == []
+
+
+async def test_code_that_does_not_is_named_with_both_sides(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has the run, the command, what the journal records and what the replay issued."""
+    _passes[0] = 0
+    member = await cluster.join(forgetful)
+    with caplog.at_level(logging.ERROR, "continuum.worker.paranoia"):
+        run_id = await member.worker.create_local(new_run(forgetful))
+    [text] = [record.getMessage() for record in caplog.records]
+    assert str(run_id) in text
+    assert "signal_awaited signal 1" in text
+    assert "signal_awaited signal 2" in text
+    assert await cluster.state(run_id) == "suspended"
