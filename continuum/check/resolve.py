@@ -172,8 +172,7 @@ class Resolver:
 
     def value(self, node: Any, scope: Scope) -> list[Value]:
         """What an expression may mean; nothing when that is unknown."""
-        kind: type[ast.AST] = type(node)
-        handler = EXPRESSIONS.get(kind)
+        handler = EXPRESSIONS.get(node.__class__)
         if handler is None or self._depth > _DEPTH:
             return []
         self._depth += 1
