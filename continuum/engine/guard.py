@@ -67,12 +67,17 @@ class _Guard:
             report_unaudited(hook)
 
 
+kept: Final[list[Any]] = []
+"""What must outlive every module: code that went on after being closed, and would go on again."""
+
+
 def hook(
     event: str,
     args: tuple[Any, ...],
     # bound here, because an audit hook outlives its module's names
     effects: frozenset[str] = _EFFECTS,
     builtins: frozenset[str] = _BUILTINS,
+    _kept: list[Any] = kept,
 ) -> None:
     """The audit hook: refuse an effect if workflow code is executing on this thread."""
     if event.partition(".")[0] in effects or event in builtins:

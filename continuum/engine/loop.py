@@ -19,6 +19,7 @@ from typing import Any, Final
 from continuum.engine.commands import CommandLog
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.futures import DurableFuture, DurableTask, install_ordering
+from continuum.engine.guard import kept
 from continuum.engine.refusals import add_refusals, refuse
 from continuum.errors import NonDeterminismError, NotInWorkflow
 from continuum.journal.events import EventKind, TimerCancelled, TimerStarted
@@ -26,7 +27,7 @@ from continuum.journal.events import EventKind, TimerCancelled, TimerStarted
 _logger = logging.getLogger("continuum.workflow")
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _PURGE_AT: Final = 64
-_resisting: Final[list[Any]] = []
+_resisting: Final = kept
 """Coroutines that went on after being closed. Kept for ever: freeing one would run it again."""
 
 install_ordering()
