@@ -89,7 +89,11 @@ class Scanner:
         key = id(module)
         if key not in self._mutated:
             names: set[str] = set()
-            tree = module.tree if any("global " in line for line in module.lines) else ast.Module()
+            tree = (
+                module.tree
+                if any("global " in line for line in module.lines)
+                else ast.Module([], [])
+            )
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     for inner in ast.walk(node):
