@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
 
     from continuum.client.client import Continuum
-    from continuum.client.wiring import Backend
+    from continuum.client.backend import Backend
 
 
 class PreparedStart:

@@ -29,7 +29,7 @@ from continuum.store.protocol import (
     StoreUnavailable,
     TurnStore,
 )
-from continuum.system import EPOCH, DatabaseClock
+from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
@@ -68,6 +68,7 @@ class Worker:
             before the process ends (rule 23).
         build: fingerprint of the application source, when not that of the loaded modules.
         random: source of all jitter.
+        clock: estimate of the store's clock; default: one that follows every reading of it.
 
     Example:
         async with Worker(store, hints, listener, liveness, [order_flow]) as worker:
@@ -96,6 +97,7 @@ class Worker:
         queues: Sequence[str] = (),
         build: str | None = None,
         random: Random | None = None,
+        clock: ObservedClock | None = None,
     ) -> None:
         if concurrency < 1 or max_cached_runs < 1:
             raise ConfigurationError("concurrency and max_cached_runs are at least 1")
@@ -106,7 +108,7 @@ class Worker:
         if not self._workflows and not self._declared:
             raise ConfigurationError("a worker needs at least one workflow")
         random = random or Random()
-        self.clock = DatabaseClock(EPOCH)
+        self.clock = clock or DatabaseClock(EPOCH)
         self._store = store
         self._hints = hints
         self._drain_timeout = drain_timeout
