@@ -32,55 +32,115 @@ from continuum.store.postgres.arrays import (
     time_item,
     uuid_item,
 )
+from continuum.store.postgres.turn_statement import turn_statement
 
 _KINDS: Final = {kind: text_item(kind.value) for kind in EventKind}
 _STATES: Final = {state: text_item(state.value) for state in RunState}
 _NO_ATTRIBUTES: Final = jsonb_item(b"{}")
 
-_Columns = tuple[Element, ...]
 
-_HELD: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT4, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL, Element.BOOL, Element.BOOL, Element.INT8,
-)  # fmt: skip
-_MADE: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.TEXT, Element.BYTEA, Element.JSONB, Element.TEXT,
-    Element.UUID, Element.INT4, Element.TEXT, Element.TEXT, Element.TEXT, Element.TIMESTAMPTZ,
-    Element.BOOL, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT,
-)  # fmt: skip
-_LEASED: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT8, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL,
-)  # fmt: skip
-_EVENTS: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT4, Element.TEXT, Element.INT4, Element.BYTEA,
-    Element.TIMESTAMPTZ,
-)  # fmt: skip
-_READ: Final[_Columns] = (Element.INT8, Element.UUID)
-_CHANGED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.INT4, Element.TEXT, Element.TEXT,
-)  # fmt: skip
-_ENDED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT,
-    Element.INT4, Element.TEXT, Element.TEXT,
-)  # fmt: skip
+class _Table:
+    """The columns of one part, under the names that `sql/turn.sql` gives them."""
+
+    __slots__ = ("elements", "part")
+
+    def __init__(self, part: str, **columns: Element) -> None:
+        self.part = part
+        self.elements = [(f"{part}_{name}", element) for name, element in columns.items()]
+
+    def lay_out(self, rows: list[tuple[bytes, ...]]) -> dict[str, bytes]:
+        """One packed array a column."""
+        return {
+            name: pack(element, items)
+            for (name, element), items in zip(self.elements, zip(*rows, strict=True), strict=True)
+        }
+
+
+_HELD: Final = _Table(
+    "held",
+    run_id=Element.UUID,
+    token=Element.INT8,
+    next_seq=Element.INT8,
+    appended=Element.INT4,
+    wake_at=Element.TIMESTAMPTZ,
+    waiting_on=Element.TEXT,
+    parked=Element.BOOL,
+    cancelling=Element.BOOL,
+    ending=Element.BOOL,
+    version_id=Element.INT8,
+)
+_MADE: Final = _Table(
+    "made",
+    run_id=Element.UUID,
+    namespace=Element.TEXT,
+    workflow=Element.TEXT,
+    input=Element.BYTEA,
+    attributes=Element.JSONB,
+    idempotency_key=Element.TEXT,
+    parent_id=Element.UUID,
+    version=Element.INT4,
+    version_hash=Element.TEXT,
+    runtime=Element.TEXT,
+    state=Element.TEXT,
+    started_at=Element.TIMESTAMPTZ,
+    ended=Element.BOOL,
+    result=Element.BYTEA,
+    error_type=Element.TEXT,
+    error_message=Element.TEXT,
+    error_details=Element.TEXT,
+)
+_LEASED: Final = _Table(
+    "leased",
+    run_id=Element.UUID,
+    version_id=Element.INT8,
+    token=Element.INT8,
+    next_seq=Element.INT8,
+    wake_at=Element.TIMESTAMPTZ,
+    waiting_on=Element.TEXT,
+    parked=Element.BOOL,
+)
+_JOURNALED: Final = _Table(
+    "journaled",
+    run_id=Element.UUID,
+    seq=Element.INT8,
+    incarnation=Element.INT4,
+    type=Element.TEXT,
+    command=Element.INT4,
+    payload=Element.BYTEA,
+    at=Element.TIMESTAMPTZ,
+)
+_READ: Final = _Table(
+    "read",
+    id=Element.INT8,
+    run_id=Element.UUID,
+)
+_CHANGED: Final = _Table(
+    "changed",
+    run_id=Element.UUID,
+    state=Element.TEXT,
+    version=Element.INT4,
+    version_hash=Element.TEXT,
+    runtime=Element.TEXT,
+)
+_ENDED: Final = _Table(
+    "ended",
+    run_id=Element.UUID,
+    state=Element.TEXT,
+    result=Element.BYTEA,
+    error_type=Element.TEXT,
+    error_message=Element.TEXT,
+    error_details=Element.TEXT,
+    version=Element.INT4,
+    version_hash=Element.TEXT,
+    runtime=Element.TEXT,
+)
 
 in_run_order = attrgetter("run_id.int")
 """Sort key: the order in which PostgreSQL sorts uuids, hence the lock order."""
 
 
-def _table(elements: _Columns, rows: list[tuple[bytes, ...]]) -> list[Packed]:
-    if not rows:
-        return _empty(elements)
-    return [pack(element, items) for element, items in zip(elements, zip(*rows), strict=True)]  # noqa: B905
-
-
-def _empty(elements: _Columns) -> list[Packed]:
-    return [pack(element, ()) for element in elements]
-
-
 class TurnColumns:
-    """The parameters of the turn statement for turns sorted by run id."""
+    """The rows of the turn statement for turns sorted by run id."""
 
     __slots__ = ("_changed", "_ended", "_events", "_held", "_leased", "_made", "_read", "_seal")
 
@@ -101,19 +161,27 @@ class TurnColumns:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
 
-    def parameters(self, node_id: UUID, total: int) -> list[object]:
-        """In the order of the statement's placeholders."""
-        return [
-            node_id,
-            *_table(_HELD, self._held),
-            *_table(_MADE, self._made),
-            *_table(_LEASED, self._leased),
-            *_table(_EVENTS, self._events),
-            *_table(_READ, self._read),
-            *_table(_CHANGED, self._changed),
-            *_table(_ENDED, self._ended),
-            Packed(total.to_bytes(4, "big")),
-        ]
+    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes]]:
+        """The variant of the turn statement that these turns need, and its parameters."""
+        tables = (
+            (_HELD, self._held), (_MADE, self._made), (_LEASED, self._leased),
+            (_JOURNALED, self._events), (_READ, self._read), (_CHANGED, self._changed),
+            (_ENDED, self._ended),
+        )  # fmt: skip
+        parts = {table.part for table, rows in tables if rows}
+        if self._ended:
+            parts.add("dropped")
+        if len(self._ended) < len(self._held):
+            parts.add("kept")
+        values: dict[str, bytes] = {
+            "node": Packed(node_id.bytes),
+            "total": Packed(total.to_bytes(4, "big")),
+        }
+        for table, rows in tables:
+            if rows:
+                values.update(table.lay_out(rows))
+        statement = turn_statement(frozenset(parts))
+        return statement.text, statement.arrange(values)
 
     def _add_events(self, run_id: bytes, turn: Turn) -> None:
         seal = self._seal
