@@ -232,6 +232,18 @@ class Worker:
         """The same as `drain`."""
         await self.drain()
 
+    async def kill(self) -> None:
+        """Vanish as a killed process does: nothing is committed, given back or said any more.
+
+        For tests. Unlike in a killed process, asynchronous activities see `CancelledError`.
+        """
+        self._accepting = False
+        self.timers.stop()
+        self.activities.close()
+        for service in self._services():
+            await service.stop()
+        await self._shut_down()
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

@@ -21,7 +21,7 @@ class MemoryNodes:
 
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
-        now = self._tables.clock.tick()
+        now = self._tables.clock.now()
         version_ids = {pin.version_id for pin in node.pins}
         version_ids |= {VersionPin(pin.workflow).version_id for pin in node.pins}
         self._tables.nodes[node.node_id] = NodeRow(

@@ -55,7 +55,6 @@ class MemoryOwnership:
     def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
         """See `OwnershipStore.release`."""
         tables = self._tables
-        tables.clock.tick()
         statuses: dict[UUID, TurnStatus] = {}
         for release in releases:
             run_id = release.turn.run_id

@@ -18,7 +18,6 @@ class MemoryTurns:
 
     def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
         """See `TurnStore.commit_turns`."""
-        self._tables.clock.tick()
         statuses: dict[UUID, TurnStatus] = {}
         reasons: dict[UUID, str] = {}
         for turn in turns:
@@ -99,7 +98,7 @@ class MemoryTurns:
     def _look_again(self, node_id: UUID, turn: Turn) -> TurnStatus:
         """Whether we wrote this turn earlier, or lost the run (rule 2)."""
         lease, row = self._tables.leases.get(turn.run_id), self._tables.runs.get(turn.run_id)
-        written = row is not None and _wrote(row, turn)
+        written = row is not None and self._wrote(row, turn)
         if turn.end is not None:
             if lease is None and written:
                 return TurnStatus.COMMITTED
@@ -116,16 +115,16 @@ class MemoryTurns:
                 return TurnStatus.DUPLICATE
         return TurnStatus.FENCED
 
-
-def _wrote(row: RunRow, turn: Turn) -> bool:
-    """Whether the turn's last entry stands where the turn would have put it."""
-    if not turn.entries:
-        return True
-    seq, last = turn.next_seq + len(turn.entries) - 1, turn.entries[-1]
-    if seq > len(row.events):
-        return False
-    stored = row.events[seq - 1]
-    return (stored.kind, stored.at) == (last.kind, last.at)
+    def _wrote(self, row: RunRow, turn: Turn) -> bool:
+        """Whether the turn's last entry stands where the turn would have put it."""
+        if not turn.entries:
+            return True
+        seq, last = turn.next_seq + len(turn.entries) - 1, turn.entries[-1]
+        if seq > len(row.events):
+            return False
+        stored = row.events[seq - 1]
+        payload = self._tables.codec.open(stored.payload)
+        return (stored.kind, stored.at, payload) == (last.kind, last.at, last.payload())
 
 
 def _unstorable(turn: Turn) -> str | None:

@@ -40,8 +40,12 @@ class MemoryHints:
         self._nodes.pop(node_id, None)
 
     def join_waiter(self, hear: Hear) -> None:
-        """Somebody waits for ends."""
+        """Somebody wants to hear of ends."""
         self._waiters.append(hear)
+
+    def leave_waiter(self, hear: Hear) -> None:
+        """No longer."""
+        self._waiters.remove(hear)
 
     def _tell(self, listeners: Sequence[Hear], run_ids: list[UUID]) -> None:
         loop = asyncio.get_running_loop()
