@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from continuum.testing.environment import Environment, environment
+    from continuum.testing.environments import Environment, environment
     from continuum.testing.histories import HistoryDrift, assert_replays, dump_history
     from continuum.testing.skipping import Stalled
     from continuum.testing.sweeping import SweepFailed, sweep
@@ -31,13 +31,13 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "Environment": "environment",
+    "Environment": "environments",
     "HistoryDrift": "histories",
     "Stalled": "skipping",
     "SweepFailed": "sweeping",
     "assert_replays": "histories",
     "dump_history": "histories",
-    "environment": "environment",
+    "environment": "environments",
     "sweep": "sweeping",
 }
 

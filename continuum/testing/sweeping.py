@@ -11,7 +11,7 @@ from continuum.codec.hooks import IDENTITY
 from continuum.declare.workflow import Workflow
 from continuum.errors import ConfigurationError, WorkflowCancelled, WorkflowFailed
 from continuum.store.memory.clock import NOON
-from continuum.testing.environment import Environment
+from continuum.testing.environments import Environment
 from continuum.testing.faults import Moment
 from continuum.testing.histories import dump_history, parse_history, replay_everywhere
 

@@ -11,8 +11,8 @@ _TICK = timedelta(microseconds=1)
 class MemoryClock:
     """The store's clock and, at the same time, every worker's estimate of it.
 
-    It moves by one microsecond with every write of a client, so that what was started later is
-    later, and otherwise only when it is told to. It never goes backwards.
+    It moves by one microsecond with every start, so that the next one is later, and otherwise only
+    when it is told to. It never goes backwards.
     """
 
     def __init__(self, start: datetime = NOON) -> None:

@@ -27,7 +27,6 @@ class MemoryMail:
 
     def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
-        self._tables.clock.tick()
         outcomes = [self._post(message) for message in messages]
         self._tables.changed()
         return outcomes
@@ -40,7 +39,7 @@ class MemoryMail:
         before = row.state
         lease = self._tables.leases.get(run_id)
         if lease is not None:
-            now = self._tables.clock.tick()
+            now = self._tables.clock.now()
             body = RunCancelled(reason=reason, forced=True)
             entry = Entry(EventKind.RUN_CANCELLED, None, body, now)
             self._tables.journal(row, lease.next_seq, row.incarnation, [entry])
@@ -53,7 +52,8 @@ class MemoryMail:
         existing = self._tables.find_start(new)
         if existing is not None:
             return self._as_new(existing)
-        self._tables.insert_run(new, self._tables.clock.tick())
+        self._tables.insert_run(new, self._tables.clock.now())
+        self._tables.clock.tick()
         self._tables.leases[new.run_id] = LeaseRow(
             new.run_id, new.unpinned.version_id, self._tables.next_token()
         )

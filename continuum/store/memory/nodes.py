@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from importlib.metadata import version
 from uuid import UUID
 
@@ -11,6 +12,11 @@ from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
 from continuum.store.memory.tables import NodeRow, Tables
 from continuum.store.protocol import NodeRegistration
+
+
+@cache
+def _release() -> str:
+    return version("continuum-engine")
 
 
 class MemoryNodes:
@@ -26,7 +32,7 @@ class MemoryNodes:
         version_ids |= {VersionPin(pin.workflow).version_id for pin in node.pins}
         self._tables.nodes[node.node_id] = NodeRow(
             node,
-            version("continuum-engine"),
+            _release(),
             ttl,
             started_at=now,
             heartbeat_at=now,

@@ -227,6 +227,7 @@ class Environment:
             await self.store.free_dead(_ALL)
             await self._start_worker()
             self._hints.poll_now()
+            self._backend.waiter.look_at_all()  # who died after a last commit told nobody
 
     # -- inside --------------------------------------------------------------------------------
 
