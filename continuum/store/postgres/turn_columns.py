@@ -21,119 +21,26 @@ from continuum.store.postgres.arrays import (
     FALSE,
     NULL,
     TRUE,
-    Element,
     Packed,
     bytes_item,
     int4_item,
     int8_item,
     jsonb_item,
-    pack,
     text_item,
     time_item,
     uuid_item,
 )
-from continuum.store.postgres.turn_statement import turn_statement
+from continuum.store.postgres.turn_statement import MANY, Row, turn_statement
 
 _KINDS: Final = {kind: text_item(kind.value) for kind in EventKind}
 _STATES: Final = {state: text_item(state.value) for state in RunState}
 _NO_ATTRIBUTES: Final = jsonb_item(b"{}")
-
-
-class _Table:
-    """The columns of one part, under the names that `sql/turn.sql` gives them."""
-
-    __slots__ = ("elements", "part")
-
-    def __init__(self, part: str, **columns: Element) -> None:
-        self.part = part
-        self.elements = [(f"{part}_{name}", element) for name, element in columns.items()]
-
-    def lay_out(self, rows: list[tuple[bytes, ...]]) -> dict[str, bytes]:
-        """One packed array a column."""
-        return {
-            name: pack(element, items)
-            for (name, element), items in zip(self.elements, zip(*rows, strict=True), strict=True)
-        }
-
-
-_HELD: Final = _Table(
-    "held",
-    run_id=Element.UUID,
-    token=Element.INT8,
-    next_seq=Element.INT8,
-    appended=Element.INT4,
-    wake_at=Element.TIMESTAMPTZ,
-    waiting_on=Element.TEXT,
-    parked=Element.BOOL,
-    cancelling=Element.BOOL,
-    ending=Element.BOOL,
-    version_id=Element.INT8,
-)
-_MADE: Final = _Table(
-    "made",
-    run_id=Element.UUID,
-    namespace=Element.TEXT,
-    workflow=Element.TEXT,
-    input=Element.BYTEA,
-    attributes=Element.JSONB,
-    idempotency_key=Element.TEXT,
-    parent_id=Element.UUID,
-    version=Element.INT4,
-    version_hash=Element.TEXT,
-    runtime=Element.TEXT,
-    state=Element.TEXT,
-    started_at=Element.TIMESTAMPTZ,
-    ended=Element.BOOL,
-    result=Element.BYTEA,
-    error_type=Element.TEXT,
-    error_message=Element.TEXT,
-    error_details=Element.TEXT,
-)
-_LEASED: Final = _Table(
-    "leased",
-    run_id=Element.UUID,
-    version_id=Element.INT8,
-    token=Element.INT8,
-    next_seq=Element.INT8,
-    wake_at=Element.TIMESTAMPTZ,
-    waiting_on=Element.TEXT,
-    parked=Element.BOOL,
-)
-_JOURNALED: Final = _Table(
-    "journaled",
-    run_id=Element.UUID,
-    seq=Element.INT8,
-    incarnation=Element.INT4,
-    type=Element.TEXT,
-    command=Element.INT4,
-    payload=Element.BYTEA,
-    at=Element.TIMESTAMPTZ,
-)
-_READ: Final = _Table(
-    "read",
-    id=Element.INT8,
-    run_id=Element.UUID,
-)
-_CHANGED: Final = _Table(
-    "changed",
-    run_id=Element.UUID,
-    state=Element.TEXT,
-    version=Element.INT4,
-    version_hash=Element.TEXT,
-    runtime=Element.TEXT,
-)
-_ENDED: Final = _Table(
-    "ended",
-    run_id=Element.UUID,
-    state=Element.TEXT,
-    result=Element.BYTEA,
-    error_type=Element.TEXT,
-    error_message=Element.TEXT,
-    error_details=Element.TEXT,
-    version=Element.INT4,
-    version_hash=Element.TEXT,
-    runtime=Element.TEXT,
-)
+_NOTHING: Final = frozenset[str]()
+_KEPT: Final = frozenset({"kept"})
+_DROPPED: Final = frozenset({"dropped"})
+_BOTH: Final = _KEPT | _DROPPED
+_FEW: Final = 4
+"""Rows of one turn that go as plain parameters; each number of them is a statement of its own."""
 
 in_run_order = attrgetter("run_id.int")
 """Sort key: the order in which PostgreSQL sorts uuids, hence the lock order."""
@@ -146,13 +53,13 @@ class TurnColumns:
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
         self._seal = codec.seal
-        self._held: list[tuple[bytes, ...]] = []
-        self._made: list[tuple[bytes, ...]] = []
-        self._leased: list[tuple[bytes, ...]] = []
-        self._events: list[tuple[bytes, ...]] = []
-        self._read: list[tuple[bytes, ...]] = []
-        self._changed: list[tuple[bytes, ...]] = []
-        self._ended: list[tuple[bytes, ...]] = []
+        self._held: list[Row] = []
+        self._made: list[Row] = []
+        self._leased: list[Row] = []
+        self._events: list[Row] = []
+        self._read: list[Row] = []
+        self._changed: list[Row] = []
+        self._ended: list[Row] = []
         for turn in turns:
             run_id = uuid_item(turn.run_id)
             if turn.created is not None:
@@ -161,27 +68,26 @@ class TurnColumns:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
 
-    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes]]:
+    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes | None]]:
         """The variant of the turn statement that these turns need, and its parameters."""
-        tables = (
-            (_HELD, self._held), (_MADE, self._made), (_LEASED, self._leased),
-            (_JOURNALED, self._events), (_READ, self._read), (_CHANGED, self._changed),
-            (_ENDED, self._ended),
-        )  # fmt: skip
-        parts = {table.part for table, rows in tables if rows}
-        if self._ended:
-            parts.add("dropped")
-        if len(self._ended) < len(self._held):
-            parts.add("kept")
-        values: dict[str, bytes] = {
-            "node": Packed(node_id.bytes),
-            "total": Packed(total.to_bytes(4, "big")),
-        }
-        for table, rows in tables:
+        tables: dict[str, list[Row]] = {}
+        shape: list[tuple[str, int]] = []
+        for part, rows in (
+            ("held", self._held), ("made", self._made), ("leased", self._leased),
+            ("journaled", self._events), ("read", self._read), ("changed", self._changed),
+            ("ended", self._ended),
+        ):  # fmt: skip
             if rows:
-                values.update(table.lay_out(rows))
-        statement = turn_statement(frozenset(parts))
-        return statement.text, statement.arrange(values)
+                tables[part] = rows
+                shape.append((part, len(rows) if total == 1 and len(rows) <= _FEW else MANY))
+        statement = turn_statement(tuple(shape), self._extra())
+        count = Packed(total.to_bytes(4, "big"))
+        return statement.text, statement.parameters(tables, Packed(node_id.bytes), count)
+
+    def _extra(self) -> frozenset[str]:
+        if not self._ended:
+            return _KEPT if self._held else _NOTHING
+        return _DROPPED if len(self._ended) == len(self._held) else _BOTH
 
     def _add_events(self, run_id: bytes, turn: Turn) -> None:
         seal = self._seal

@@ -67,6 +67,7 @@ class PostgresTurns:
 
     async def close(self) -> None:
         """Close the committer's connection."""
+        self._release_socket()
         await self._dedicated.close()
 
     async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
@@ -143,14 +144,20 @@ class PostgresTurns:
                     statuses.update(await look_again(session, node_id, missed))
         except asyncio.CancelledError:
             # The answer may still be on its way; nobody else may read it.
-            await self._dedicated.close()
+            await self.close()
             raise
         return statuses, now
 
     def _direct_on(self, session: Session) -> DirectStatements:
         if self._direct is None or self._direct.connection is not session.connection:
+            self._release_socket()
             self._direct = DirectStatements(session.connection)
         return self._direct
+
+    def _release_socket(self) -> None:
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
 
     async def _replan_if_due(self, session: Session) -> None:
         """Let the next execution be planned with the sizes that the tables have now."""

@@ -2,6 +2,8 @@
 -- those that a batch needs: most batches of a quiet node need three, and a part costs the same
 -- whether it has rows or not.
 --
+-- `@name` stands for the rows of that table of turn_statement.py, which also names their columns.
+--
 -- Everything hangs on two heads: `held`, the runs whose lease rows are locked and still carry this
 -- owner, token and next_seq, and `made`, the runs that this batch inserts; `owned` is both. No
 -- other part reads a table that the statement changes.
@@ -12,12 +14,7 @@
 
 -- name: held
 SELECT i.*
-FROM unnest($held_run_id::uuid[], $held_token::bigint[], $held_next_seq::bigint[],
-            $held_appended::int[], $held_wake_at::timestamptz[], $held_waiting_on::text[],
-            $held_parked::bool[], $held_cancelling::bool[], $held_ending::bool[],
-            $held_version_id::bigint[])
-  AS i (run_id, token, next_seq, appended, wake_at, waiting_on, parked, cancelling, ending,
-        version_id)
+FROM @held AS i
 JOIN continuum_leases l ON l.run_id = ANY (ARRAY[i.run_id])
 WHERE l.lease_owner IS NOT DISTINCT FROM $node::uuid AND l.lease_token = i.token
   AND l.next_seq = i.next_seq
@@ -33,15 +30,7 @@ SELECT n.run_id, n.namespace, n.workflow, n.input, n.attributes, n.idempotency_k
        n.parent_id, n.version, n.version_hash, n.runtime, n.state, n.started_at,
        clock_timestamp(), CASE WHEN n.ended THEN clock_timestamp() END, n.result,
        n.error_type, n.error_message, n.error_details
-FROM unnest($made_run_id::uuid[], $made_namespace::text[], $made_workflow::text[],
-            $made_input::bytea[], $made_attributes::jsonb[], $made_idempotency_key::text[],
-            $made_parent_id::uuid[], $made_version::int[], $made_version_hash::text[],
-            $made_runtime::text[], $made_state::text[], $made_started_at::timestamptz[],
-            $made_ended::bool[], $made_result::bytea[], $made_error_type::text[],
-            $made_error_message::text[], $made_error_details::text[])
-  AS n (run_id, namespace, workflow, input, attributes, idempotency_key, parent_id, version,
-        version_hash, runtime, state, started_at, ended, result, error_type, error_message,
-        error_details)
+FROM @made AS n
 ON CONFLICT DO NOTHING
 RETURNING id AS run_id;
 
@@ -59,24 +48,18 @@ INSERT INTO continuum_leases
     (run_id, version_id, lease_owner, lease_token, next_seq, ready, wake_at, waiting_on, parked)
 SELECT n.run_id, n.version_id, $node::uuid, n.token, n.next_seq, false, n.wake_at, n.waiting_on,
        n.parked
-FROM unnest($leased_run_id::uuid[], $leased_version_id::bigint[], $leased_token::bigint[],
-            $leased_next_seq::bigint[], $leased_wake_at::timestamptz[],
-            $leased_waiting_on::text[], $leased_parked::bool[])
-  AS n (run_id, version_id, token, next_seq, wake_at, waiting_on, parked)
+FROM @leased AS n
 WHERE (n.run_id IN (SELECT run_id FROM made)) IS TRUE;
 
 -- name: journaled
 INSERT INTO continuum_events (run_id, seq, incarnation, type, command, payload, at)
 SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
-FROM unnest($journaled_run_id::uuid[], $journaled_seq::bigint[], $journaled_incarnation::int[],
-            $journaled_type::text[], $journaled_command::int[], $journaled_payload::bytea[],
-            $journaled_at::timestamptz[])
-  AS e (run_id, seq, incarnation, type, command, payload, at)
+FROM @journaled AS e
 WHERE (e.run_id IN (SELECT run_id FROM owned)) IS TRUE;
 
 -- name: read
 DELETE FROM continuum_inbox m
-USING unnest($read_id::bigint[], $read_run_id::uuid[]) AS c (id, run_id)
+USING @read AS c
 WHERE m.id = ANY (ARRAY[c.id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE;
 
 -- name: kept
@@ -102,9 +85,7 @@ SET state = coalesce(c.state, r.state),
     version_hash = coalesce(c.version_hash, r.version_hash),
     runtime = coalesce(c.runtime, r.runtime),
     updated_at = clock_timestamp()
-FROM unnest($changed_run_id::uuid[], $changed_state::text[], $changed_version::int[],
-            $changed_version_hash::text[], $changed_runtime::text[])
-  AS c (run_id, state, version, version_hash, runtime)
+FROM @changed AS c
 WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
   AND r.completed_at IS NULL;
 
@@ -119,12 +100,7 @@ SET state = c.state, result = c.result, error_type = c.error_type,
     version_hash = coalesce(c.version_hash, r.version_hash),
     runtime = coalesce(c.runtime, r.runtime),
     updated_at = clock_timestamp(), completed_at = clock_timestamp()
-FROM unnest($ended_run_id::uuid[], $ended_state::text[], $ended_result::bytea[],
-            $ended_error_type::text[], $ended_error_message::text[],
-            $ended_error_details::text[], $ended_version::int[], $ended_version_hash::text[],
-            $ended_runtime::text[])
-  AS c (run_id, state, result, error_type, error_message, error_details, version,
-        version_hash, runtime)
+FROM @ended AS c
 WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
   AND r.completed_at IS NULL;
 
