@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from continuum.journal.turn import RunState
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
 from continuum.store.memory.clock import MemoryClock
-from continuum.store.memory.store import MemoryStore
+from continuum.store.memory.nodes import MemoryNodes
+from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NodeRegistration
 from tests.client.reference import holds, ordered
@@ -40,18 +42,19 @@ def insert(tables: Tables, run: dict[str, Any]) -> None:
         )
 
 
-async def populated() -> MemoryStore:
-    """The store with all runs and a node that can run some of them."""
-    store = MemoryStore(MemoryClock(NOW))
+@cache
+def populated() -> MemoryReads:
+    """All runs and a node that can run some of them."""
+    tables = Tables(MemoryClock(NOW))
     for run in RUNS:
-        insert(store.tables, run)
+        insert(tables, run)
     node = NodeRegistration(UUID(int=1), "h", 1, "b", 1, (), [PIN])
-    await store.register_node(node, 3600.0)
-    store.tables.nodes[node.node_id].version_ids = frozenset({LOADED_VERSION})
-    return store
+    MemoryNodes(tables).register_node(node, 3600.0)
+    tables.nodes[node.node_id].version_ids = frozenset({LOADED_VERSION})
+    return MemoryReads(tables)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     where=st.lists(_conditions, max_size=2),
     order=st.tuples(st.sampled_from(["asc", "desc"]), _fields),
@@ -62,16 +65,16 @@ async def test_memory_means_what_the_reference_says(
     where: list[Any], order: tuple[str, str], namespace: str | None, limit: int
 ) -> None:
     """Any condition in any order, page by page, gives exactly the runs that Python finds."""
-    store = await populated()
+    reads = populated()
     query = Query(namespace, parse_where(where), parse_order(order))
-    page = await store.reads.search(query, limit, None, payloads=False)
+    page = await reads.search(query, limit, None, payloads=False)
     read_at, found = page.stamp.at, list(page.entries)
     while page.next_cursor is not None:
-        page = await store.reads.search(query, limit, page.next_cursor, payloads=False)
+        page = await reads.search(query, limit, page.next_cursor, payloads=False)
         assert page.stamp.at == read_at
         found += page.entries
     runs = [with_duration(run, read_at) for run in RUNS]
     matching = [run for run in runs if namespace in (None, run["namespace"]) and holds(where, run)]
     assert [run.id for run in found] == [run["id"] for run in ordered(matching, *order)]
-    [whole] = await store.reads.count(query, [])
+    [whole] = await reads.count(query, [])
     assert whole.count == len(matching)
