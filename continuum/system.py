@@ -19,6 +19,14 @@ class Clock(Protocol):
         ...
 
 
+class ObservedClock(Clock, Protocol):
+    """A clock that is told every reading of the database's clock."""
+
+    def observe(self, now: datetime) -> None:
+        """Take a fresh reading of `clock_timestamp()`; called on any thread."""
+        ...
+
+
 def monotonic() -> float:
     """Seconds on this host's monotonic clock."""
     return time.monotonic()

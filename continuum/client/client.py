@@ -24,9 +24,9 @@ from continuum.store.reading import ReadStore
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
+    from continuum.client.backend import Backend
     from continuum.client.blocking import BlockingContinuum
     from continuum.client.local_worker import LocalWorker
-    from continuum.client.wiring import Backend
     from continuum.declare.activity import Activity
 
 R = TypeVar("R")
@@ -75,11 +75,15 @@ class Continuum(Looking):
     async def __aenter__(self) -> Self:
         if self._opened is not None:
             raise ConfigurationError("this client is open already")
-        from continuum.client.wiring import Backend
-
-        opened = self._opened = await Backend.open(self._dsn, self._codec)
+        opened = self._opened = await self._open_backend()
         self._control = Control(opened.store, opened.reads, opened.hints, opened.workers)
         return self
+
+    async def _open_backend(self) -> Backend:
+        """Connect; a client of another store overrides it."""
+        from continuum.client.wiring import PostgresBackend
+
+        return await PostgresBackend.open(self._dsn, self._codec)
 
     async def __aexit__(
         self,

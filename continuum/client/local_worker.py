@@ -15,7 +15,7 @@ from continuum.store.protocol import InboxMessage
 from continuum.worker.node import Worker
 
 if TYPE_CHECKING:
-    from continuum.client.wiring import Backend
+    from continuum.client.backend import Backend
 
 
 class LocalWorker:
@@ -38,6 +38,7 @@ class LocalWorker:
             backend.liveness,
             listed,
             activities,
+            clock=backend.clock,
             **options,
         )
         self._worker.on_end(backend.waiter.deliver)
@@ -54,6 +55,11 @@ class LocalWorker:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def worker(self) -> Worker:
+        """The worker itself."""
+        return self._worker
 
     @property
     def node_id(self) -> UUID:

@@ -13,8 +13,8 @@ from continuum.journal.turn import NewRun
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
 
+    from continuum.client.backend import Backend
     from continuum.client.client import Continuum
-    from continuum.client.wiring import Backend
 
 
 class PreparedStart:

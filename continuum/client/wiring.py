@@ -36,6 +36,7 @@ from continuum.store.postgres.pool import (
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.starts import insert_runs_on, insert_runs_on_blocking
 from continuum.store.postgres.store import PostgresStore
+from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
@@ -46,15 +47,18 @@ HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 POOL_SIZE: Final = 4
 
 
-class Backend:
-    """An open database and what works on it.
+class PostgresBackend:
+    """An open database and what works on it: a `Backend`.
 
     Attributes:
         store, reads: the two halves of the store.
         hints: wakes workers and waiters of other processes.
         waiter: waits for the ends of runs.
         workers: those of this process that are at work.
+        clock: none; each worker follows the database's.
     """
+
+    clock: ObservedClock | None = None
 
     def __init__(self, settings: PostgresSettings, codec: PayloadCodec, pool: Any) -> None:
         self._settings = settings
@@ -68,7 +72,7 @@ class Backend:
         self._resources = AsyncExitStack()
 
     @classmethod
-    async def open(cls, dsn: str | None, codec: PayloadCodec) -> Backend:
+    async def open(cls, dsn: str | None, codec: PayloadCodec) -> PostgresBackend:
         """Connect, or start the embedded server, and check the schema.
 
         Raises:

@@ -89,6 +89,20 @@ def find_field(name: str) -> FieldSpec:
     return spec
 
 
+def groupable_field(name: str) -> str:
+    """The canonical name of a field to group counts by.
+
+    Raises:
+        QueryError: there is none, or nearly every run has a value of its own.
+    """
+    spec = find_field(name)
+    if spec.kind in (Kind.TIME, Kind.SECONDS) or spec.name == "id":
+        raise QueryError(
+            f"cannot group by {spec.name}", hint="group by state, workflow or namespace"
+        )
+    return spec.name
+
+
 def check_text(value: str, where: str) -> str:
     """`value`, when PostgreSQL could hold it.
 

@@ -57,10 +57,14 @@ class Activities:
         concurrency: attempts whose user code runs at the same time.
         random: source of the retry jitter.
         deliver: hands an outcome to the run (`Runner.stimulate`).
+
+    Attributes:
+        prepare: applied to each call before it is run; tests put other functions in its place.
     """
 
     def __init__(self, concurrency: int, random: Random, deliver: Deliver) -> None:
         self.started: Signal[ActivityCall] = Signal()
+        self.prepare: Callable[[ActivityCall], ActivityCall] = _as_it_is
         self._free = concurrency
         self._random = random
         self._deliver = deliver
@@ -82,7 +86,7 @@ class Activities:
         if attempts is None:
             attempts = run.attempts = {}
         for call in calls:
-            attempt = attempts[call.command] = Attempt(run, call)
+            attempt = attempts[call.command] = Attempt(run, self.prepare(call))
             if self._closed:
                 continue
             if self._free > 0 and not self._waiting:
@@ -274,6 +278,10 @@ class Activities:
         if attempt.handle is not None:
             attempt.handle.cancel()
             attempt.handle = None
+
+
+def _as_it_is(call: ActivityCall) -> ActivityCall:
+    return call
 
 
 def _gave_up(attempt: Attempt) -> Failure:

@@ -29,7 +29,7 @@ from continuum.store.protocol import (
     StoreUnavailable,
     TurnStore,
 )
-from continuum.system import EPOCH, DatabaseClock
+from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
 from continuum.worker.activities import Activities
 from continuum.worker.collection import relax_collection, restore_collection
@@ -69,6 +69,7 @@ class Worker:
             before the process ends (rule 23).
         build: fingerprint of the application source, when not that of the loaded modules.
         random: source of all jitter.
+        clock: estimate of the store's clock; default: one that follows every reading of it.
 
     Example:
         async with Worker(store, hints, listener, liveness, [order_flow]) as worker:
@@ -97,6 +98,7 @@ class Worker:
         queues: Sequence[str] = (),
         build: str | None = None,
         random: Random | None = None,
+        clock: ObservedClock | None = None,
     ) -> None:
         if concurrency < 1 or max_cached_runs < 1:
             raise ConfigurationError("concurrency and max_cached_runs are at least 1")
@@ -107,7 +109,7 @@ class Worker:
         if not self._workflows and not self._declared:
             raise ConfigurationError("a worker needs at least one workflow")
         random = random or Random()
-        self.clock = DatabaseClock(EPOCH)
+        self.clock = clock or DatabaseClock(EPOCH)
         self._store = store
         self._hints = hints
         self._drain_timeout = drain_timeout
@@ -233,6 +235,18 @@ class Worker:
     async def close(self) -> None:
         """The same as `drain`."""
         await self.drain()
+
+    async def kill(self) -> None:
+        """Vanish as a killed process does: nothing is committed, given back or said any more.
+
+        For tests. Unlike in a killed process, asynchronous activities see `CancelledError`.
+        """
+        self._accepting = False
+        self.timers.stop()
+        self.activities.close()
+        for service in self._services():
+            await service.stop()
+        await self._shut_down()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -125,7 +125,7 @@ class Reader:
             **os.environ,
             "CONTINUUM_DSN": self.dsn,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.directory),
+            "PYTHONPATH": f"{self.directory}{os.pathsep}{REPOSITORY}",
             "COLUMNS": "100",
         }
 

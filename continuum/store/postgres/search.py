@@ -16,7 +16,7 @@ from continuum.model import MAX_SHOWN_PAYLOAD, Page, Run, Stamp
 from continuum.query import cursor as cursors
 from continuum.query.compile import After, Compiled, column_sql, compile_count, compile_page
 from continuum.query.cursor import Position
-from continuum.query.fields import FIELDS, Kind, find_field
+from continuum.query.fields import FIELDS, groupable_field
 from continuum.query.tree import Query
 from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
 from continuum.store.postgres.session import Row
@@ -60,7 +60,7 @@ class PostgresSearch:
 
     async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
         """Exact numbers of matches, per combination of the grouping fields, largest first."""
-        names = [_groupable(name) for name in group_by]
+        names = [groupable_field(name) for name in group_by]
         where, parameters = compile_count(query.namespace, query.condition)
         columns = [column_sql(name) for name in names]
         statement = f"SELECT {', '.join([*columns, 'count(*)'])} FROM {RUN_TABLES} WHERE {where}"  # noqa: S608
@@ -142,12 +142,3 @@ async def _pin(connection: AsyncConnection[Row], start: Position | None) -> date
     row = await (await connection.execute("SELECT transaction_timestamp()")).fetchone()
     assert row is not None
     return row[0]
-
-
-def _groupable(name: str) -> str:
-    spec = find_field(name)
-    if spec.kind in (Kind.TIME, Kind.SECONDS) or spec.name == "id":
-        raise QueryError(
-            f"cannot group by {spec.name}", hint="group by state, workflow or namespace"
-        )
-    return spec.name

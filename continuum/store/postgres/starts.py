@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
+from msgspec.json import encode
 from psycopg import AsyncConnection, Connection
 
 from continuum.codec.hooks import PayloadCodec
@@ -93,7 +93,7 @@ def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
         texts(run.namespace for run in runs),
         texts(run.workflow for run in runs),
         blobs(codec.seal(run.input) for run in runs),
-        pack(Element.JSONB, [jsonb_item(orjson.dumps(dict(run.attributes))) for run in runs]),
+        pack(Element.JSONB, [jsonb_item(encode(dict(run.attributes))) for run in runs]),
         texts(run.idempotency_key for run in runs),
         pack(
             Element.UUID,

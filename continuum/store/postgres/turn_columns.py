@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-import orjson
+from msgspec.json import encode
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import EventKind
@@ -157,7 +157,7 @@ class TurnColumns:
             text_item(new.namespace),
             text_item(new.workflow),
             bytes_item(self._seal(new.input)),
-            jsonb_item(orjson.dumps(dict(new.attributes))) if new.attributes else _NO_ATTRIBUTES,
+            jsonb_item(encode(dict(new.attributes))) if new.attributes else _NO_ATTRIBUTES,
             text_item(new.idempotency_key),
             NULL if new.parent_id is None else uuid_item(new.parent_id),
             int4_item(pin.version),

@@ -1,0 +1,101 @@
+"""What a client needs of an open store and everything around it, whichever store it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from continuum.client.waiting import EndWaiter
+from continuum.journal.turn import NewRun
+from continuum.store.protocol import (
+    ClientStore,
+    HintSender,
+    Listener,
+    Liveness,
+    OwnershipStore,
+    TurnStore,
+)
+from continuum.store.reading import ReadStore
+from continuum.system import ObservedClock
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+
+    from continuum.client.local_worker import LocalWorker
+
+
+class Store(TurnStore, OwnershipStore, ClientStore, Protocol):
+    """All parts of a store that write."""
+
+
+class Backend(Protocol):
+    """An open store and what works on it."""
+
+    @property
+    def store(self) -> Store:
+        """The half that writes."""
+        ...
+
+    @property
+    def reads(self) -> ReadStore:
+        """The half that reads."""
+        ...
+
+    @property
+    def hints(self) -> HintSender:
+        """Wakes workers and waiters of other processes."""
+        ...
+
+    @property
+    def waiter(self) -> EndWaiter:
+        """Waits for the ends of runs."""
+        ...
+
+    @property
+    def workers(self) -> list[LocalWorker]:
+        """Those of this process that are at work."""
+        ...
+
+    @property
+    def clock(self) -> ObservedClock | None:
+        """The clock of its workers; None: each keeps its own estimate of the store's."""
+        ...
+
+    async def close(self) -> None:
+        """Let workers give everything back and close all connections."""
+        ...
+
+    async def insert_on(
+        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """Insert runs in the caller's transaction."""
+        ...
+
+    def insert_on_blocking(
+        self, connection: Connection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """Insert runs in the transaction of a synchronous caller, on its thread."""
+        ...
+
+    def node_listener(
+        self,
+        node_id: UUID,
+        on_hint: Callable[[Sequence[UUID]], None],
+        on_reconnect: Callable[[], None],
+    ) -> Listener:
+        """A `ListenerFactory`."""
+        ...
+
+    def liveness(
+        self,
+        node_id: UUID,
+        ttl: float,
+        heartbeat: float,
+        on_beat: Callable[[datetime], None],
+        on_lost: Callable[[], None],
+        on_reconnect: Callable[[], None],
+    ) -> Liveness:
+        """A `LivenessFactory`."""
+        ...

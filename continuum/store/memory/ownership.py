@@ -1,0 +1,172 @@
+"""Claiming, releasing and reading the mail of runs (`OwnershipStore`, its runs half)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
+from operator import attrgetter
+from uuid import UUID
+
+from continuum.journal.events import Event
+from continuum.journal.turn import TurnStatus
+from continuum.store.memory.tables import LeaseRow, Tables
+from continuum.store.memory.turns import MemoryTurns
+from continuum.store.protocol import (
+    Attention,
+    ClaimedRun,
+    CommitResult,
+    InboxMessage,
+    Release,
+)
+
+ALONE_FROM = 2
+QUARANTINED_FROM = 4
+"""Takeovers since the last committed turn (rule 23)."""
+
+_run_id = attrgetter("run_id")
+
+
+class MemoryOwnership:
+    """Takes runs and gives them back."""
+
+    def __init__(self, tables: Tables, turns: MemoryTurns) -> None:
+        self._tables = tables
+        self._turns = turns
+        self._claims = count()
+
+    def claim(
+        self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore.claim`."""
+        if limit < 1:
+            return []
+        free = sorted(self._claimable(set(version_ids), build), key=_run_id)
+        alone = [lease for lease in free if lease.takeovers >= ALONE_FROM][:1]
+        together = [lease for lease in free if lease.takeovers < ALONE_FROM][:limit]
+        # Runs that may be poison take turns with the others, or a steady load would starve them.
+        first, second = (alone, together) if next(self._claims) % 2 else (together, alone)
+        chosen = first or second
+        for lease in chosen:
+            self._take(lease, node_id)
+        if chosen:
+            self._tables.changed()
+        return [self._load(lease) for lease in chosen]
+
+    def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
+        """See `OwnershipStore.release`."""
+        tables = self._tables
+        statuses: dict[UUID, TurnStatus] = {}
+        for release in releases:
+            run_id = release.turn.run_id
+            status = self._turns.write(node_id, release.turn)
+            lease = tables.leases.get(run_id)
+            if status is TurnStatus.COMMITTED and lease is not None:
+                lease.owner, lease.token = None, tables.next_token()
+                lease.ready = release.ready or bool(lease.inbox)
+                lease.blocked_build = release.blocked_build
+            statuses[run_id] = status
+        tables.changed()
+        return CommitResult(statuses, tables.clock.now())
+
+    def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
+        """See `OwnershipStore.read_inbox`."""
+        leases = [self._tables.leases.get(run_id) for run_id in dict.fromkeys(run_ids)]
+        mail = [
+            message
+            for lease in leases
+            if lease is not None and lease.owner == node_id
+            for message in lease.inbox.values()
+        ]
+        return [self._tables.open_message(message) for message in sorted(mail, key=_message_id)]
+
+    def attend(self, node_id: UUID, version_ids: Sequence[int], build: str) -> Attention:
+        """See `OwnershipStore.attend`."""
+        now = self._tables.clock.now()
+        own = [lease for lease in self._tables.leases.values() if lease.owner == node_id]
+        return Attention(
+            now=now,
+            claimable=any(True for _ in self._claimable(set(version_ids), build)),
+            unread=[lease.run_id for lease in own if lease.inbox],
+            overdue=[
+                lease.run_id for lease in own if lease.wake_at is not None and lease.wake_at <= now
+            ],
+        )
+
+    def free_unknown(self, node_id: UUID, known: Sequence[UUID]) -> int:
+        """See `OwnershipStore.free_unknown`."""
+        kept = set(known)
+        return self._free(
+            [
+                lease
+                for lease in self._tables.leases.values()
+                if lease.owner == node_id and lease.run_id not in kept
+            ],
+            takeover=False,
+        )
+
+    def free_dead(self, limit: int) -> int:
+        """See `OwnershipStore.free_dead`."""
+        lost = [
+            lease
+            for lease in self._tables.leases.values()
+            if lease.owner is not None and not self._tables.is_alive(lease.owner)
+        ]
+        return self._free(sorted(lost, key=attrgetter("parked"))[:limit], takeover=True)
+
+    def _free(self, leases: Sequence[LeaseRow], *, takeover: bool) -> int:
+        for lease in leases:
+            lease.owner, lease.token = None, self._tables.next_token()
+            lease.ready = not lease.parked or bool(lease.inbox)
+            if takeover and not lease.parked:
+                lease.takeovers += 1
+        if leases:
+            self._tables.changed()
+        return len(leases)
+
+    def _claimable(self, version_ids: Collection[int], build: str) -> Iterator[LeaseRow]:
+        now = self._tables.clock.now()
+        return (
+            lease
+            for lease in self._tables.leases.values()
+            if lease.owner is None
+            and lease.version_id in version_ids
+            and lease.takeovers < QUARANTINED_FROM
+            and lease.blocked_build != build
+            and lease.wanted(now)
+        )
+
+    def _take(self, lease: LeaseRow, node_id: UUID) -> None:
+        lease.owner, lease.token = node_id, self._tables.next_token()
+        lease.ready = lease.parked = False
+
+    def _load(self, lease: LeaseRow) -> ClaimedRun:
+        tables = self._tables
+        row = tables.runs[lease.run_id]
+        return ClaimedRun(
+            run_id=row.run_id,
+            namespace=row.namespace,
+            workflow=row.workflow,
+            pin=row.pin,
+            token=lease.token,
+            next_seq=lease.next_seq,
+            incarnation=row.incarnation,
+            takeovers=lease.takeovers,
+            state=row.state,
+            input=tables.codec.open(row.input),
+            started_at=row.started_at,
+            parent_id=row.parent_id,
+            cancel_requested=lease.cancel_requested_at is not None,
+            events=[self._open(e) for e in row.events if e.incarnation == row.incarnation],
+            inbox=[tables.open_message(message) for message in lease.inbox.values()],
+        )
+
+    def _open(self, event: Event) -> Event:
+        payload = self._tables.codec.open(event.payload)
+        return Event(
+            event.run_id, event.seq, event.incarnation, event.kind, event.command, payload,
+            event.at,
+        )  # fmt: skip
+
+
+def _message_id(message: InboxMessage) -> int:
+    return message.id

@@ -1,0 +1,259 @@
+"""What clients read from memory (`ReadStore`)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from continuum.codec.attributes import MAX_ATTRIBUTES
+from continuum.errors import AttributesError
+from continuum.journal.events import Failure
+from continuum.journal.turn import RunEnd
+from continuum.model import (
+    MAX_SHOWN_PAYLOAD,
+    HistoryEvent,
+    Page,
+    Run,
+    RunError,
+    ServerInfo,
+    Stamp,
+    StoredValue,
+)
+from continuum.query import cursor as cursors
+from continuum.query.cursor import Position
+from continuum.query.fields import FIELDS, Kind, groupable_field
+from continuum.query.tree import Condition, Query
+from continuum.store.memory.matching import holds
+from continuum.store.memory.tables import LeaseRow, RunRow, Tables
+from continuum.store.reading import CountGroup
+
+_SORTED_CHARACTERS = 120
+_NOT_SHOWN = -1
+
+
+class MemoryReads:
+    """The reading half of the store."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+        """The run as it is now."""
+        row = self._row(run_id, namespace)
+        return None if row is None else self._snapshot(row, self._now(), MAX_SHOWN_PAYLOAD)
+
+    async def ends(
+        self, run_ids: Sequence[UUID], namespace: str | None = None
+    ) -> Mapping[UUID, RunEnd | None]:
+        """How these runs ended, with the whole result (None: still live)."""
+        rows = [self._row(run_id, namespace) for run_id in run_ids]
+        return {row.run_id: self._end(row) for row in rows if row is not None}
+
+    async def history(
+        self, run_id: UUID, namespace: str | None, after: int, limit: int
+    ) -> Sequence[HistoryEvent] | None:
+        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        row = self._row(run_id, namespace)
+        if row is None:
+            return None
+        return [
+            HistoryEvent(
+                event.seq,
+                event.incarnation,
+                event.kind.value,
+                event.command,
+                self._stored(event.payload, MAX_SHOWN_PAYLOAD),
+                event.at,
+            )
+            for event in row.events[max(after, 0) : max(after, 0) + limit]
+        ]
+
+    async def search(
+        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+    ) -> Page[Run]:
+        """One page of matches."""
+        start = None if cursor is None else cursors.decode(query, cursor)
+        read_at = self._now() if start is None else start.read_at
+        found = self._ordered(query, read_at, start)
+        shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
+        entries = tuple(self._snapshot(row, read_at, shown) for _, row in found[:limit])
+        following = None
+        if len(found) > limit:
+            key, last = found[limit - 1]
+            position = Position(read_at, last.run_id, key, tail=key is None)
+            following = cursors.encode(query, position)
+        return Page(entries, following, complete=True, stamp=Stamp(read_at, 0.0))
+
+    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+        names = [groupable_field(name) for name in group_by]
+        now = self._now()
+        rows = self._matching(query.namespace, query.condition, now)
+        groups = Counter(tuple(self._value(row, name, now) for name in names) for row in rows)
+        if not names:
+            return [CountGroup((), len(rows))]
+        ranked = sorted(groups.items(), key=lambda item: (-item[1], _nulls_last(item[0])))
+        return [CountGroup(key, number) for key, number in ranked]
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace that holds a run, in code point order."""
+        return sorted({row.namespace for row in self._tables.runs.values()})
+
+    async def server(self) -> ServerInfo:
+        """There is no server; says so."""
+        return ServerInfo("memory", "memory", "memory", 0, "memory", replica=False)
+
+    async def set_attributes(
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        attributes: Mapping[str, Any],
+        unset: Sequence[str],
+    ) -> bool:
+        """Merge and remove top-level keys; whether the run exists (there).
+
+        Raises:
+            AttributesError: they would grow beyond the limit; nothing was changed.
+        """
+        row = self._row(run_id, namespace)
+        if row is None:
+            return False
+        gone = set(unset)
+        merged = {k: v for k, v in row.attributes.items() if k not in gone} | dict(attributes)
+        size = len(json.dumps(merged, ensure_ascii=False).encode())
+        if size > MAX_ATTRIBUTES:
+            raise AttributesError(
+                f"run {run_id}: attributes would take {size:,} bytes,"
+                f" more than the limit of {MAX_ATTRIBUTES:,}",
+                hint="remove keys in the same call with unset=",
+            )
+        row.attributes, row.updated_at = merged, self._tables.clock.tick()
+        self._tables.changed()
+        return True
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._tables.clock.now()
+
+    def _row(self, run_id: UUID, namespace: str | None) -> RunRow | None:
+        row = self._tables.runs.get(run_id)
+        return row if row is not None and namespace in (None, row.namespace) else None
+
+    def _matching(
+        self, namespace: str | None, condition: Condition, read_at: datetime
+    ) -> list[RunRow]:
+        def matches(row: RunRow) -> bool:
+            return holds(condition, lambda name: self._value(row, name, read_at), row.attributes)
+
+        rows = self._tables.runs.values()
+        return [row for row in rows if namespace in (None, row.namespace) and matches(row)]
+
+    def _ordered(
+        self, query: Query, read_at: datetime, start: Position | None
+    ) -> list[tuple[Any, RunRow]]:
+        """Sort key (None in the tail of runs without one) and row of what follows `start`."""
+        descending = query.order.descending
+        keyed: list[tuple[Any, RunRow]] = []
+        tail: list[tuple[Any, RunRow]] = []
+        for row in self._matching(query.namespace, query.condition, read_at):
+            key = self._sort_key(row, query.order.field.name, read_at)
+            (tail if key is None else keyed).append((key, row))
+        keyed.sort(key=lambda item: (item[0], item[1].run_id), reverse=descending)
+        tail.sort(key=lambda item: item[1].run_id, reverse=descending)
+        if start is None:
+            return keyed + tail
+
+        def beyond(one: Any, other: Any) -> bool:
+            return one < other if descending else one > other
+
+        if start.tail:
+            return [item for item in tail if beyond(item[1].run_id, start.run_id)]
+        last = (start.key, start.run_id)
+        return [item for item in keyed if beyond((item[0], item[1].run_id), last)] + tail
+
+    def _sort_key(self, row: RunRow, name: str, read_at: datetime) -> Any:
+        value = self._value(row, name, read_at)
+        textual = FIELDS[name].kind in (Kind.TEXT, Kind.STATE)
+        return value[:_SORTED_CHARACTERS] if textual and value is not None else value
+
+    def _value(self, row: RunRow, name: str, read_at: datetime) -> Any:
+        """A queryable field of a run."""
+        lease = self._tables.leases.get(row.run_id)
+        match name:
+            case "id":
+                return row.run_id
+            case "state":
+                return row.state.value
+            case "error":
+                return row.error_message
+            case "duration":
+                return Decimal(_lasted(row, read_at) // timedelta(microseconds=1)) / 1_000_000
+            case "owner":
+                return None if lease is None or lease.owner is None else str(lease.owner)
+            case "waiting_on":
+                return None if lease is None else lease.waiting_on
+            case "stuck":
+                return lease is not None and not self._can_run(lease)
+            case _:
+                return getattr(row, name)
+
+    def _can_run(self, lease: LeaseRow) -> bool:
+        return any(
+            self._tables.is_serving(node) and lease.version_id in node.version_ids
+            for node in self._tables.nodes.values()
+        )
+
+    def _end(self, row: RunRow) -> RunEnd | None:
+        if not row.state.terminal:
+            return None
+        error = None
+        if row.error_type is not None or row.error_message is not None:
+            error = Failure(row.error_type or "", row.error_message or "", row.error_details)
+        result = None if row.result is None else self._tables.codec.open(row.result)
+        return RunEnd(row.state, result, error)
+
+    def _snapshot(self, row: RunRow, read_at: datetime, shown: int) -> Run:
+        lease = self._tables.leases.get(row.run_id)
+        error = None
+        if row.error_type is not None or row.error_message is not None:
+            error = RunError(
+                row.error_type or "cancelled", row.error_message or "", row.error_details
+            )
+        return Run(
+            id=row.run_id,
+            namespace=row.namespace,
+            workflow=row.workflow,
+            version=row.version,
+            version_hash=row.version_hash,
+            state=row.state,
+            attributes=json.loads(json.dumps(row.attributes)),
+            started_at=row.started_at,
+            updated_at=row.updated_at,
+            completed_at=row.completed_at,
+            duration=_lasted(row, read_at),
+            waiting_on=None if lease is None else lease.waiting_on,
+            owner=None if lease is None or lease.owner is None else str(lease.owner),
+            parent_id=row.parent_id,
+            incarnation=row.incarnation,
+            error=error,
+            stored_input=self._stored(row.input, shown),
+            stored_output=None if row.result is None else self._stored(row.result, shown),
+        )
+
+    def _stored(self, data: bytes, shown: int) -> StoredValue:
+        size = len(data)
+        return StoredValue(self._tables.codec.open(data) if size <= shown else None, size)
+
+
+def _lasted(row: RunRow, read_at: datetime) -> timedelta:
+    return max((row.completed_at or read_at) - row.started_at, timedelta())
+
+
+def _nulls_last(key: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
+    return tuple((value is None, "" if value is None else value) for value in key)

@@ -1,0 +1,163 @@
+"""The memory store: its parts behind the protocols of `store.protocol`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.journal.turn import NewRun, Turn
+from continuum.model import NodeInfo
+from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.nodes import MemoryNodes
+from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
+from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.tables import LeaseRow, Tables
+from continuum.store.memory.turns import MemoryTurns
+from continuum.store.protocol import (
+    Attention,
+    ClaimedRun,
+    CommitResult,
+    InboxMessage,
+    NewMessage,
+    NodeRegistration,
+    PostOutcome,
+    Release,
+)
+
+
+class MemoryStore:
+    """`TurnStore`, `OwnershipStore` and `ClientStore` in one process, on one event loop.
+
+    Every call is atomic, because none of them awaits anything.
+
+    Attributes:
+        clock: against which everything is compared.
+        tables: the rows.
+        reads: the `ReadStore` of the same rows.
+    """
+
+    def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
+        self.clock = clock or MemoryClock()
+        self.tables = Tables(self.clock, codec)
+        self.reads = MemoryReads(self.tables)
+        self._turns = MemoryTurns(self.tables)
+        self._ownership = MemoryOwnership(self.tables, self._turns)
+        self._nodes = MemoryNodes(self.tables)
+        self._mail = MemoryMail(self.tables)
+
+    # -- what a clock that skips time has to know ----------------------------------------------
+
+    def at_rest(self) -> bool:
+        """Whether every live run waits for time, for a message, or for a worker that can run it.
+
+        The rows alone decide: a run whose step, turn or activity is under way is not parked, or
+        has mail, or is overdue.
+        """
+        now = self.clock.now()
+        for lease in self.tables.leases.values():
+            if lease.owner is not None:
+                if not lease.parked or lease.inbox or lease.wanted(now):
+                    return False
+            elif lease.wanted(now) and self._has_taker(lease):
+                return False
+        return True
+
+    def next_wake(self) -> datetime | None:
+        """The earliest moment at which a run that some worker can run wants to be woken."""
+        moments = [
+            lease.wake_at
+            for lease in self.tables.leases.values()
+            if lease.wake_at is not None and (lease.owner is not None or self._has_taker(lease))
+        ]
+        return min(moments, default=None)
+
+    def _has_taker(self, lease: LeaseRow) -> bool:
+        return lease.takeovers < QUARANTINED_FROM and any(
+            lease.version_id in node.version_ids
+            and lease.blocked_build != node.registration.build
+            and self.tables.is_serving(node)
+            and not node.draining
+            for node in self.tables.nodes.values()
+        )
+
+    # -- TurnStore -----------------------------------------------------------------------------
+
+    async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        """See `TurnStore`."""
+        return self._turns.commit_turns(node_id, turns)
+
+    async def allocate_tokens(self, count: int) -> list[int]:
+        """See `TurnStore`."""
+        return [self.tables.next_token() for _ in range(count)]
+
+    # -- OwnershipStore ------------------------------------------------------------------------
+
+    async def claim(
+        self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore`."""
+        return self._ownership.claim(node_id, version_ids, build, limit)
+
+    async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
+        """See `OwnershipStore`."""
+        return self._ownership.release(node_id, releases)
+
+    async def free_unknown(self, node_id: UUID, known: Sequence[UUID]) -> int:
+        """See `OwnershipStore`."""
+        return self._ownership.free_unknown(node_id, known)
+
+    async def read_inbox(self, node_id: UUID, run_ids: Sequence[UUID]) -> list[InboxMessage]:
+        """See `OwnershipStore`."""
+        return self._ownership.read_inbox(node_id, run_ids)
+
+    async def attend(self, node_id: UUID, version_ids: Sequence[int], build: str) -> Attention:
+        """See `OwnershipStore`."""
+        return self._ownership.attend(node_id, version_ids, build)
+
+    async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
+        """See `OwnershipStore`."""
+        return self._nodes.register_node(node, ttl)
+
+    async def forget_node(self, node_id: UUID) -> None:
+        """See `OwnershipStore`."""
+        self._ownership.free_unknown(node_id, ())
+        self._nodes.forget_node(node_id)
+
+    async def set_draining(self, node_id: UUID) -> None:
+        """See `OwnershipStore`."""
+        self._nodes.set_draining(node_id)
+
+    async def suspects(self, node_id: UUID) -> set[UUID]:
+        """See `OwnershipStore`."""
+        return self._nodes.suspects(node_id)
+
+    async def declare_dead(self, node_ids: Sequence[UUID]) -> list[UUID]:
+        """See `OwnershipStore`."""
+        return self._nodes.declare_dead(node_ids)
+
+    async def free_dead(self, limit: int) -> int:
+        """See `OwnershipStore`."""
+        return self._ownership.free_dead(limit)
+
+    # -- ClientStore ---------------------------------------------------------------------------
+
+    async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
+        """See `ClientStore`."""
+        return self._mail.insert_runs(runs)
+
+    async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
+        """See `ClientStore`."""
+        return self._mail.post(messages)
+
+    async def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None
+    ) -> PostOutcome:
+        """See `ClientStore`."""
+        return self._mail.force_cancel(run_id, reason, namespace)
+
+    async def nodes(self) -> list[NodeInfo]:
+        """See `ClientStore`."""
+        return self._nodes.nodes()

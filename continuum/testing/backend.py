@@ -1,0 +1,123 @@
+"""A client over the memory store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from continuum.client.client import Continuum
+from continuum.client.waiting import EndWaiter
+from continuum.errors import ConfigurationError
+from continuum.journal.turn import NewRun, RunEnd
+from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.store import MemoryStore
+from continuum.store.memory.wake import Hear, MemoryHints, MemoryListener, MemoryLiveness
+from continuum.testing.skipping import Stalled, TimeSkipper
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+
+    from continuum.client.backend import Backend
+    from continuum.client.local_worker import LocalWorker
+
+
+class MemoryBackend:
+    """An open memory store and what works on it (`Backend`)."""
+
+    def __init__(self, store: MemoryStore, hints: MemoryHints, skipper: TimeSkipper) -> None:
+        self.store: MemoryStore = store
+        self.reads: MemoryReads = store.reads
+        self.clock = store.clock
+        self.hints = hints
+        self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)
+        self.workers: list[LocalWorker] = []
+
+    async def close(self) -> None:
+        """Let workers give everything back."""
+        for worker in list(self.workers):
+            await worker.close()
+        await self.waiter.close()
+
+    async def insert_on(
+        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """There is no transaction to join."""
+        raise _no_transaction()
+
+    def insert_on_blocking(
+        self, connection: Connection[Any], runs: Sequence[NewRun]
+    ) -> list[NewRun | None]:
+        """There is no transaction to join."""
+        raise _no_transaction()
+
+    def node_listener(
+        self, node_id: UUID, on_hint: Hear, on_reconnect: Callable[[], None]
+    ) -> MemoryListener:
+        """A `ListenerFactory`."""
+        return MemoryListener(self.hints, node_id, on_hint)
+
+    def liveness(
+        self,
+        node_id: UUID,
+        ttl: float,
+        heartbeat: float,
+        on_beat: Callable[[datetime], None],
+        on_lost: Callable[[], None],
+        on_reconnect: Callable[[], None],
+    ) -> MemoryLiveness:
+        """A `LivenessFactory`."""
+        return MemoryLiveness(self.store.tables, node_id, on_beat)
+
+
+class MemoryClient(Continuum):
+    """The public client, on a store that is open already."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        super().__init__()
+        self._memory = backend
+
+    async def _open_backend(self) -> Backend:
+        return self._memory
+
+
+class _EndListener:
+    """Hears that runs have ended."""
+
+    def __init__(self, hints: MemoryHints, on_hint: Hear) -> None:
+        self._hints = hints
+        self._on_hint = on_hint
+
+    async def start(self) -> None:
+        self._hints.join_waiter(self._on_hint)
+
+    async def close(self) -> None:
+        self._hints.leave_waiter(self._on_hint)
+
+
+class _SkippingWaiter(EndWaiter):
+    """Lets time pass while results are awaited."""
+
+    def __init__(self, store: MemoryStore, hints: MemoryHints, skipper: TimeSkipper) -> None:
+        super().__init__(store.reads.ends, lambda on_hint, _: _EndListener(hints, on_hint))
+        self._skipper = skipper
+
+    async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
+        wait = asyncio.ensure_future(super().wait(run_id, here=here))
+        with self._skipper.somebody_waits() as stalled:
+            try:
+                await asyncio.wait((wait, stalled), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not wait.done():
+                    wait.cancel()
+        if not wait.cancelled() and wait.done():
+            return wait.result()
+        raise Stalled(stalled.result(), hint="send what it waits for before asking for the result")
+
+
+def _no_transaction() -> ConfigurationError:
+    return ConfigurationError(
+        "start(connection=...) needs PostgreSQL", hint="test it against a real database"
+    )

@@ -1,0 +1,1 @@
+"""What every store must do, whichever it is: memory, and PostgreSQL on each server found."""

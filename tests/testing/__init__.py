@@ -1,0 +1,1 @@
+"""`continuum.testing`, used as its users use it."""
