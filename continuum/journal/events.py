@@ -87,11 +87,12 @@ class RunStarted(msgspec.Struct, frozen=True):
     runtime: str
 
 
-class ActivityScheduled(msgspec.Struct, frozen=True):
-    """`args` is the JSON array of the encoded arguments."""
+class ActivityScheduled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`args` is the JSON array of the encoded arguments; `queue` None means the run's worker."""
 
     name: str
     args: Raw
+    queue: str | None = None
 
 
 class ActivityCancelled(msgspec.Struct, frozen=True):
@@ -106,22 +107,27 @@ class ActivityStarted(msgspec.Struct, frozen=True):
     attempt: int
 
 
-class ActivityAttemptFailed(msgspec.Struct, frozen=True):
-    """An attempt raised or timed out and another follows at `next_at`."""
+class ActivityAttemptFailed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An attempt raised or timed out and another follows at `next_at`.
+
+    `details` are those of its last heartbeat.
+    """
 
     attempt: int
     error: Failure
     next_at: datetime
+    details: Raw | None = None
 
 
-class ActivityAttemptCrashed(msgspec.Struct, frozen=True):
-    """A new owner found this attempt begun by a process that is gone."""
+class ActivityAttemptCrashed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The process of this attempt is gone; `details` of its last heartbeat that was stored."""
 
     attempt: int
+    details: Raw | None = None
 
 
 class ActivityReleased(msgspec.Struct, frozen=True):
-    """The owner gave the run back before this attempt began."""
+    """This attempt did not begin: the run was given back, or its idempotency key is in use."""
 
     attempt: int
 

@@ -18,8 +18,9 @@ from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import RunState, Turn, TurnStatus
 from continuum.store.postgres.arrays import Packed, int8s, uuids
 from continuum.store.postgres.pool import Verdict, classify
-from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
+from continuum.store.postgres.session import Connect, Dedicated, Row, Session, transient_errors
 from continuum.store.postgres.statements import statements
+from continuum.store.postgres.tasks import write_tasks
 from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
 from continuum.store.protocol import CommitResult, PayloadRejected, StoreUnavailable
 from continuum.system import monotonic
@@ -131,7 +132,10 @@ class PostgresTurns:
         try:
             with _row_faults_pass():
                 await self._replan_if_due(session)
-                [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
+                if any(turn.tasks or turn.stop_tasks for turn in turns):
+                    now, done, run_ids = await self._write_with_tasks(session, turns, parameters)
+                else:
+                    [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
                 statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
                 if done < len(turns):
                     written = set(run_ids)
@@ -142,6 +146,19 @@ class PostgresTurns:
             await self._dedicated.close()
             raise
         return statuses, now
+
+    async def _write_with_tasks(
+        self, session: Session, turns: Sequence[Turn], parameters: list[object]
+    ) -> Row:
+        """The same, with the task rows of the turns that were written, in one transaction."""
+        async with session.connection.transaction():
+            [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
+            written = turns
+            if done < len(turns):
+                held = set(run_ids)
+                written = [turn for turn in turns if turn.run_id in held]
+            await write_tasks(session, written, self._codec)
+        return now, done, run_ids
 
     async def _replan_if_due(self, session: Session) -> None:
         """Let the next execution be planned with the sizes that the tables have now."""
