@@ -152,7 +152,8 @@ class Committer(Service):
                 if not failing:
                     self.log.warning("commit of %d turns: %s; trying again", len(turns), error)
             except Exception:
-                self.log.exception("commit of %d turns: unexpected error", len(turns))
+                if not failing:
+                    self.log.exception("commit of %d turns: unexpected error", len(turns))
             else:
                 if failing:
                     self.log.info("commits succeed again")

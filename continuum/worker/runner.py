@@ -195,12 +195,13 @@ class Runner:
     def _step(self, run: OwnedRun, at: datetime) -> None:
         stimuli = run.stimuli
         try:
-            while stimuli:
-                stimuli.popleft()(at)
+            for stimulus in stimuli:
+                stimulus(at)
                 execution = run.execution
                 assert execution is not None
                 if execution.end is not None or execution.drift is not None:
-                    stimuli.clear()
+                    break
+            stimuli.clear()
         except Exception as error:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")

@@ -21,78 +21,45 @@ from continuum.store.postgres.arrays import (
     FALSE,
     NULL,
     TRUE,
-    Element,
     Packed,
     bytes_item,
     int4_item,
     int8_item,
     jsonb_item,
-    pack,
     text_item,
     time_item,
     uuid_item,
 )
+from continuum.store.postgres.turn_statement import MANY, Row, turn_statement
 
 _KINDS: Final = {kind: text_item(kind.value) for kind in EventKind}
 _STATES: Final = {state: text_item(state.value) for state in RunState}
 _NO_ATTRIBUTES: Final = jsonb_item(b"{}")
-
-_Columns = tuple[Element, ...]
-
-_HELD: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT4, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL, Element.BOOL, Element.BOOL, Element.INT8,
-)  # fmt: skip
-_MADE: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.TEXT, Element.BYTEA, Element.JSONB, Element.TEXT,
-    Element.UUID, Element.INT4, Element.TEXT, Element.TEXT, Element.TEXT, Element.TIMESTAMPTZ,
-    Element.BOOL, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT,
-)  # fmt: skip
-_LEASED: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT8, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL,
-)  # fmt: skip
-_EVENTS: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT4, Element.TEXT, Element.INT4, Element.BYTEA,
-    Element.TIMESTAMPTZ,
-)  # fmt: skip
-_READ: Final[_Columns] = (Element.INT8, Element.UUID)
-_CHANGED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.INT4, Element.TEXT, Element.TEXT,
-)  # fmt: skip
-_ENDED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT,
-    Element.INT4, Element.TEXT, Element.TEXT,
-)  # fmt: skip
+_NOTHING: Final = frozenset[str]()
+_KEPT: Final = frozenset({"kept"})
+_DROPPED: Final = frozenset({"dropped"})
+_BOTH: Final = _KEPT | _DROPPED
+_FEW: Final = 4
+"""Rows of one turn that go as plain parameters; each number of them is a statement of its own."""
 
 in_run_order = attrgetter("run_id.int")
 """Sort key: the order in which PostgreSQL sorts uuids, hence the lock order."""
 
 
-def _table(elements: _Columns, rows: list[tuple[bytes, ...]]) -> list[Packed]:
-    if not rows:
-        return _empty(elements)
-    return [pack(element, items) for element, items in zip(elements, zip(*rows), strict=True)]  # noqa: B905
-
-
-def _empty(elements: _Columns) -> list[Packed]:
-    return [pack(element, ()) for element in elements]
-
-
 class TurnColumns:
-    """The parameters of the turn statement for turns sorted by run id."""
+    """The rows of the turn statement for turns sorted by run id."""
 
     __slots__ = ("_changed", "_ended", "_events", "_held", "_leased", "_made", "_read", "_seal")
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
         self._seal = codec.seal
-        self._held: list[tuple[bytes, ...]] = []
-        self._made: list[tuple[bytes, ...]] = []
-        self._leased: list[tuple[bytes, ...]] = []
-        self._events: list[tuple[bytes, ...]] = []
-        self._read: list[tuple[bytes, ...]] = []
-        self._changed: list[tuple[bytes, ...]] = []
-        self._ended: list[tuple[bytes, ...]] = []
+        self._held: list[Row] = []
+        self._made: list[Row] = []
+        self._leased: list[Row] = []
+        self._events: list[Row] = []
+        self._read: list[Row] = []
+        self._changed: list[Row] = []
+        self._ended: list[Row] = []
         for turn in turns:
             run_id = uuid_item(turn.run_id)
             if turn.created is not None:
@@ -101,19 +68,26 @@ class TurnColumns:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
 
-    def parameters(self, node_id: UUID, total: int) -> list[object]:
-        """In the order of the statement's placeholders."""
-        return [
-            node_id,
-            *_table(_HELD, self._held),
-            *_table(_MADE, self._made),
-            *_table(_LEASED, self._leased),
-            *_table(_EVENTS, self._events),
-            *_table(_READ, self._read),
-            *_table(_CHANGED, self._changed),
-            *_table(_ENDED, self._ended),
-            Packed(total.to_bytes(4, "big")),
-        ]
+    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes | None]]:
+        """The variant of the turn statement that these turns need, and its parameters."""
+        tables: dict[str, list[Row]] = {}
+        shape: list[tuple[str, int]] = []
+        for part, rows in (
+            ("held", self._held), ("made", self._made), ("leased", self._leased),
+            ("journaled", self._events), ("read", self._read), ("changed", self._changed),
+            ("ended", self._ended),
+        ):  # fmt: skip
+            if rows:
+                tables[part] = rows
+                shape.append((part, len(rows) if total == 1 and len(rows) <= _FEW else MANY))
+        statement = turn_statement(tuple(shape), self._extra())
+        count = Packed(total.to_bytes(4, "big"))
+        return statement.text, statement.parameters(tables, Packed(node_id.bytes), count)
+
+    def _extra(self) -> frozenset[str]:
+        if not self._ended:
+            return _KEPT if self._held else _NOTHING
+        return _DROPPED if len(self._ended) == len(self._held) else _BOTH
 
     def _add_events(self, run_id: bytes, turn: Turn) -> None:
         seal = self._seal
