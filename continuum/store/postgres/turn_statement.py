@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from continuum.store.postgres.arrays import NULL, Element, pack
+from continuum.store.postgres.arrays import NULL, Element, Packed, pack
 from continuum.store.postgres.statements import statements
 
 _PARTS: Final = statements("turn")
@@ -118,7 +118,7 @@ class TurnStatement:
         for part, column, row, element in self._sources:
             if row >= 0:
                 item = tables[part][row][column]
-                found.append(None if item is NULL else item[4:])
+                found.append(None if item is NULL else Packed(item[4:]))
             elif element is not None:
                 found.append(pack(element, [items[column] for items in tables[part]]))
             else:
