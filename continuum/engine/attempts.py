@@ -38,6 +38,8 @@ from continuum.journal.events import (
     ActivityStarted,
     EventKind,
     Failure,
+    as_details,
+    details_of,
 )
 from continuum.journal.turn import NewTask
 
@@ -180,7 +182,7 @@ class Attempts:
         """Journal a failed attempt and wait for the next."""
         delay = state.activity.retry.delay(state.failures + 1, jitter)
         next_at = self._log.clamp(at) + timedelta(seconds=delay)
-        body = ActivityAttemptFailed(state.attempt, error, next_at, _raw(details))
+        body = ActivityAttemptFailed(state.attempt, error, next_at, as_details(details))
         self._record(EventKind.ACTIVITY_ATTEMPT_FAILED, state, body, at)
         if state.local:
             self.running -= 1
@@ -260,7 +262,7 @@ class Attempts:
 
     def crash(self, state: ActivityState, details: bytes | None, at: datetime) -> bool:
         """Journal a lost attempt as crashed. True when another attempt may follow."""
-        body = ActivityAttemptCrashed(state.attempt, _raw(details))
+        body = ActivityAttemptCrashed(state.attempt, as_details(details))
         self._record(EventKind.ACTIVITY_ATTEMPT_CRASHED, state, body, at)
         self._note_details(state, body.details)
         state.crashes += 1
@@ -298,9 +300,8 @@ class Attempts:
         self._deadlines.add(next_at, state.command, state)
 
     @staticmethod
-    def _note_details(state: ActivityState, details: Raw | None) -> None:
-        if details is not None:
-            state.details = bytes(details)
+    def _note_details(state: ActivityState, details: Raw) -> None:
+        state.details = details_of(details) or state.details
 
     def _begin_attempt(self, state: ActivityState, at: datetime) -> None:
         body = ActivityStarted(state.attempt)
@@ -335,7 +336,3 @@ class Attempts:
 def _lost(queue: str | None) -> Phase:
     """What a replayed attempt is: gone with its process, or still in its queue."""
     return Phase.LOST if queue is None else Phase.QUEUED
-
-
-def _raw(details: bytes | None) -> Raw | None:
-    return None if details is None else Raw(details)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
+from continuum.journal.events import as_details
 from continuum.journal.tasks import TaskPayload, encode_task
 from continuum.journal.turn import NewTask
 
@@ -23,7 +24,7 @@ def task_of(state: ActivityState, queue: str) -> NewTask:
         heartbeat_timeout=activity.heartbeat_timeout,
         non_retryable=tuple(map(_name, activity.retry.non_retryable)),
         key=key if isinstance(key, str) else None,
-        details=None if state.details is None else Raw(state.details),
+        details=as_details(state.details),
     )
     return NewTask(
         state.command, state.attempt, queue, activity.priority, activity.name, encode_task(payload)

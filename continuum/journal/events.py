@@ -24,6 +24,8 @@ import msgspec
 from msgspec import Raw
 
 NULL: Final = b"null"
+NO_DETAILS: Final = Raw(NULL)
+"""Default of optional user values; left out of the stored form."""
 
 
 class EventKind(StrEnum):
@@ -116,14 +118,14 @@ class ActivityAttemptFailed(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int
     error: Failure
     next_at: datetime
-    details: Raw | None = None
+    details: Raw = NO_DETAILS
 
 
 class ActivityAttemptCrashed(msgspec.Struct, frozen=True, omit_defaults=True):
     """The process of this attempt is gone; `details` of its last heartbeat that was stored."""
 
     attempt: int
-    details: Raw | None = None
+    details: Raw = NO_DETAILS
 
 
 class ActivityReleased(msgspec.Struct, frozen=True):
@@ -218,6 +220,17 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
 
 _decoders: Final = {kind: msgspec.json.Decoder(type_) for kind, type_ in type_of_kind.items()}
 _encode: Final = msgspec.json.Encoder().encode
+
+
+def as_details(data: bytes | None) -> Raw:
+    """Optional user bytes as the field of an event."""
+    return NO_DETAILS if data is None else Raw(data)
+
+
+def details_of(details: Raw) -> bytes | None:
+    """The inverse of `as_details`."""
+    data = bytes(details)
+    return None if data == NULL else data
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Raw
 
-from continuum.journal.events import Failure
+from continuum.journal.events import NO_DETAILS, Failure
 
 RESULT: Final = "activity_result"
 """Kind of the inbox message that carries the outcome of an attempt."""
@@ -28,7 +28,7 @@ class TaskPayload(msgspec.Struct, frozen=True, omit_defaults=True):
     heartbeat_timeout: float | None = None
     non_retryable: tuple[str, ...] = ()
     key: str | None = None
-    details: Raw | None = None
+    details: Raw = NO_DETAILS
 
 
 class AttemptResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,12 +38,12 @@ class AttemptResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     outcome: Literal["completed", "failed", "crashed"]
-    value: Raw | None = None
+    value: Raw = NO_DETAILS
     error: Failure | None = None
     reason: str = "raised"
     retryable: bool = False
     jitter: float = 0.0
-    details: Raw | None = None
+    details: Raw = NO_DETAILS
 
 
 def attempt_name(incarnation: int, command: int, attempt: int) -> str:

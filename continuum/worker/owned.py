@@ -12,6 +12,7 @@ import msgspec
 
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
+from continuum.journal.events import details_of
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
 from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
@@ -117,8 +118,8 @@ class OwnedRun:
             execution.key_settled(command, attempt, at)
             return
         result = decode_result(message.value)
-        details = None if result.details is None else bytes(result.details)
-        if result.outcome == "completed" and result.value is not None:
+        details = details_of(result.details)
+        if result.outcome == "completed":
             execution.attempt_completed(command, attempt, bytes(result.value), at)
         elif result.error is not None:
             execution.attempt_failed(

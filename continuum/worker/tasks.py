@@ -18,7 +18,7 @@ from continuum.declare.queue import Queue
 from continuum.declare.registry import AnyActivity
 from continuum.declare.retry import Retry
 from continuum.engine.outcome import ActivityCall
-from continuum.journal.events import Failure
+from continuum.journal.events import NO_DETAILS, Failure, as_details, details_of
 from continuum.journal.tasks import AttemptResult, TaskPayload, decode_payload, encode_task
 from continuum.store.activities import ActivityStore, AttemptFence, ClaimedTask
 from continuum.store.protocol import InboxMessage
@@ -72,7 +72,7 @@ class Task:
         jitter: float, at: datetime, *, details: bytes | None = None,
     ) -> None:  # fmt: skip
         """See `AttemptSink`."""
-        raw = None if details is None else Raw(details)
+        raw = as_details(details)
         self._tasks.answer(
             self,
             AttemptResult("failed", error=failure, reason=reason, retryable=retryable,
@@ -83,7 +83,7 @@ class Task:
         self, command: int, attempt: int, details: bytes | None, at: datetime
     ) -> None:
         """See `AttemptSink`."""
-        raw = None if details is None else Raw(details)
+        raw = as_details(details)
         self._tasks.answer(self, AttemptResult("crashed", details=raw))
 
     def attempt_held(self, command: int, attempt: int, at: datetime) -> None:
@@ -241,7 +241,7 @@ class Tasks(Service):
         call = ActivityCall(
             fence.run_id, fence.namespace, fence.incarnation, fence.command, fence.attempt,
             _options(self._declared[claimed.activity], claimed.queue, payload),
-            bytes(payload.args), None if payload.details is None else bytes(payload.details),
+            bytes(payload.args), details_of(payload.details),
         )  # fmt: skip
         self._attempts.start(task, [call])
 
@@ -279,8 +279,7 @@ def _options(activity: AnyActivity, queue: str, payload: TaskPayload) -> AnyActi
     )
 
 
-def _details_of(task: Task) -> Raw | None:
+def _details_of(task: Task) -> Raw:
     for attempt in (task.attempts or {}).values():
-        details = attempt.last_details
-        return None if details is None else Raw(details)
-    return None
+        return as_details(attempt.last_details)
+    return NO_DETAILS

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import continuum
@@ -300,9 +301,9 @@ def raises_in_process(kind: str) -> None:
 @activity(executor="process")
 def dies_in_process(path: str) -> str:
     """Kills its own process the first time."""
-    if not os.path.exists(path):
-        with open(path, "w", encoding="utf-8") as marker:
-            marker.write("was here")
+    marker = Path(path)
+    if not marker.exists():
+        marker.touch()
         os._exit(9)
     return "alive"
 

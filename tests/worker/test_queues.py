@@ -222,21 +222,20 @@ async def test_a_stop_that_meets_a_claim_is_not_lost(cluster: Cluster) -> None:
     await cluster.join(flows.rendering)
     run_id = await cluster.start(flows.rendering, "a")
     await cluster.suspended(run_id)
-    async with cluster.pool.connection() as claimer:
-        async with claimer.transaction():
-            await claimer.execute(
-                "UPDATE continuum_tasks SET lease_owner = gen_random_uuid(), lease_token = 1"
+    async with cluster.pool.connection() as claimer, claimer.transaction():
+        await claimer.execute(
+            "UPDATE continuum_tasks SET lease_owner = gen_random_uuid(), lease_token = 1"
+        )
+        await cluster.cancel(run_id)
+
+        async def blocked() -> bool:
+            [(count,)] = await cluster.rows(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
             )
-            await cluster.cancel(run_id)
+            return count > 0
 
-            async def blocked() -> bool:
-                [(count,)] = await cluster.rows(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                    " AND datname = current_database()"
-                )
-                return count > 0
-
-            await eventually(blocked)
+        await eventually(blocked)
     assert await eventually(lambda: tasks(cluster, "stopping, lease_owner IS NOT NULL")) is not None
 
     async def swept() -> bool:

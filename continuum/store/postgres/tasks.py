@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.declare.queue import Queue
-from continuum.journal.events import Failure
+from continuum.journal.events import NO_DETAILS, Failure
 from continuum.journal.tasks import RESULT, AttemptResult, attempt_name, encode_task
 from continuum.journal.turn import Turn
 from continuum.store.activities import AttemptFence, Beat, ClaimedTask
@@ -182,7 +182,7 @@ class PostgresTasks:
             }
             results: list[tuple[AttemptFence, bytes]] = []
             for fence in dead:
-                found = details.get((fence.run_id, fence.incarnation, fence.command))
+                found = details.get((fence.run_id, fence.incarnation, fence.command), NO_DETAILS)
                 results.append((fence, encode_task(AttemptResult("crashed", details=found))))
             return await self.finish_on(session, results)
 
