@@ -100,6 +100,8 @@ class Activity(Generic[P, R_co]):
         self.on_crash: OnCrash = _on_crash(on_crash, at)
         self.executor: Executor = _executor(executor, fn, at)
         self.transactional = _transactional(transactional, fn, at)
+        if executor == "process" and self.heartbeat_timeout is not None:
+            raise DefinitionError(f"{at}: heartbeats do not cross processes; use timeout=")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Schedule it, inside a workflow; outside, run its function."""
