@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from continuum.client.handle import RunHandle
     from continuum.codec.hooks import PayloadCodec
     from continuum.declare.activity import Activity, activity
+    from continuum.declare.attempt import (
+        ActivityInfo,
+        activity_info,
+        heartbeat,
+        last_heartbeat,
+        transaction,
+    )
+    from continuum.declare.queue import Queue
     from continuum.declare.retry import Retry
     from continuum.declare.workflow import Workflow, workflow
     from continuum.engine.api import (
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
         wait_signal,
     )
     from continuum.errors import (
+        ActivityCancelled,
         ActivityCrashed,
         ActivityFailed,
         ActivityTimeout,
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
         DuplicateRun,
         NamespaceError,
         NonDeterminismError,
+        NotInActivity,
         NotInWorkflow,
         PayloadError,
         QueryError,
@@ -69,10 +79,17 @@ __all__ = [
     "Run",
     # declaring
     "Activity",
+    "Queue",
     "Retry",
     "Workflow",
     "activity",
     "workflow",
+    # inside an activity
+    "ActivityInfo",
+    "activity_info",
+    "heartbeat",
+    "last_heartbeat",
+    "transaction",
     # inside a workflow
     "info",
     "logger",
@@ -85,6 +102,7 @@ __all__ = [
     "uuid4",
     "wait_signal",
     # errors
+    "ActivityCancelled",
     "ActivityCrashed",
     "ActivityFailed",
     "ActivityTimeout",
@@ -96,6 +114,7 @@ __all__ = [
     "DuplicateRun",
     "NamespaceError",
     "NonDeterminismError",
+    "NotInActivity",
     "NotInWorkflow",
     "PayloadError",
     "QueryError",
@@ -115,6 +134,10 @@ _HOMES = {
     "continuum.client.handle": ["RunHandle"],
     "continuum.codec.hooks": ["PayloadCodec"],
     "continuum.declare.activity": ["Activity", "activity"],
+    "continuum.declare.attempt": [
+        "ActivityInfo", "activity_info", "heartbeat", "last_heartbeat", "transaction",
+    ],
+    "continuum.declare.queue": ["Queue"],
     "continuum.declare.retry": ["Retry"],
     "continuum.declare.workflow": ["Workflow", "workflow"],
     "continuum.engine.api": [
