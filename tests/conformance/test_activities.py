@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec import Raw
 
 from continuum.declare.queue import Queue
 from continuum.journal.tasks import RESULT, AttemptResult, TaskPayload, encode_task
