@@ -172,8 +172,10 @@ class EndWaiter:
                 async with asyncio.timeout_at(None if self._idle else poll_at):
                     await self._wake.wait()
             except TimeoutError:
-                self._poll_all()
+                pass
             if self._idle or loop.time() >= poll_at:
+                if not self._idle:
+                    self._poll_all()
                 poll_at = loop.time() + self._poll
             self._wake.clear()
             while self._unlooked:

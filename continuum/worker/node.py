@@ -33,6 +33,7 @@ from continuum.store.protocol import (
 )
 from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
+from continuum.worker.collection import relax_collection, restore_collection
 from continuum.worker.committer import Committer
 from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
@@ -126,6 +127,7 @@ class Worker:
         self._hints = hints
         self._drain_timeout = drain_timeout
         self._accepting = False
+        self._relaxed = False
         self._drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
@@ -225,6 +227,8 @@ class Worker:
         """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
         await self.serving.start()
         await self.membership.join()
+        relax_collection()
+        self._relaxed = True
         self.watchdog.start()
         for service in self._services():
             service.start()
@@ -258,18 +262,6 @@ class Worker:
     async def close(self) -> None:
         """The same as `drain`."""
         await self.drain()
-
-    async def kill(self) -> None:
-        """Vanish as a killed process does: nothing is committed, given back or said any more.
-
-        For tests. Unlike in a killed process, asynchronous activities see `CancelledError`.
-        """
-        self._accepting = False
-        self.timers.stop()
-        self.activities.close()
-        for service in self._services():
-            await service.stop()
-        await self._shut_down()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -387,6 +379,9 @@ class Worker:
             await self._shut_down()
 
     async def _shut_down(self) -> None:
+        if self._relaxed:
+            self._relaxed = False
+            restore_collection()
         self.watchdog.stop()
         await self.committer.stop()
         await self.tokens.close()
