@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from continuum.client.handle import RunHandle
     from continuum.codec.hooks import PayloadCodec
     from continuum.declare.activity import Activity, activity
+    from continuum.declare.attempt import (
+        ActivityInfo,
+        activity_info,
+        heartbeat,
+        last_heartbeat,
+        transaction,
+    )
+    from continuum.declare.queue import Queue
     from continuum.declare.retry import Retry
     from continuum.declare.workflow import Workflow, workflow
     from continuum.engine.api import (
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
         wait_signal,
     )
     from continuum.errors import (
+        ActivityCancelled,
         ActivityCrashed,
         ActivityFailed,
         ActivityTimeout,
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
         DuplicateRun,
         NamespaceError,
         NonDeterminismError,
+        NotInActivity,
         NotInWorkflow,
         PayloadError,
         QueryError,
@@ -71,11 +81,18 @@ __all__ = [
     "Run",
     # declaring
     "Activity",
+    "Queue",
     "Retry",
     "Workflow",
     "activity",
     "pure",
     "workflow",
+    # inside an activity
+    "ActivityInfo",
+    "activity_info",
+    "heartbeat",
+    "last_heartbeat",
+    "transaction",
     # inside a workflow
     "info",
     "logger",
@@ -88,6 +105,7 @@ __all__ = [
     "uuid4",
     "wait_signal",
     # errors
+    "ActivityCancelled",
     "ActivityCrashed",
     "ActivityFailed",
     "ActivityTimeout",
@@ -100,6 +118,7 @@ __all__ = [
     "DuplicateRun",
     "NamespaceError",
     "NonDeterminismError",
+    "NotInActivity",
     "NotInWorkflow",
     "PayloadError",
     "QueryError",
@@ -120,6 +139,10 @@ _HOMES = {
     "continuum.client.handle": ["RunHandle"],
     "continuum.codec.hooks": ["PayloadCodec"],
     "continuum.declare.activity": ["Activity", "activity"],
+    "continuum.declare.attempt": [
+        "ActivityInfo", "activity_info", "heartbeat", "last_heartbeat", "transaction",
+    ],
+    "continuum.declare.queue": ["Queue"],
     "continuum.declare.retry": ["Retry"],
     "continuum.declare.workflow": ["Workflow", "workflow"],
     "continuum.engine.api": [

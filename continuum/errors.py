@@ -21,6 +21,8 @@
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
     ├── NotInWorkflow             a workflow call outside a workflow
     ├── NonDeterminismError       workflow code tried real I/O
+    ├── NotInActivity             an activity call outside an activity
+    ├── ActivityCancelled         raised by `heartbeat` inside an activity that should end
     └── ActivityFailed            raised at the await inside a workflow
         ├── ActivityTimeout       (also a TimeoutError)
         └── ActivityCrashed       its process died too often, or once with on_crash="fail"
@@ -229,3 +231,11 @@ class ActivityTimeout(ActivityFailed, TimeoutError):
 
 class ActivityCrashed(ActivityFailed):
     """The process running an activity died too often, or once with on_crash="fail"."""
+
+
+class NotInActivity(ContinuumError):
+    """Only an activity that a worker runs can do this."""
+
+
+class ActivityCancelled(ContinuumError):
+    """This attempt should end: nobody waits for its outcome any more."""

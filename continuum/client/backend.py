@@ -9,6 +9,7 @@ from uuid import UUID
 
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
+from continuum.store.activities import ActivityStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 class Store(TurnStore, OwnershipStore, ClientStore, Protocol):
     """All parts of a store that write."""
+
+    @property
+    def activities(self) -> ActivityStore:
+        """Queues, heartbeats, keys and transactions."""
+        ...
 
 
 class Backend(Protocol):

@@ -20,6 +20,8 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 OnCrash = Literal["retry", "fail"]
+Executor = Literal["thread", "process"]
+KeyOf = Callable[..., str]
 MAX_CRASHES: Final = 10
 PRIORITIES: Final = range(-1000, 1001)
 _NO_RETRY: Final = Retry()
@@ -47,16 +49,20 @@ class Activity(Generic[P, R_co]):
         heartbeat_timeout: seconds between heartbeats of one attempt, None for none expected.
         queue: named queue it is sent to, None for the worker that runs the workflow.
         priority: within a queue, higher first.
-        idempotency_key: key under which a result is shared by all calls.
+        idempotency_key: key under which a result is shared by all calls, or a function that
+            gives it for the arguments of a call.
+        executor: where a synchronous function runs, "thread" or "process".
+        transactional: whether it runs in the transaction that stores its result.
         on_crash: "retry", or "fail" for at most once.
         max_crashes: crashes after which it fails as `ActivityCrashed`.
         signature, returns: codecs of arguments and result.
         source: "file.py:12".
     """
 
-    __slots__ = ("__name__", "__wrapped__", "fn", "heartbeat_timeout",
+    __slots__ = ("__name__", "__wrapped__", "executor", "fn", "heartbeat_timeout",
                  "idempotency_key", "is_async", "max_crashes", "name", "on_crash", "priority",
-                 "queue", "retry", "returns", "signature", "source", "timeout")  # fmt: skip
+                 "queue", "retry", "returns", "signature", "source", "timeout",
+                 "transactional")  # fmt: skip
 
     def __init__(
         self,
@@ -68,8 +74,10 @@ class Activity(Generic[P, R_co]):
         heartbeat_timeout: Duration | None = None,
         queue: str | None = None,
         priority: int = 0,
-        idempotency_key: str | None = None,
+        idempotency_key: str | KeyOf | None = None,
         on_crash: OnCrash = "retry",
+        executor: Executor = "thread",
+        transactional: bool = False,
     ) -> None:
         at = where_of(fn)
         refuse_non_functions(fn, "activity", at)
@@ -88,8 +96,12 @@ class Activity(Generic[P, R_co]):
         self.heartbeat_timeout = optional_seconds(heartbeat_timeout, f"{at}: heartbeat_timeout")
         self.queue = _label(queue, f"{at}: queue")
         self.priority = _priority(priority, at)
-        self.idempotency_key = _label(idempotency_key, f"{at}: idempotency_key")
+        self.idempotency_key = _key(idempotency_key, f"{at}: idempotency_key")
         self.on_crash: OnCrash = _on_crash(on_crash, at)
+        self.executor: Executor = _executor(executor, fn, at)
+        self.transactional = _transactional(transactional, fn, at)
+        if executor == "process" and self.heartbeat_timeout is not None:
+            raise DefinitionError(f"{at}: heartbeats do not cross processes; use timeout=")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Schedule it, inside a workflow; outside, run its function."""
@@ -98,10 +110,21 @@ class Activity(Generic[P, R_co]):
             if self.is_async:
                 return self.fn(*args, **kwargs)
             return asyncio.to_thread(self.fn, *args, **kwargs)
+        scheduled: Activity[P, R_co] = self
+        if callable(self.idempotency_key):
+            scheduled = self._copy()
+            scheduled.idempotency_key = self._key_of(self.idempotency_key, args, kwargs)
         return cast(
             "Coroutine[Any, Any, R_co]",
-            run.schedule_activity(self, self.signature.encode(args, kwargs)),
+            run.schedule_activity(scheduled, self.signature.encode(args, kwargs)),
         )
+
+    def _key_of(self, key: KeyOf, args: Any, kwargs: Any) -> str:
+        what = f"idempotency_key of activity {self.name}"
+        made = _label(key(*args, **kwargs), what)
+        if made is None:
+            raise DefinitionError(f"{what} gave None; it must give a string")
+        return made
 
     def options(
         self,
@@ -111,7 +134,7 @@ class Activity(Generic[P, R_co]):
         heartbeat_timeout: Duration | _Unset | None = _UNSET,
         queue: str | _Unset | None = _UNSET,
         priority: int | _Unset = _UNSET,
-        idempotency_key: str | _Unset | None = _UNSET,
+        idempotency_key: str | KeyOf | _Unset | None = _UNSET,
         on_crash: OnCrash | _Unset = _UNSET,
     ) -> Activity[P, R_co]:
         """The same activity with other options for some calls.
@@ -137,7 +160,7 @@ class Activity(Generic[P, R_co]):
         if not isinstance(priority, _Unset):
             other.priority = _priority(priority, at)
         if not isinstance(idempotency_key, _Unset):
-            other.idempotency_key = _label(idempotency_key, f"{at}: idempotency_key")
+            other.idempotency_key = _key(idempotency_key, f"{at}: idempotency_key")
         if not isinstance(on_crash, _Unset):
             other.on_crash = _on_crash(on_crash, at)
         return other
@@ -179,8 +202,10 @@ def activity(
     heartbeat_timeout: Duration | None = None,
     queue: str | None = None,
     priority: int = 0,
-    idempotency_key: str | None = None,
+    idempotency_key: str | KeyOf | None = None,
     on_crash: OnCrash = "retry",
+    executor: Executor = "thread",
+    transactional: bool = False,
 ) -> _Decorator: ...
 def activity(
     fn: Callable[..., Any] | None = None, /, **options: Any
@@ -194,8 +219,13 @@ def activity(
         heartbeat_timeout: longest time between heartbeats; a timedelta or seconds.
         queue: named queue to send it to.
         priority: -1000 to 1000, higher first within its queue.
-        idempotency_key: calls with one key share one result.
+        idempotency_key: calls with one key share one result, within a namespace, for ever; a
+            string, or a function of the call's arguments that gives it.
         on_crash: "retry", or "fail" for at most once: the first crash of a worker fails it.
+        executor: "process" runs a synchronous function in a process of its own, for work that
+            would keep the interpreter busy; it must be importable from its module.
+        transactional: an async function whose work on `continuum.transaction()` commits together
+            with its result, exactly once.
 
     Raises:
         DefinitionError: with file and line, when the declaration is wrong.
@@ -232,4 +262,32 @@ def _priority(value: object, at: str) -> int:
 def _on_crash(value: object, at: str) -> OnCrash:
     if value not in ("retry", "fail"):
         raise DefinitionError(f'{at}: on_crash is "retry" or "fail", not {value!r}')
+    return value
+
+
+def _key(value: object, what: str) -> str | KeyOf | None:
+    if callable(value):
+        return cast("KeyOf", value)
+    return _label(value, what)
+
+
+def _executor(value: object, fn: Callable[..., Any], at: str) -> Executor:
+    if value not in ("thread", "process"):
+        raise DefinitionError(f'{at}: executor is "thread" or "process", not {value!r}')
+    if value == "process":
+        if inspect.iscoroutinefunction(fn):
+            raise DefinitionError(f'{at}: executor="process" is for synchronous functions')
+        if "<" in fn.__qualname__:
+            raise DefinitionError(
+                f'{at}: executor="process" needs a function of a module; '
+                f"another process cannot import {fn.__qualname__}"
+            )
+    return value
+
+
+def _transactional(value: object, fn: Callable[..., Any], at: str) -> bool:
+    if not isinstance(value, bool):
+        raise DefinitionError(f"{at}: transactional is True or False, not {value!r}")
+    if value and not inspect.iscoroutinefunction(fn):
+        raise DefinitionError(f"{at}: transactional=True is for async functions")
     return value

@@ -77,6 +77,16 @@ class Retry:
         """Whether this error may be retried at all (attempts left or not)."""
         return not any(_matches(error, excluded) for excluded in self.non_retryable)
 
+    def retries_named(self, names: tuple[str, ...]) -> bool:
+        """The same for an error of another process: qualified names of its classes."""
+        return not any(_named(names, excluded) for excluded in self.non_retryable)
+
+
+def _named(names: tuple[str, ...], excluded: type[BaseException] | str) -> bool:
+    if isinstance(excluded, type):
+        return f"{excluded.__module__}.{excluded.__qualname__}" in names
+    return any(excluded == name or name.endswith(f".{excluded}") for name in names)
+
 
 def _attempts(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ATTEMPTS:

@@ -6,6 +6,10 @@
                    │                    │      └──no attempts left──► CLOSED   │
                    └────────────────────┴──────────────◄── retry due ──────────┘
 
+An attempt for a named queue is QUEUED instead of WAITING and BEGUN: the commit that prepares it
+makes its task row, so it belongs to no owner of the run, and its outcome comes by the inbox. An
+attempt whose idempotency key is in use is RELEASED until the key is settled.
+
 After a replay, WAITING and BEGUN of the former owner are one: LOST. `recover` commits a LOST
 attempt as crashed before it prepares the next. Attempt n > 1, a repeated attempt and every
 attempt of an `on_crash="fail"` activity are preceded by a committed `activity_started`.
@@ -13,15 +17,19 @@ attempt of an `on_crash="fail"` activity are preceded by a committed `activity_s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
+
+from msgspec import Raw
 
 from continuum.declare.activity import Activity
 from continuum.engine.commands import CommandLog
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.futures import CommandFuture
 from continuum.engine.outcome import ActivityCall, RunIdentity
+from continuum.engine.queueing import task_of
 from continuum.journal.events import (
     ActivityAttemptCrashed,
     ActivityAttemptFailed,
@@ -30,7 +38,10 @@ from continuum.journal.events import (
     ActivityStarted,
     EventKind,
     Failure,
+    as_details,
+    details_of,
 )
+from continuum.journal.turn import NewTask
 
 
 class Phase(IntEnum):
@@ -47,6 +58,8 @@ class Phase(IntEnum):
     LOST = 4
     """Found in the journal; its process is gone."""
     CLOSED = 5
+    QUEUED = 6
+    """In a named queue, or running in a worker that serves it."""
 
 
 class ActivityState:
@@ -57,14 +70,18 @@ class ActivityState:
         crashes: attempts whose process died.
         abandoned: the workflow gave up on it; whatever still comes is journaled and ignored.
         stopping: asked to stop; it is not tried again.
+        queue: the named queue its attempts go to, as journaled.
+        details: of the last heartbeat of an attempt that ended.
+        key_free: told that its idempotency key is settled before it was known to wait for it.
     """
 
     __slots__ = ("abandoned", "activity", "args", "attempt", "attempts", "command", "crashes",
-                 "due_at", "error", "failures", "future", "phase", "stopping")  # fmt: skip
+                 "details", "due_at", "error", "failures", "future", "key_free", "phase", "queue",
+                 "stopping")  # fmt: skip
 
     def __init__(
         self, attempts: Attempts, command: int, activity: Activity[Any, Any], args: bytes,
-        future: CommandFuture, phase: Phase,
+        future: CommandFuture, phase: Phase, queue: str | None,
     ) -> None:  # fmt: skip
         self.attempts = attempts
         self.command = command
@@ -72,11 +89,14 @@ class ActivityState:
         self.args = args
         self.future = future
         self.phase = phase
+        self.queue = queue
+        self.details: bytes | None = None
         self.attempt = 1
         self.failures = 0
         self.crashes = 0
         self.abandoned = False
         self.stopping = False
+        self.key_free = False
         self.error: Failure | None = None
         self.due_at: Any = None
 
@@ -101,10 +121,12 @@ class Attempts:
     Attributes:
         open: by command number.
         start, stop: for the worker, since the last collect.
+        tasks, stop_tasks: for the queues, likewise.
         running: how many attempts this process' worker has.
     """
 
-    __slots__ = ("_deadlines", "_identity", "_log", "open", "running", "start", "stop")
+    __slots__ = ("_deadlines", "_identity", "_log", "open", "running", "start", "stop",
+                 "stop_tasks", "tasks")  # fmt: skip
 
     def __init__(self, identity: RunIdentity, log: CommandLog, deadlines: Deadlines) -> None:
         self._identity = identity
@@ -113,17 +135,20 @@ class Attempts:
         self.open: dict[int, ActivityState] = {}
         self.start: list[ActivityCall] = []
         self.stop: list[int] = []
+        self.tasks: Sequence[NewTask] = ()
+        self.stop_tasks: Sequence[int] = ()
         self.running = 0
 
     # live
 
     def schedule(
-        self, command: int, activity: Activity[Any, Any], args: bytes, future: CommandFuture
-    ) -> None:
+        self, command: int, activity: Activity[Any, Any], args: bytes, future: CommandFuture,
+        queue: str | None,
+    ) -> None:  # fmt: skip
         """A new command: prepare its first attempt, or remember it during replay."""
         live = not self._log.replaying
-        phase = Phase.WAITING if live else Phase.LOST
-        state = ActivityState(self, command, activity, args, future, phase)
+        phase = Phase.WAITING if live else _lost(queue)
+        state = ActivityState(self, command, activity, args, future, phase, queue)
         future.command = state
         self.open[command] = state
         if live:
@@ -132,11 +157,12 @@ class Attempts:
             self._hand_over(state)
 
     def current(self, command: int, attempt: int) -> ActivityState | None:
-        """The command, if this is the attempt that this process runs."""
+        """The command, if this is its attempt in progress: here, in a queue, or of the former
+        owner, whose result may have come by the inbox before `recover` calls it crashed."""
         state = self.open.get(command)
-        if state is None or state.attempt != attempt or not state.local:
+        if state is None or state.attempt != attempt:
             return None
-        return state
+        return None if state.phase in (Phase.BACKOFF, Phase.RELEASED) else state
 
     def begin(self, state: ActivityState) -> None:
         """User code of the current attempt has started."""
@@ -149,13 +175,18 @@ class Attempts:
             return False
         return state.failures + 1 < state.activity.retry.max_attempts
 
-    def back_off(self, state: ActivityState, error: Failure, jitter: float, at: datetime) -> None:
+    def back_off(
+        self, state: ActivityState, error: Failure, jitter: float, details: bytes | None,
+        at: datetime,
+    ) -> None:  # fmt: skip
         """Journal a failed attempt and wait for the next."""
         delay = state.activity.retry.delay(state.failures + 1, jitter)
         next_at = self._log.clamp(at) + timedelta(seconds=delay)
-        body = ActivityAttemptFailed(state.attempt, error, next_at)
+        body = ActivityAttemptFailed(state.attempt, error, next_at, as_details(details))
         self._record(EventKind.ACTIVITY_ATTEMPT_FAILED, state, body, at)
-        self.running -= 1
+        if state.local:
+            self.running -= 1
+        self._note_details(state, body.details)
         self._enter_back_off(state, error, next_at)
 
     def begin_retry(self, state: ActivityState, at: datetime) -> None:
@@ -185,6 +216,10 @@ class Attempts:
         """Stop the current attempt. True when there is none whose end would be heard of."""
         already = state.stopping
         state.stopping = True
+        if state.phase is Phase.QUEUED:
+            if not already and not self._log.replaying:
+                self.stop_tasks = (*self.stop_tasks, state.command)
+            return False
         if not state.local:
             return state.phase is not Phase.LOST
         if self._take_back(state):
@@ -203,6 +238,18 @@ class Attempts:
                 self.running -= 1
                 state.phase = Phase.RELEASED
 
+    def hold(self, state: ActivityState, at: datetime) -> None:
+        """The attempt did not begin: its idempotency key is in use. It waits for a message."""
+        self._record(EventKind.ACTIVITY_RELEASED, state, ActivityReleased(state.attempt), at)
+        self.running -= 1
+        state.phase = Phase.RELEASED
+
+    def lose(self, state: ActivityState) -> None:
+        """The process of the attempt in progress died, or nobody knows what became of it."""
+        if state.local:
+            self.running -= 1
+        state.phase = Phase.LOST
+
     def local_commands(self) -> list[int]:
         """Commands whose attempt this process' worker has."""
         return [s.command for s in self.open.values() if s.local and s.command not in self.stop]
@@ -213,10 +260,11 @@ class Attempts:
         """Commands whose attempt must be settled by a new owner, in order."""
         return [s for s in self.open.values() if s.phase in (Phase.LOST, Phase.RELEASED)]
 
-    def crash(self, state: ActivityState, at: datetime) -> bool:
+    def crash(self, state: ActivityState, details: bytes | None, at: datetime) -> bool:
         """Journal a lost attempt as crashed. True when another attempt may follow."""
-        body = ActivityAttemptCrashed(state.attempt)
+        body = ActivityAttemptCrashed(state.attempt, as_details(details))
         self._record(EventKind.ACTIVITY_ATTEMPT_CRASHED, state, body, at)
+        self._note_details(state, body.details)
         state.crashes += 1
         activity = state.activity
         return activity.on_crash != "fail" and state.crashes < activity.max_crashes
@@ -233,13 +281,15 @@ class Attempts:
         """Apply a progress event of the journal."""
         state.attempt = body.attempt
         if kind is EventKind.ACTIVITY_STARTED:
-            state.phase = Phase.LOST
+            state.phase = _lost(state.queue)
         elif kind is EventKind.ACTIVITY_RELEASED:
             state.phase = Phase.RELEASED
         elif kind is EventKind.ACTIVITY_ATTEMPT_CRASHED:
             state.crashes += 1
             state.phase = Phase.LOST
+            self._note_details(state, body.details)
         else:
+            self._note_details(state, body.details)
             self._enter_back_off(state, body.error, body.next_at)
 
     def _enter_back_off(self, state: ActivityState, error: Failure, next_at: datetime) -> None:
@@ -249,18 +299,27 @@ class Attempts:
         state.phase = Phase.BACKOFF
         self._deadlines.add(next_at, state.command, state)
 
+    @staticmethod
+    def _note_details(state: ActivityState, details: Raw) -> None:
+        state.details = details_of(details) or state.details
+
     def _begin_attempt(self, state: ActivityState, at: datetime) -> None:
         body = ActivityStarted(state.attempt)
         self._record(EventKind.ACTIVITY_STARTED, state, body, at)
         state.phase = Phase.WAITING
+        state.key_free = False
         self._hand_over(state)
 
     def _hand_over(self, state: ActivityState) -> None:
+        if state.queue is not None:
+            state.phase = Phase.QUEUED
+            self.tasks = (*self.tasks, task_of(state, state.queue))
+            return
         who = self._identity
         self.running += 1
         self.start.append(
             ActivityCall(who.run_id, who.namespace, who.incarnation, state.command,
-                         state.attempt, state.activity, state.args)
+                         state.attempt, state.activity, state.args, state.details)
         )  # fmt: skip
 
     def _take_back(self, state: ActivityState) -> bool:
@@ -272,3 +331,8 @@ class Attempts:
 
     def _record(self, kind: EventKind, state: ActivityState, body: Any, at: datetime) -> None:
         self._log.record(kind, state.command, body, at)
+
+
+def _lost(queue: str | None) -> Phase:
+    """What a replayed attempt is: gone with its process, or still in its queue."""
+    return Phase.LOST if queue is None else Phase.QUEUED

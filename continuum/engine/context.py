@@ -113,13 +113,12 @@ class WorkflowContext:
         """Issue an activity command; the await gives its decoded result."""
         future = CommandFuture(loop=self._loop)
         future.order = self._loop.next_order()
-        body = self._log.issue(
-            EventKind.ACTIVITY_SCHEDULED, ActivityScheduled(activity.name, Raw(args))
-        )
+        scheduled = ActivityScheduled(activity.name, Raw(args), activity.queue)
+        body = self._log.issue(EventKind.ACTIVITY_SCHEDULED, scheduled)
         if body is None:
             return await self._never()
         stored = bytes(body.args) if self._log.replaying else args
-        self._attempts.schedule(self._log.count, activity, stored, future)
+        self._attempts.schedule(self._log.count, activity, stored, future, body.queue)
         return await future
 
     async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:

@@ -8,7 +8,7 @@ so an event has one meaning.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -48,6 +48,8 @@ from continuum.model import RunState
 _alive: Final[set[Execution]] = set()
 """Every execution with suspended code that was not dropped. Freeing one would run its `finally`
 blocks outside any run, where activities are plain functions; so nothing is freed but by `drop`."""
+
+_NO_HEARTBEATS: Final[Mapping[tuple[int, int], bytes]] = {}
 
 __all__ = ["ActivityCall", "Collected", "Drift", "Execution", "RunIdentity"]
 
@@ -115,7 +117,7 @@ class Execution:
         """What a suspended run waits for, in words."""
         if self.end is not None or self._attempts.running:
             return None
-        return waiting_on(self._deadlines, self._signals)
+        return waiting_on(self._deadlines, self._signals, self._attempts.open.values())
 
     @property
     def commands(self) -> int:
@@ -182,6 +184,8 @@ class Execution:
         retryable: bool,
         jitter: float,
         at: datetime,
+        *,
+        details: bytes | None = None,
     ) -> None:
         """An attempt ended otherwise. Ignored when it is stale.
 
@@ -192,14 +196,46 @@ class Execution:
             retryable: whether the retry policy allows another attempt after this error.
             jitter: 0.0 to 1.0, places the delay in its window.
             at: time of the database.
+            details: of its last heartbeat.
         """
         state = self._attempts.current(command, attempt)
         if state is None or self._log.latched:
             return
         if retryable and reason != "cancelled" and self._attempts.retries_left(state):
-            self._attempts.back_off(state, failure, jitter, at)
+            self._attempts.back_off(state, failure, jitter, details, at)
         else:
             self._fail_activity(state, failure, reason, at)
+
+    def attempt_crashed(
+        self, command: int, attempt: int, details: bytes | None, at: datetime
+    ) -> None:
+        """The process of an attempt died while its run lived on. Ignored when it is stale."""
+        state = self._attempts.current(command, attempt)
+        if state is not None and not self._log.latched:
+            self._attempts.lose(state)
+            self._recover_lost(state, details, at)
+
+    def attempt_held(self, command: int, attempt: int, at: datetime) -> None:
+        """An attempt could not begin: another call holds its idempotency key."""
+        state = self._attempts.current(command, attempt)
+        if state is None or self._log.latched:
+            return
+        if state.stopping:
+            self._fail_activity(state, stopped(state), "cancelled", at)
+        else:
+            self._attempts.hold(state, at)
+            if state.key_free:  # the message overtook the attempt's own word
+                self._attempts.begin_again(state, at)
+
+    def key_settled(self, command: int, attempt: int, at: datetime) -> None:
+        """The key it waits for is free or has a result: try again. Ignored when it is stale."""
+        state = self._attempts.open.get(command)
+        if state is None or state.attempt != attempt or self._log.latched:
+            return
+        if state.phase is Phase.RELEASED:
+            self._attempts.begin_again(state, at)
+        elif state.local:
+            state.key_free = True
 
     def fire_due(self, now: datetime) -> None:
         """Fire due timers and begin due retries, one at a time in the order (due, command)."""
@@ -212,15 +248,22 @@ class Execution:
             elif isinstance(deadline, ActivityState):
                 self._attempts.begin_retry(deadline, now)
 
-    def recover(self, at: datetime) -> None:
-        """Settle what the former owner left: begun attempts crashed, the next ones prepared."""
+    def recover(
+        self, at: datetime, heartbeats: Mapping[tuple[int, int], bytes] = _NO_HEARTBEATS
+    ) -> None:
+        """Settle what the former owner left: begun attempts crashed, the next ones prepared.
+
+        Args:
+            at: time of the database.
+            heartbeats: the details that were stored, by command and attempt.
+        """
         for state in self._attempts.lost():
             if state.abandoned or self._log.latched:
                 continue
             if state.phase is Phase.RELEASED:
                 self._recover_released(state, at)
             elif state.phase is Phase.LOST:
-                self._recover_lost(state, at)
+                self._recover_lost(state, heartbeats.get((state.command, state.attempt)), at)
 
     def release(self, at: datetime) -> None:
         """Journal which attempts had not begun; the run is about to be given back."""
@@ -230,8 +273,11 @@ class Execution:
     def collect(self) -> Collected:
         """What happened since the last time."""
         log, attempts = self._log, self._attempts
-        collected = Collected(log.entries, attempts.start, attempts.stop)
+        collected = Collected(
+            log.entries, attempts.start, attempts.stop, attempts.tasks, attempts.stop_tasks
+        )
         log.entries, attempts.start, attempts.stop = [], [], []
+        attempts.tasks = attempts.stop_tasks = ()
         return collected
 
     def replay(self, events: Sequence[Event]) -> None:
@@ -340,6 +386,7 @@ class Execution:
         if not self._log.replaying:
             self._log.record(kind, None, body, self._log.now)
             self._attempts.start.clear()
+            self._attempts.tasks = self._attempts.stop_tasks = ()
             self._attempts.stop.extend(self._attempts.local_commands())
         self._log.latched = True
         self.end = end
@@ -354,8 +401,8 @@ class Execution:
         body = ActivityEnded(state.attempt, failure, reason)
         self._stimulate(EventKind.ACTIVITY_FAILED, state.command, body, at)
 
-    def _recover_lost(self, state: ActivityState, at: datetime) -> None:
-        again = self._attempts.crash(state, at)
+    def _recover_lost(self, state: ActivityState, details: bytes | None, at: datetime) -> None:
+        again = self._attempts.crash(state, details, at) and not state.abandoned
         if again and not self._cancellation.stopping:
             self._attempts.begin_again(state, at)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.journal.events import Entry
+from continuum.journal.turn import NewTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ActivityCall:
     attempt: int
     activity: Activity[Any, Any]
     args: bytes
+    details: bytes | None = None
+    """Of the last heartbeat of an earlier attempt."""
 
 
 @dataclass(slots=True)
@@ -46,8 +50,12 @@ class Collected:
         entries: events to commit, in order.
         start: attempts to run after that commit.
         stop: commands whose running attempt is to be cancelled.
+        tasks: attempts to be queued by that commit.
+        stop_tasks: commands whose queued attempt is to end, by that commit.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     start: list[ActivityCall] = field(default_factory=list[ActivityCall])
     stop: list[int] = field(default_factory=list[int])
+    tasks: Sequence[NewTask] = ()
+    stop_tasks: Sequence[int] = ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from continuum.engine.attempts import ActivityState
+from continuum.engine.attempts import ActivityState, Phase
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.loop import DurableTimer
 from continuum.engine.signals import Signals
@@ -14,7 +15,9 @@ SHOWN: Final = 5
 NOTHING: Final = "nothing: no signal, timer or activity is pending"
 
 
-def waiting_on(deadlines: Deadlines, signals: Signals) -> str:
+def waiting_on(
+    deadlines: Deadlines, signals: Signals, activities: Iterable[ActivityState] = ()
+) -> str:
     """`signal fraud_review until 2026-11-23T10:00:00Z`, `timer until ...`, joined by `, `."""
     waits: list[tuple[int, str]] = []
     for waiter in signals.waiters():
@@ -29,6 +32,14 @@ def waiting_on(deadlines: Deadlines, signals: Signals) -> str:
                 waits.append((deadline.command, f"timer until {_time(deadline.due_at)}"))
         elif isinstance(deadline, ActivityState):
             waits.append((deadline.command, _retry(deadline)))
+    for state in activities:
+        if state.abandoned:
+            continue
+        if state.phase is Phase.QUEUED:
+            waits.append((state.command, _queued(state)))
+        elif state.phase is Phase.RELEASED:
+            key = str(state.activity.idempotency_key)[:80]
+            waits.append((state.command, f"activity {state.activity.name} for the key {key}"))
     if not waits:
         return NOTHING
     waits.sort()
@@ -45,6 +56,13 @@ def _retry(state: ActivityState) -> str:
         f"activity {activity.name} attempt {attempt} of {activity.retry.max_attempts}, "
         f"retry at {_time(state.due_at)}"
     )
+
+
+def _queued(state: ActivityState) -> str:
+    text = f"activity {state.activity.name} in queue {state.queue}"
+    if state.attempt > 1:
+        text += f" attempt {state.attempt} of {state.activity.retry.max_attempts}"
+    return text
 
 
 def _time(at: datetime) -> str:

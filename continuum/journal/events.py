@@ -24,6 +24,8 @@ import msgspec
 from msgspec import Raw
 
 NULL: Final = b"null"
+NO_DETAILS: Final = Raw(NULL)
+"""Default of optional user values; left out of the stored form."""
 
 
 class EventKind(StrEnum):
@@ -87,11 +89,12 @@ class RunStarted(msgspec.Struct, frozen=True):
     runtime: str
 
 
-class ActivityScheduled(msgspec.Struct, frozen=True):
-    """`args` is the JSON array of the encoded arguments."""
+class ActivityScheduled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`args` is the JSON array of the encoded arguments; `queue` None means the run's worker."""
 
     name: str
     args: Raw
+    queue: str | None = None
 
 
 class ActivityCancelled(msgspec.Struct, frozen=True):
@@ -106,22 +109,27 @@ class ActivityStarted(msgspec.Struct, frozen=True):
     attempt: int
 
 
-class ActivityAttemptFailed(msgspec.Struct, frozen=True):
-    """An attempt raised or timed out and another follows at `next_at`."""
+class ActivityAttemptFailed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An attempt raised or timed out and another follows at `next_at`.
+
+    `details` are those of its last heartbeat.
+    """
 
     attempt: int
     error: Failure
     next_at: datetime
+    details: Raw = NO_DETAILS
 
 
-class ActivityAttemptCrashed(msgspec.Struct, frozen=True):
-    """A new owner found this attempt begun by a process that is gone."""
+class ActivityAttemptCrashed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The process of this attempt is gone; `details` of its last heartbeat that was stored."""
 
     attempt: int
+    details: Raw = NO_DETAILS
 
 
 class ActivityReleased(msgspec.Struct, frozen=True):
-    """The owner gave the run back before this attempt began."""
+    """This attempt did not begin: the run was given back, or its idempotency key is in use."""
 
     attempt: int
 
@@ -212,6 +220,17 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
 
 _decoders: Final = {kind: msgspec.json.Decoder(type_) for kind, type_ in type_of_kind.items()}
 _encode: Final = msgspec.json.Encoder().encode
+
+
+def as_details(data: bytes | None) -> Raw:
+    """Optional user bytes as the field of an event."""
+    return NO_DETAILS if data is None else Raw(data)
+
+
+def details_of(details: Raw) -> bytes | None:
+    """The inverse of `as_details`."""
+    data = bytes(details)
+    return None if data == NULL else data
 
 
 @dataclass(frozen=True, slots=True)

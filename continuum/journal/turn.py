@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +60,18 @@ class RunEnd:
     error: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """An attempt to be put into a named queue. `payload` is a `TaskPayload` as JSON bytes."""
+
+    command: int
+    attempt: int
+    queue: str
+    priority: int
+    activity: str
+    payload: bytes
+
+
 @dataclass(slots=True)
 class Turn:
     """One turn of one run: everything that must become durable together.
@@ -77,6 +89,9 @@ class Turn:
         end: set when the run ends; its lease row is deleted.
         created: set when this turn also inserts the run (start and first turn in one commit).
         started_at: with `created`: the run's started_at, the first event's time.
+        tasks: attempts to be queued; rows of `continuum_tasks`.
+        stop_tasks: commands whose queued attempt is to end: unclaimed ones are removed and
+            answered, claimed ones are marked.
     """
 
     run_id: UUID
@@ -94,6 +109,8 @@ class Turn:
     created: NewRun | None = None
     started_at: datetime | None = None
     cancelling: bool = False
+    tasks: Sequence[NewTask] = ()
+    stop_tasks: Sequence[int] = ()
 
 
 class TurnStatus(StrEnum):

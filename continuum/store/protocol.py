@@ -53,7 +53,10 @@ class CommitResult:
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """An unread message. `kind` is "signal" or "cancel"; `value` JSON bytes (signal payload)."""
+    """An unread message.
+
+    `kind` is "signal", "cancel", or one of `journal.tasks`; `value` JSON bytes (signal payload).
+    """
 
     id: int
     run_id: UUID
@@ -107,6 +110,10 @@ class ClaimedRun:
     cancel_requested: bool
     events: Sequence[Event]
     inbox: Sequence[InboxMessage]
+    heartbeats: Mapping[tuple[int, int], bytes] = field(
+        default_factory=dict[tuple[int, int], bytes]
+    )
+    """Details of attempts of this incarnation, by command and attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +283,10 @@ class HintSender(Protocol):
 
     def poll_now(self) -> None:
         """Something became claimable for every node."""
+        ...
+
+    def tasks_queued(self, queues: Sequence[str]) -> None:
+        """Attempts were put into these queues: wake the nodes that serve them."""
         ...
 
 

@@ -23,6 +23,7 @@ from continuum.system import new_run_id
 from continuum.testing.backend import MemoryBackend, MemoryClient
 from continuum.testing.faults import ActivityFaults, CrashingStore, Error, Moment
 from continuum.testing.skipping import TimeSkipper
+from continuum.worker.node import Worker
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -222,7 +223,7 @@ class Environment:
         async with self._losing:
             for local in list(self._backend.workers):
                 self._backend.workers.remove(local)
-                await local.worker.kill()
+                await _kill(local.worker)
                 await self.store.declare_dead([local.node_id])
             await self.store.free_dead(_ALL)
             await self._start_worker()
@@ -248,12 +249,22 @@ class Environment:
             await asyncio.gather(self._recovery, return_exceptions=True)
         for local in list(self._backend.workers):
             self._backend.workers.remove(local)
-            await local.worker.kill()
+            await _kill(local.worker)
         await self._skipper.stop()
         await self.client.__aexit__(None, None, None)
 
     def _crashed(self) -> None:
         self._recovery = asyncio.create_task(self.lose_worker(), name="continuum-take-over")
+
+
+async def _kill(worker: Worker) -> None:
+    """Let it vanish as a killed process does: nothing is committed, given back or said any more."""
+    worker._accepting = False
+    worker.timers.stop()
+    worker.activities.close()
+    for service in worker._services():
+        await service.stop()
+    await worker._shut_down()
 
 
 @asynccontextmanager

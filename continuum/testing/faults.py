@@ -126,6 +126,7 @@ class CrashingStore(MemoryStore):
 def _with_function(call: ActivityCall, fn: Callable[..., Any]) -> ActivityCall:
     activity = call.activity.options()
     activity.fn, activity.is_async = fn, True
+    activity.transactional, activity.executor = False, "thread"
     return replace(call, activity=activity)
 
 

@@ -14,13 +14,13 @@ from collections.abc import Awaitable
 from typing import Any
 
 from continuum.store.protocol import OwnershipStore, Release, StoreUnavailable
-from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Releases
 from continuum.worker.runner import Runner
 from continuum.worker.service import Service
+from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 
 RESERVE = 2.0
@@ -43,7 +43,7 @@ class Drain:
         *,
         runner: Runner,
         committer: Committer,
-        activities: Activities,
+        serving: Serving,
         timers: Timers,
         releases: Releases,
         membership: Membership,
@@ -52,7 +52,8 @@ class Drain:
         self._store = store
         self._runner = runner
         self._committer = committer
-        self._activities = activities
+        self._serving = serving
+        self._activities = serving.activities
         self._timers = timers
         self._releases = releases
         self._membership = membership
@@ -66,10 +67,13 @@ class Drain:
         reserve = min(RESERVE, timeout / 4)
         self._timers.stop()
         self._activities.close()
+        await self._serving.tasks.stop_claiming()
         for service in self._takers:
             await service.stop()
         await self._try("going off duty", self._store.set_draining(self._membership.node_id), 1.0)
         await self._finish_activities(self._deadline - reserve)
+        await self._try("answering tasks", self._serving.tasks.finish(), MIN_GOODBYE)
+        await self._serving.heartbeats.stop()
         await self._settle()
         await self._give_back()
         await self._try("removing the node row", self._membership.leave(), MIN_GOODBYE)
@@ -93,6 +97,7 @@ class Drain:
             await asyncio.wait_for(self._activities.wait_quiet(), max(until - loop.time(), 0.0))
         except TimeoutError:
             log.warning("%d activities did not end in time", self._activities.running)
+            await self._try("storing progress", self._serving.heartbeats.flush(), MIN_GOODBYE)
             self._activities.cancel_running()
             await asyncio.sleep(0)
 

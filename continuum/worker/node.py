@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID
 
+from continuum.declare.queue import Queue, resolve_queues
 from continuum.declare.registry import (
     AnyActivity,
     AnyWorkflow,
@@ -19,6 +20,7 @@ from continuum.declare.registry import (
 )
 from continuum.errors import ConfigurationError, WorkflowNotFound
 from continuum.journal.turn import NewRun, RunEnd
+from continuum.store.activities import ActivityStore
 from continuum.store.protocol import (
     ClaimedRun,
     HintSender,
@@ -31,7 +33,6 @@ from continuum.store.protocol import (
 )
 from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
-from continuum.worker.activities import Activities
 from continuum.worker.collection import relax_collection, restore_collection
 from continuum.worker.committer import Committer
 from continuum.worker.deaths import LOOK, Deaths
@@ -41,6 +42,7 @@ from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.runner import Runner
 from continuum.worker.service import Service
+from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.wake import POLL, Wake
@@ -52,6 +54,11 @@ log = logging.getLogger("continuum.worker")
 class WorkerStore(TurnStore, OwnershipStore, Protocol):
     """The parts of a store that a worker needs."""
 
+    @property
+    def activities(self) -> ActivityStore:
+        """Queues, heartbeats, keys and transactions."""
+        ...
+
 
 class Worker:
     """Executes workflows: claims runs, steps them, runs their activities, commits what they do.
@@ -59,7 +66,8 @@ class Worker:
     Args:
         store, hints, listener, liveness: the store's parts, built by the client's wiring.
         workflows: what it can run.
-        activities: activities beyond those the workflows call, for named queues.
+        activities: what it runs for its queues.
+        queues: named queues it serves.
         concurrency: activities at once; runs in memory are not limited by it.
         drain_timeout: seconds in which `drain` gives everything back.
         ttl, heartbeat: seconds after which a silent node is dead, and between its heartbeats.
@@ -95,7 +103,7 @@ class Worker:
         warn_after: float = WARN_AFTER,
         exit_after: float = EXIT_AFTER,
         exit_process: Callable[[], None] | None = None,
-        queues: Sequence[str] = (),
+        queues: Sequence[str | Queue] = (),
         build: str | None = None,
         random: Random | None = None,
         clock: ObservedClock | None = None,
@@ -108,6 +116,11 @@ class Worker:
         self._declared = resolve_activities(activities)
         if not self._workflows and not self._declared:
             raise ConfigurationError("a worker needs at least one workflow")
+        self._queues = resolve_queues(queues)
+        if self._queues and not self._declared:
+            raise ConfigurationError(
+                "a worker that serves queues needs activities", hint="pass activities=[...]"
+            )
         random = random or Random()
         self.clock = clock or DatabaseClock(EPOCH)
         self._store = store
@@ -133,7 +146,19 @@ class Worker:
             observe=self.clock.observe,
             more_follow=lambda: not self.runner.settled,
         )
-        self.activities = Activities(concurrency, random, self.runner.stimulate)
+        self.serving = Serving(
+            store.activities,
+            random,
+            concurrency=concurrency,
+            queues=self._queues,
+            activities=self._declared,
+            runner=self.runner,
+            clock=self.clock,
+            hints=hints,
+            posted=self.deliver_local,
+            poll=poll,
+        )
+        self.activities = self.serving.activities
         self.timers = Timers(self.clock, self.runner.fire)
         self.runner.connect(self.committer, self.activities, self.timers)
         self.membership = Membership(
@@ -145,7 +170,7 @@ class Worker:
             sources={name: workflow.source for name, workflow in self._workflows.items()},
             build=build or build_fingerprint(self._workflows.values()),
             capacity=concurrency,
-            queues=queues,
+            queues=sorted(self._queues),
             ttl=ttl,
             heartbeat=heartbeat,
             observe=self.clock.observe,
@@ -154,6 +179,7 @@ class Worker:
             on_epoch_lost=self._epoch_lost,
             on_joined=self._joined,
         )
+        self.serving.connect(self.membership)
         self.claims = Claims(
             store,
             random,
@@ -199,6 +225,7 @@ class Worker:
 
     async def start(self) -> None:
         """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
+        await self.serving.start()
         await self.membership.join()
         relax_collection()
         self._relaxed = True
@@ -235,18 +262,6 @@ class Worker:
     async def close(self) -> None:
         """The same as `drain`."""
         await self.drain()
-
-    async def kill(self) -> None:
-        """Vanish as a killed process does: nothing is committed, given back or said any more.
-
-        For tests. Unlike in a killed process, asynchronous activities see `CancelledError`.
-        """
-        self._accepting = False
-        self.timers.stop()
-        self.activities.close()
-        for service in self._services():
-            await service.stop()
-        await self._shut_down()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -296,7 +311,8 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        return [self.committer, self.releases, self.claims, self.wake, self.deaths]
+        core = [self.committer, self.releases, self.claims, self.wake, self.deaths]
+        return [*core, *self.serving.services()]
 
     def _workflow_of(self, claimed: ClaimedRun) -> AnyWorkflow:
         return self._workflows[claimed.workflow]
@@ -308,12 +324,15 @@ class Worker:
     def _look_everywhere(self) -> None:
         self.wake.poll_now()
         self.claims.request()
+        self.serving.tasks.request()
 
     def _blocked(self, run: OwnedRun, message: str) -> None:
         self.releases.block(run, message)
 
     def _hinted(self, run_ids: Sequence[UUID]) -> None:
         self.wake.hint(run_ids)
+        if not run_ids:
+            self.serving.tasks.request()
 
     def _batch_done(self) -> None:
         self.runner.batch_done()
@@ -340,6 +359,7 @@ class Worker:
                 self.runner.drop(run)
         for run in unsent:
             self.committer.submit(run)
+        self.serving.tasks.drop_all()
 
     async def _drain(self, timeout: float) -> None:
         self._accepting = False
@@ -347,7 +367,7 @@ class Worker:
             self._store,
             runner=self.runner,
             committer=self.committer,
-            activities=self.activities,
+            serving=self.serving,
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,

@@ -12,12 +12,13 @@ import msgspec
 
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed
+from continuum.journal.events import Entry, EventKind, Failure, RunFailed, details_of
+from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
 
 if TYPE_CHECKING:
-    from continuum.worker.activities import Attempt
+    from continuum.worker.attempt import Attempt
 
 Stimulus = Callable[[datetime], None]
 
@@ -103,8 +104,39 @@ class OwnedRun:
         self.consumed.append(message.id)
         if message.kind == "cancel":
             execution.cancel(message.id, cancel_reason(message), at)
+        elif message.kind in (RESULT, KEY_SETTLED):
+            self._deliver_about_attempt(execution, message, at)
         else:
             execution.signal(message.id, message.name, message.value, at)
+
+    def _deliver_about_attempt(
+        self, execution: Execution, message: InboxMessage, at: datetime
+    ) -> None:
+        incarnation, command, attempt = parse_attempt_name(message.name)
+        if incarnation != self.incarnation:
+            return  # of a history that is closed (rule 6)
+        if message.kind == KEY_SETTLED:
+            execution.key_settled(command, attempt, at)
+            return
+        result = decode_result(message.value)
+        details = details_of(result.details)
+        if result.outcome == "completed":
+            execution.attempt_completed(command, attempt, bytes(result.value), at)
+        elif result.error is not None:
+            execution.attempt_failed(
+                command, attempt, result.error, result.reason, result.retryable, result.jitter,
+                at, details=details,
+            )  # fmt: skip
+        else:
+            execution.attempt_crashed(command, attempt, details, at)
+
+    @property
+    def is_task(self) -> bool:
+        """See `Host`."""
+        return False
+
+    def answered(self) -> None:
+        """See `Host`: the message that carries the outcome does the rest."""
 
     def fire(self, at: datetime) -> None:
         """Fire what is due."""

@@ -23,6 +23,7 @@ from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
 from continuum.journal.events import Failure
+from continuum.journal.tasks import RESULT
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
@@ -50,6 +51,7 @@ class Runner:
 
     Attributes:
         runs: every owned run by id.
+        on_tasks: called when a turn that queued or stopped attempts is committed.
         parked: those that wait for something outside, least recently used first.
         stepping, step_began: the run whose code is running now, and since when; the watchdog
             reads them from its thread.
@@ -69,6 +71,7 @@ class Runner:
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
         self.on_end: list[OnEnd] = []
+        self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
         self._workflow_of = workflow_of
@@ -136,9 +139,14 @@ class Runner:
                 return
             execution.replay(claimed.events)
             if execution.drift is None:
-                execution.recover(at)
+                for message in results:  # an attempt that answered did not crash
+                    run.deliver(message, at)
+                execution.recover(at, claimed.heartbeats)
 
         self.stimulate(run, load)
+        results = [message for message in claimed.inbox if message.kind == RESULT]
+        if results and claimed.events:
+            run.unread = {message.id for message in results}
         self.deliveries.deliver(run, claimed.inbox)
 
     # -- runs move -----------------------------------------------------------------------------
@@ -251,6 +259,8 @@ class Runner:
             run.created,
             run.started_at,
             execution.cancelling,
+            collected.tasks,
+            collected.stop_tasks,
         )
 
     # -- turns come back -----------------------------------------------------------------------
@@ -282,6 +292,8 @@ class Runner:
         if turn.end is not None:
             self._finish(run, turn.end)
             return
+        if turn.tasks or turn.stop_tasks:
+            self.on_tasks(run, turn)
         run.next_seq += len(turn.entries)
         if turn.state is not None:
             run.state = turn.state
@@ -395,3 +407,7 @@ class Runner:
     def statistics(self) -> Mapping[str, int]:
         """How many runs are owned, parked and ready."""
         return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
+
+
+def _nothing(run: OwnedRun, turn: Turn) -> None:
+    """No queues here."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from continuum.journal.events import Entry, EventKind, RunCancelled
 from continuum.journal.turn import NewRun, RunEnd, RunState
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome
+from continuum.store.protocol import NewMessage, PostOutcome
 
 _NOWHERE = PostOutcome(state=None, posted=None)
 
@@ -82,15 +82,4 @@ class MemoryMail:
             if key in row.deliveries:
                 return PostOutcome(state=row.state, posted=None, duplicate=True)
             row.deliveries.add(key)
-        message_id = self._tables.next_message_id()
-        lease.inbox[message_id] = InboxMessage(
-            message_id,
-            message.run_id,
-            message.kind,
-            message.name,
-            self._tables.codec.seal(message.value),
-        )
-        lease.ready = lease.ready or lease.owner is None
-        if message.kind == "cancel" and lease.cancel_requested_at is None:
-            lease.cancel_requested_at = self._tables.clock.now()
-        return PostOutcome(row.state, self._tables.open_message(lease.inbox[message_id]))
+        return PostOutcome(row.state, self._tables.deliver(message))

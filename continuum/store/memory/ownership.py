@@ -158,6 +158,11 @@ class MemoryOwnership:
             cancel_requested=lease.cancel_requested_at is not None,
             events=[self._open(e) for e in row.events if e.incarnation == row.incarnation],
             inbox=[tables.open_message(message) for message in lease.inbox.values()],
+            heartbeats={
+                (command, attempt): tables.codec.open(details)
+                for (run_id, incarnation, command), (attempt, details) in tables.beats.items()
+                if (run_id, incarnation) == (row.run_id, row.incarnation)
+            },
         )
 
     def _open(self, event: Event) -> Event:

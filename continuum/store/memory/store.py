@@ -9,12 +9,14 @@ from uuid import UUID
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn
 from continuum.model import NodeInfo
+from continuum.store.activities import ActivityStore
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
-from continuum.store.memory.tables import LeaseRow, Tables
+from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
+from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
 from continuum.store.protocol import (
     Attention,
@@ -37,12 +39,14 @@ class MemoryStore:
         clock: against which everything is compared.
         tables: the rows.
         reads: the `ReadStore` of the same rows.
+        activities: the `ActivityStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
         self.clock = clock or MemoryClock()
         self.tables = Tables(self.clock, codec)
         self.reads = MemoryReads(self.tables)
+        self.activities: ActivityStore = MemoryActivities(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
@@ -63,7 +67,7 @@ class MemoryStore:
                     return False
             elif lease.wanted(now) and self._has_taker(lease):
                 return False
-        return True
+        return not any(self._is_due(row, now) for row in self.tables.tasks.values())
 
     def next_wake(self) -> datetime | None:
         """The earliest moment at which a run that some worker can run wants to be woken."""
@@ -72,7 +76,38 @@ class MemoryStore:
             for lease in self.tables.leases.values()
             if lease.wake_at is not None and (lease.owner is not None or self._has_taker(lease))
         ]
+        now = self.tables.clock.now()
+        moments += [
+            max(row.available_at, self._admitted_at(row, now))
+            for row in self.tables.tasks.values()
+            if row.owner is None and self._is_served(row)
+        ]
         return min(moments, default=None)
+
+    def _is_due(self, row: TaskRow, now: datetime) -> bool:
+        """Whether a queued attempt is under way, or will be at once."""
+        if row.owner is not None:
+            return True
+        return (
+            row.claimable(now)
+            and self._admitted_at(row, now) <= now
+            and self._is_served(row)
+            and not self._is_full(row, now)
+        )
+
+    def _admitted_at(self, row: TaskRow, now: datetime) -> datetime:
+        limits = self.tables.queues.get(row.queue)
+        return now if limits is None else limits.refills_at(now)
+
+    def _is_full(self, row: TaskRow, now: datetime) -> bool:
+        limits = self.tables.queues.get(row.queue)
+        return limits is not None and limits.room(self.tables.claimed_of(row.queue), now) < 1
+
+    def _is_served(self, row: TaskRow) -> bool:
+        return any(
+            row.queue in node.registration.queues and self.tables.is_serving(node)
+            for node in self.tables.nodes.values()
+        )
 
     def _has_taker(self, lease: LeaseRow) -> bool:
         return lease.takeovers < QUARANTINED_FROM and any(

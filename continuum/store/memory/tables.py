@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.store.memory.clock import MemoryClock
-from continuum.store.protocol import InboxMessage, NodeRegistration
+from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 
 
 @dataclass(slots=True)
@@ -96,6 +96,76 @@ class NodeRow:
     dead_at: datetime | None = None
 
 
+@dataclass(slots=True)
+class TaskRow:
+    """A row of `continuum_tasks`: a queued attempt."""
+
+    attempt: int
+    queue: str
+    priority: int
+    activity: str
+    payload: bytes
+    available_at: datetime
+    owner: UUID | None = None
+    token: int = 0
+    stopping: bool = False
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether a worker that serves its queue may take it."""
+        return self.owner is None and not self.stopping and self.available_at <= now
+
+
+@dataclass(slots=True)
+class QueueRow:
+    """A row of `continuum_queues`: limits of the fleet, and the rate's bucket."""
+
+    refilled_at: datetime
+    fleet_concurrency: int | None = None
+    rate: float | None = None
+    tokens: float = 1.0
+
+    def bucket(self, now: datetime) -> float:
+        """How many attempts may start now by the rate."""
+        assert self.rate is not None
+        gained = self.rate * (now - self.refilled_at).total_seconds()
+        return min(max(self.rate, 1.0), self.tokens + gained)
+
+    def room(self, claimed: int, now: datetime) -> int:
+        """How many attempts may be claimed now, `claimed` being under way."""
+        rooms = [1_000_000]
+        if self.fleet_concurrency is not None:
+            rooms.append(self.fleet_concurrency - claimed)
+        if self.rate is not None:
+            rooms.append(int(self.bucket(now) + 1e-9))
+        return min(rooms)
+
+    def spend(self, attempts: int, now: datetime) -> None:
+        """They were claimed."""
+        if self.rate is not None:
+            self.tokens = self.bucket(now) - attempts
+            self.refilled_at = now
+
+    def refills_at(self, now: datetime) -> datetime:
+        """When the next attempt may start by the rate."""
+        if self.rate is None:
+            return now
+        missing = max(1.0 - self.bucket(now), 0.0) / self.rate
+        return now + timedelta(seconds=missing)
+
+
+@dataclass(slots=True)
+class KeyRow:
+    """A row of `continuum_activity_results`: whose call has an idempotency key."""
+
+    command: tuple[UUID, int, int]
+    attempt: int
+    result: bytes | None = None
+
+    def is_held_by(self, command: tuple[UUID, int, int], attempt: int) -> bool:
+        """Whether that very attempt reserved it."""
+        return (self.command, self.attempt) == (command, attempt)
+
+
 class Tables:
     """All rows, the sequences, and who wants to hear of changes.
 
@@ -111,6 +181,11 @@ class Tables:
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
+        self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
+        self.queues: dict[str, QueueRow] = {}
+        self.beats: dict[tuple[UUID, int, int], tuple[int, bytes]] = {}
+        self.results: dict[tuple[str, str, str], KeyRow] = {}
+        self.waiters: dict[tuple[UUID, int, int], tuple[tuple[str, str, str], int]] = {}
         self.sessions: set[UUID] = set()
         self.observers: list[Callable[[], None]] = []
         self._tokens = count(1)
@@ -166,13 +241,34 @@ class Tables:
 
     def finish(self, row: RunRow, end: RunEnd) -> None:
         """The run has ended: no lease, no mail, a result."""
-        self.leases.pop(row.run_id, None)
+        if self.leases.pop(row.run_id, None) is not None:
+            for table in (self.tasks, self.beats, self.waiters):
+                for command in [command for command in table if command[0] == row.run_id]:
+                    del table[command]
         row.state = end.state
         row.result = None if end.result is None else self.codec.seal(end.result)
         if end.error is not None:
             row.error_type, row.error_message = end.error.type, end.error.message
             row.error_details = end.error.details
         row.updated_at = row.completed_at = self.clock.now()
+
+    def deliver(self, message: NewMessage) -> InboxMessage:
+        """Put a message into the inbox of a live run; answers it as posted."""
+        lease = self.leases[message.run_id]
+        message_id = self.next_message_id()
+        posted = InboxMessage(message_id, message.run_id, message.kind, message.name, message.value)
+        sealed = self.codec.seal(message.value)
+        lease.inbox[message_id] = InboxMessage(
+            message_id, message.run_id, message.kind, message.name, sealed
+        )
+        lease.ready = lease.ready or lease.owner is None
+        if message.kind == "cancel" and lease.cancel_requested_at is None:
+            lease.cancel_requested_at = self.clock.now()
+        return posted
+
+    def claimed_of(self, queue: str) -> int:
+        """How many attempts of a queue are under way."""
+        return sum(row.queue == queue and row.owner is not None for row in self.tasks.values())
 
     def open_message(self, message: InboxMessage) -> InboxMessage:
         """A stored message as it was posted."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from continuum.journal.turn import RunState, Turn, TurnStatus
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
+from continuum.store.memory.tasks import write_tasks
 from continuum.store.protocol import CommitResult, PayloadRejected
 
 
@@ -73,6 +74,7 @@ class MemoryTurns:
             parked=turn.parked,
             waiting_on=turn.waiting_on,
         )
+        write_tasks(self._tables, turn)
 
     def _go_on(self, lease: LeaseRow, turn: Turn) -> None:
         row = self._tables.runs[turn.run_id]
@@ -94,6 +96,7 @@ class MemoryTurns:
         lease.ready, lease.takeovers, lease.blocked_build = False, 0, None
         if turn.cancelling and lease.cancel_requested_at is None:
             lease.cancel_requested_at = self._tables.clock.now()
+        write_tasks(self._tables, turn)
 
     def _look_again(self, node_id: UUID, turn: Turn) -> TurnStatus:
         """Whether we wrote this turn earlier, or lost the run (rule 2)."""

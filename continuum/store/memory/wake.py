@@ -31,6 +31,10 @@ class MemoryHints:
         """See `HintSender`."""
         self._tell(list(self._nodes.values()), [])
 
+    def tasks_queued(self, queues: Sequence[str]) -> None:
+        """See `HintSender`."""
+        self.poll_now()
+
     def join(self, node_id: UUID, hear: Hear) -> None:
         """A node listens from now on."""
         self._nodes[node_id] = hear

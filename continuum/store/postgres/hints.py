@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 
-from continuum.store.postgres.arrays import Packed, uuids
+from continuum.store.postgres.arrays import Packed, texts, uuids
 from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import StoreUnavailable
@@ -68,6 +68,7 @@ class PostgresHints:
         self._changed: dict[UUID, None] = {}
         self._ended: dict[UUID, None] = {}
         self._poll = False
+        self._queues: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._gathering: asyncio.TimerHandle | None = None
         self._ends_sent_at = 0.0
@@ -93,6 +94,11 @@ class PostgresHints:
         self._poll = True
         self._send_soon()
 
+    def tasks_queued(self, queues: Sequence[str]) -> None:
+        """See `HintSender.tasks_queued`."""
+        self._queues.update(dict.fromkeys(queues))
+        self._send_soon()
+
     async def close(self) -> None:
         """Send what is pending, for a second at most, and close the connection."""
         if self._gathering is not None:
@@ -115,19 +121,20 @@ class PostgresHints:
                 self._send(), name="continuum:hints"
             )
 
-    def _take(self) -> tuple[list[UUID], list[UUID], bool]:
-        taken = list(self._changed), list(self._ended), self._poll
+    def _take(self) -> tuple[list[UUID], list[UUID], list[str], bool]:
+        taken = list(self._changed), list(self._ended), list(self._queues), self._poll
         self._changed.clear()
         self._ended.clear()
+        self._queues.clear()
         self._poll = False
         return taken
 
     async def _send(self) -> None:
         try:
-            while self._changed or self._ended or self._poll:
-                changed, ended, poll = self._take()
+            while self._changed or self._ended or self._queues or self._poll:
+                changed, ended, queues, poll = self._take()
                 try:
-                    await self._notify(changed, ended, poll=poll)
+                    await self._notify(changed, ended, queues, poll=poll)
                 except (StoreUnavailable, psycopg.Error) as error:
                     log.info("hints not sent, the poll will find it: %s", error)
                     await self._dedicated.close()
@@ -137,7 +144,9 @@ class PostgresHints:
         finally:
             self._task = None
 
-    async def _notify(self, changed: list[UUID], ended: list[UUID], *, poll: bool) -> None:
+    async def _notify(
+        self, changed: list[UUID], ended: list[UUID], queues: list[str], *, poll: bool
+    ) -> None:
         session: Session = await self._dedicated.session()
         with transient_errors():
             if changed:
@@ -146,5 +155,7 @@ class PostgresHints:
             if ended:
                 self._ends_sent_at = asyncio.get_running_loop().time()
                 await session.run(_SQL["runs_ended"], [encode_hint(ended)])
+            if queues and not poll:
+                await session.run(_SQL["tasks_queued"], [texts(queues)])
             if poll:
                 await session.run(_SQL["poll_now"])

@@ -105,6 +105,16 @@ class PostgresInbox:
                 outcomes[n] = PostOutcome(state=state, posted=None, duplicate=True)
         return outcomes
 
+    async def deliver_on(
+        self, session: Session, messages: Sequence[NewMessage]
+    ) -> list[InboxMessage]:
+        """Post to runs whose lease rows this transaction has locked already."""
+        ids = await self._deliver(session, messages, range(len(messages)))
+        return [
+            InboxMessage(ids[n], message.run_id, message.kind, message.name, message.value)
+            for n, message in enumerate(messages)
+        ]
+
     async def force_cancel(
         self, run_id: UUID, reason: str | None, namespace: str | None
     ) -> PostOutcome:

@@ -8,7 +8,7 @@ other tables as they were before it waited (rule 1).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Final
 from uuid import UUID
@@ -109,10 +109,12 @@ class PostgresOwnership:
         ids = [uuids(run_ids)]
         async with session.connection.pipeline():
             runs, events, inbox = session.cursor(), session.cursor(), session.cursor()
+            beats = session.cursor()
             for cursor, name in (
                 (runs, "load_runs"),
                 (events, "load_events"),
                 (inbox, "load_inbox"),
+                (beats, "load_heartbeats"),
             ):
                 await cursor.execute(_SQL[name], ids, prepare=True, binary=True)
         journals: dict[UUID, list[Event]] = defaultdict(list)
@@ -121,10 +123,20 @@ class PostgresOwnership:
         mail: dict[UUID, list[InboxMessage]] = defaultdict(list)
         for row in await inbox.fetchall():
             mail[row[1]].append(self._message(row))
-        return [self._claimed(row, journals[row[0]], mail[row[0]]) for row in await runs.fetchall()]
+        progress: dict[UUID, dict[tuple[int, int, int], bytes]] = defaultdict(dict)
+        for run_id, incarnation, command, attempt, details in await beats.fetchall():
+            progress[run_id][incarnation, command, attempt] = self._codec.open(details)
+        return [
+            self._claimed(row, journals[row[0]], mail[row[0]], progress.get(row[0]))
+            for row in await runs.fetchall()
+        ]
 
     def _claimed(
-        self, row: Row, events: Sequence[Event], inbox: Sequence[InboxMessage]
+        self,
+        row: Row,
+        events: Sequence[Event],
+        inbox: Sequence[InboxMessage],
+        progress: Mapping[tuple[int, int, int], bytes] | None,
     ) -> ClaimedRun:
         run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
         incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:]
@@ -144,6 +156,11 @@ class PostgresOwnership:
             cancel_requested=cancel_requested,
             events=events,
             inbox=inbox,
+            heartbeats={
+                (command, attempt): details
+                for (of, command, attempt), details in (progress or {}).items()
+                if of == incarnation
+            },
         )
 
     def _event(self, row: Row) -> Event:

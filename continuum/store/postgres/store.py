@@ -14,6 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn
 from continuum.model import NodeInfo
+from continuum.store.activities import ActivityStore
+from continuum.store.postgres.activities import PostgresActivities
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.ownership import PostgresOwnership
@@ -35,6 +37,9 @@ from continuum.store.protocol import (
 class PostgresStore:
     """`TurnStore`, `OwnershipStore` and `ClientStore` on one database.
 
+    Attributes:
+        activities: the `ActivityStore`.
+
     Args:
         pool: for everything but commits; autocommit connections.
         connect_committer: opens the committer's own connection, again after each loss.
@@ -53,6 +58,7 @@ class PostgresStore:
         self._nodes = PostgresNodes(sessions, version("continuum-engine"))
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
+        self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:
         """Close the committer's connection; the pool is the caller's."""

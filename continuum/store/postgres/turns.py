@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors
+from psycopg.pq.abc import PGresult
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import RunState, Turn, TurnStatus
@@ -21,6 +22,7 @@ from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.pool import Verdict, classify
 from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
 from continuum.store.postgres.statements import statements
+from continuum.store.postgres.tasks import write_tasks
 from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
 from continuum.store.protocol import CommitResult, PayloadRejected, StoreUnavailable
 from continuum.system import monotonic
@@ -134,7 +136,10 @@ class PostgresTurns:
         try:
             with _row_faults_pass():
                 await self._replan_if_due(session)
-                answer = await self._direct_on(session).run(text, parameters)
+                if any(turn.tasks or turn.stop_tasks for turn in turns):
+                    answer = await self._write_with_tasks(session, turns, text, parameters)
+                else:
+                    answer = await self._direct_on(session).run(text, parameters)
                 now = time_from(answer.get_value(0, 0))
                 statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
                 written_if_not_all = answer.get_value(0, 2)
@@ -147,6 +152,23 @@ class PostgresTurns:
             await self.close()
             raise
         return statuses, now
+
+    async def _write_with_tasks(
+        self,
+        session: Session,
+        turns: Sequence[Turn],
+        text: bytes,
+        parameters: Sequence[bytes | None],
+    ) -> PGresult:
+        """The same, with the task rows of the turns that were written, in one transaction."""
+        async with session.connection.transaction():
+            answer = await self._direct_on(session).run(text, parameters)
+            written_if_not_all = answer.get_value(0, 2)
+            if written_if_not_all is not None:
+                written = set(uuids_from(written_if_not_all))
+                turns = [turn for turn in turns if turn.run_id in written]
+            await write_tasks(session, turns, self._codec)
+        return answer
 
     def _direct_on(self, session: Session) -> DirectStatements:
         if self._direct is None or self._direct.connection is not session.connection:

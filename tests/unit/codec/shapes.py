@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
+import attrs
 import msgspec
 import pydantic
 
@@ -88,3 +89,21 @@ class Customer(pydantic.BaseModel):
     ratio: float = 1.0
     tags: set[str] = set()
     since: datetime | None = None
+
+
+@attrs.frozen
+class Parcel:
+    """attrs, new style: frozen and slotted."""
+
+    id: UUID
+    grams: Decimal
+    to: Point
+    tags: frozenset[str] = frozenset()
+
+
+@attrs.define
+class Route:
+    """attrs, mutable, nested, with a factory."""
+
+    stops: list[Parcel] = attrs.field(factory=list)
+    left_at: datetime | None = None

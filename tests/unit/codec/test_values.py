@@ -27,8 +27,10 @@ from tests.unit.codec.shapes import (
     Options,
     Order,
     Pair,
+    Parcel,
     Point,
     Record,
+    Route,
     Tree,
 )
 
@@ -46,7 +48,23 @@ ZONES = st.none() | st.builds(
 )
 MOMENTS = st.datetimes(timezones=ZONES)
 RECORDS = st.builds(Record, st.uuids(), MOMENTS, st.dates(), st.timedeltas(), st.binary())
+PARCELS = st.builds(
+    Parcel, st.uuids(), st.decimals(allow_nan=False, allow_infinity=False),
+    st.builds(Point, st.integers(), st.integers()), st.frozensets(TEXT),
+)  # fmt: skip
+OPTIONS = st.fixed_dictionaries({"name": TEXT}, optional={"limit": st.integers()})
 TYPED = st.one_of(
+    st.tuples(st.just(Parcel), PARCELS),
+    st.tuples(st.just(Route), st.builds(Route, st.lists(PARCELS, max_size=3), st.none() | MOMENTS)),
+    st.tuples(
+        st.just(Options), st.fixed_dictionaries({"name": TEXT}, optional={"limit": st.integers()})
+    ),
+    st.tuples(st.just(Decimal), st.decimals(allow_nan=False, allow_infinity=False)),
+    st.tuples(st.just(timedelta), st.timedeltas()),
+    st.tuples(st.just(date), st.dates()),
+    st.tuples(st.just(bytes), st.binary()),
+    st.tuples(st.just(UUID), st.uuids()),
+    st.tuples(st.just(Colour), st.sampled_from(Colour)),
     st.tuples(st.just(Any), JSON),
     st.tuples(st.just(Order), ORDERS),
     st.tuples(st.just(Record), RECORDS),

@@ -36,3 +36,9 @@ SELECT pg_notify('continuum_ended', $1::text);
 SELECT pg_notify('continuum_n_' || replace(n.id::text, '-', ''), 'poll')
 FROM continuum_nodes n
 WHERE n.dead_at IS NULL AND n.expires_at > clock_timestamp();
+
+-- name: tasks_queued
+SELECT pg_notify('continuum_n_' || replace(n.id::text, '-', ''), 'poll')
+FROM continuum_nodes n
+WHERE n.dead_at IS NULL AND n.expires_at > clock_timestamp() AND NOT n.draining
+  AND n.queues && $1::text[];

@@ -74,6 +74,11 @@ FROM unnest($1::uuid[]) AS c (run_id)
 JOIN continuum_inbox m ON m.run_id = c.run_id
 ORDER BY m.id;
 
+-- name: load_heartbeats
+SELECT h.run_id, h.incarnation, h.command, h.attempt, h.details
+FROM unnest($1::uuid[]) AS c (run_id)
+JOIN continuum_heartbeats h ON h.run_id = c.run_id;
+
 -- name: give_back
 -- Follows the turn statement in the same transaction, which holds the lease rows FOR UPDATE: a
 -- sender either committed its mail before, and this statement's snapshot has it, or waits and will
