@@ -21,7 +21,7 @@ from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed
+from continuum.journal.events import Failure
 from continuum.journal.tasks import RESULT
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import ClaimedRun
@@ -31,6 +31,7 @@ from continuum.worker.committer import Committer
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
+from continuum.worker.turns import failing_turn, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -214,7 +215,7 @@ class Runner:
             self._block(run, execution.drift.message)
             return
         collected = execution.collect()
-        turn = self.turn_of(run, execution, collected)
+        turn = turn_of(run, execution, collected)
         if (
             turn.entries
             or turn.consumed
@@ -227,32 +228,6 @@ class Runner:
             self._committer.submit(run)
         else:
             self._settled(run, collected)
-
-    def turn_of(self, run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
-        """What this run has to write now."""
-        state = execution.state
-        consumed = run.consumed
-        if consumed:
-            run.consumed = []
-        return Turn(  # in the order of its fields: this is the hottest constructor
-            run.run_id,
-            run.token,
-            run.next_seq,
-            run.incarnation,
-            collected.entries,
-            consumed,
-            run.pin,
-            None if state is run.state else state,
-            execution.wake_at,
-            execution.waiting_on,
-            state is RunState.SUSPENDED,
-            execution.end,
-            run.created,
-            run.started_at,
-            execution.cancelling,
-            collected.tasks,
-            collected.stop_tasks,
-        )
 
     # -- turns come back -----------------------------------------------------------------------
 
@@ -316,17 +291,7 @@ class Runner:
             failure = Failure(type=failure.type, message="the database refused what the run wrote")
         self._activities.forget(run)
         at = turn.entries[-1].at if turn.entries else self._clock.now()
-        run.in_flight = Turn(
-            run_id=run.run_id,
-            token=run.token,
-            next_seq=run.next_seq,
-            incarnation=turn.incarnation,
-            entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
-            consumed=turn.consumed,
-            pin=turn.pin,
-            state=RunState.FAILED,
-            end=RunEnd(RunState.FAILED, error=failure),
-        )
+        run.in_flight = failing_turn(run, turn, failure, at)
         run.collected = None
         self._committer.submit(run)
 
