@@ -33,6 +33,7 @@ from continuum.store.protocol import (
 )
 from continuum.system import EPOCH, DatabaseClock
 from continuum.versions.build import build_fingerprint
+from continuum.worker.collection import relax_collection, restore_collection
 from continuum.worker.committer import Committer
 from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
@@ -124,6 +125,7 @@ class Worker:
         self._hints = hints
         self._drain_timeout = drain_timeout
         self._accepting = False
+        self._relaxed = False
         self._drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
@@ -223,6 +225,8 @@ class Worker:
         """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
         await self.serving.start()
         await self.membership.join()
+        relax_collection()
+        self._relaxed = True
         self.watchdog.start()
         for service in self._services():
             service.start()
@@ -373,6 +377,9 @@ class Worker:
             await self._shut_down()
 
     async def _shut_down(self) -> None:
+        if self._relaxed:
+            self._relaxed = False
+            restore_collection()
         self.watchdog.stop()
         await self.committer.stop()
         await self.tokens.close()
