@@ -64,6 +64,7 @@ class Faulty(Between):
         async with self.inner.transaction(fence) as transaction:
             yield transaction
             if faults.struck.is_set() or (number == faults.at and not faults.after):
+                await transaction.connection.close()  # a dead process' connection is gone
                 await faults.strike()
         if number == faults.at:
             await faults.strike()
