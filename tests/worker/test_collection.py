@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from continuum.worker import collection
 from continuum.worker.collection import YOUNG, relax_collection, restore_collection
 
 
 @pytest.fixture(autouse=True)
-def _thresholds() -> Iterator[None]:
+def _thresholds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Other tests abandon workers on purpose, as a killed process does.
+    monkeypatch.setattr(collection._relaxed, "workers", 0)
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
