@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
+from continuum.declare.queue import Queue
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -338,7 +339,7 @@ class BlockingContinuum:
         workflows: Iterable[Workflow[..., Any]],
         *,
         activities: Iterable[Activity[..., Any]] = (),
-        queues: Sequence[str] = (),
+        queues: Sequence[str | Queue] = (),
         concurrency: int = 200,
         drain_timeout: float = 10.0,
         **options: Any,

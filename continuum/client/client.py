@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from continuum.client.blocking import BlockingContinuum
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
+from continuum.declare.queue import Queue
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -321,7 +322,7 @@ class Continuum(Looking):
         workflows: Iterable[Workflow[..., Any]],
         *,
         activities: Iterable[Activity[..., Any]] = (),
-        queues: Sequence[str] = (),
+        queues: Sequence[str | Queue] = (),
         concurrency: int = 200,
         drain_timeout: float = 10.0,
         **options: Any,
@@ -333,8 +334,8 @@ class Continuum(Looking):
 
         Args:
             workflows: what it can run.
-            activities: further activities, for named queues.
-            queues: named queues it serves.
+            activities: what it runs for its queues; needs no workflows.
+            queues: named queues it serves; `Queue(...)` also says with which limits.
             concurrency: activities at once.
             drain_timeout: seconds in which leaving gives everything back.
             options: `ttl`, `heartbeat` (seconds), `max_cached_runs`.

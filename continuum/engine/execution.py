@@ -7,7 +7,6 @@ so an event has one meaning.
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from msgspec import Raw
 
 from continuum.codec.annotations import DecodeFailure
 from continuum.engine import replaying
+from continuum.engine.alive import alive
 from continuum.engine.attempts import ActivityState, Attempts, Phase
 from continuum.engine.cancel import Cancellation
 from continuum.engine.commands import CommandLog
@@ -44,10 +44,6 @@ from continuum.journal.events import (
 )
 from continuum.journal.turn import RunEnd
 from continuum.model import RunState
-
-_alive: Final[set[Execution]] = set()
-"""Every execution with suspended code that was not dropped. Freeing one would run its `finally`
-blocks outside any run, where activities are plain functions; so nothing is freed but by `drop`."""
 
 _NO_HEARTBEATS: Final[Mapping[tuple[int, int], bytes]] = {}
 
@@ -190,12 +186,10 @@ class Execution:
         """An attempt ended otherwise. Ignored when it is stale.
 
         Args:
-            command, attempt: which.
             failure: what happened.
             reason: "raised", "timeout" or "cancelled".
             retryable: whether the retry policy allows another attempt after this error.
             jitter: 0.0 to 1.0, places the delay in its window.
-            at: time of the database.
             details: of its last heartbeat.
         """
         state = self._attempts.current(command, attempt)
@@ -218,13 +212,11 @@ class Execution:
     def attempt_held(self, command: int, attempt: int, at: datetime) -> None:
         """An attempt could not begin: another call holds its idempotency key."""
         state = self._attempts.current(command, attempt)
-        if state is None or self._log.latched:
-            return
-        if state.stopping:
-            self._fail_activity(state, stopped(state), "cancelled", at)
-        else:
+        if state is not None and not self._log.latched:
             self._attempts.hold(state, at)
-            if state.key_free:  # the message overtook the attempt's own word
+            if state.stopping:
+                self._fail_activity(state, stopped(state), "cancelled", at)
+            elif state.key_free:  # the message overtook the attempt's own word
                 self._attempts.begin_again(state, at)
 
     def key_settled(self, command: int, attempt: int, at: datetime) -> None:
@@ -253,9 +245,7 @@ class Execution:
     ) -> None:
         """Settle what the former owner left: begun attempts crashed, the next ones prepared.
 
-        Args:
-            at: time of the database.
-            heartbeats: the details that were stored, by command and attempt.
+        `heartbeats` are the details that were stored, by command and attempt.
         """
         for state in self._attempts.lost():
             if state.abandoned or self._log.latched:
@@ -292,7 +282,7 @@ class Execution:
         if self._loop.has_coroutines():
             self._loop.close_coroutines()
         self._loop.forget_everything()
-        _alive.discard(self)
+        alive.discard(self)
 
     # one meaning for every event, live and in replay
 
@@ -334,7 +324,7 @@ class Execution:
             self._log.fail(unreadable("the input of the run", error, workflow.source))
             return
         guard.install()
-        _alive.add(self)
+        alive.add(self)
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
     def _activity_ended(
@@ -391,7 +381,7 @@ class Execution:
         self._log.latched = True
         self.end = end
         if not self._loop.has_coroutines():
-            _alive.discard(self)
+            alive.discard(self)
 
     # activities
 
@@ -413,14 +403,6 @@ class Execution:
             self._fail_activity(state, stopped(state), "cancelled", at)
         else:
             self._attempts.begin_again(state, at)
-
-
-def _drop_all() -> None:
-    for execution in list(_alive):
-        execution.drop()
-
-
-atexit.register(_drop_all)
 
 
 def _set_result(future: CommandFuture, value: Any) -> None:

@@ -12,9 +12,9 @@ import msgspec
 
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed, details_of
+from continuum.journal.events import details_of
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
-from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, VersionPin
+from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
 
 if TYPE_CHECKING:
@@ -148,18 +148,3 @@ def cancel_reason(message: InboxMessage) -> str | None:
     """The reason a client gave, if any: the payload of a cancel message is text or null."""
     reason = msgspec.json.decode(message.value)
     return reason if isinstance(reason, str) else None
-
-
-def failing_turn(run: OwnedRun, refused: Turn, failure: Failure, at: datetime) -> Turn:
-    """The turn that ends a run whose own turn the store refused."""
-    return Turn(
-        run_id=run.run_id,
-        token=run.token,
-        next_seq=run.next_seq,
-        incarnation=refused.incarnation,
-        entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
-        consumed=refused.consumed,
-        pin=refused.pin,
-        state=RunState.FAILED,
-        end=RunEnd(RunState.FAILED, error=failure),
-    )

@@ -29,10 +29,11 @@ from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
-from continuum.worker.owned import OwnedRun, Stimulus, failing_turn
+from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.paranoia import paranoia
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
+from continuum.worker.turns import failing_turn, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -223,7 +224,7 @@ class Runner:
         collected = execution.collect()
         if self._paranoia is not None:
             self._paranoia.stepped(run, execution.identity, collected.entries)
-        turn = self.turn_of(run, execution, collected)
+        turn = turn_of(run, execution, collected)
         if (
             turn.entries
             or turn.consumed
@@ -236,32 +237,6 @@ class Runner:
             self._committer.submit(run)
         else:
             self._settled(run, collected)
-
-    def turn_of(self, run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
-        """What this run has to write now."""
-        state = execution.state
-        consumed = run.consumed
-        if consumed:
-            run.consumed = []
-        return Turn(  # in the order of its fields: this is the hottest constructor
-            run.run_id,
-            run.token,
-            run.next_seq,
-            run.incarnation,
-            collected.entries,
-            consumed,
-            run.pin,
-            None if state is run.state else state,
-            execution.wake_at,
-            execution.waiting_on,
-            state is RunState.SUSPENDED,
-            execution.end,
-            run.created,
-            run.started_at,
-            execution.cancelling,
-            collected.tasks,
-            collected.stop_tasks,
-        )
 
     # -- turns come back -----------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ class _Transaction:
         """See `AttemptTransaction.answer`."""
         owner, fence = self._owner, self._fence
         session = Session(self.connection)
+        await session.run(_SQL["bounded"])
         await hold_attempt(session, fence)
         if key is not None:
             activity, name, value = key

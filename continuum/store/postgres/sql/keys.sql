@@ -10,6 +10,10 @@ WHERE t.run_id = $1::uuid AND t.lease_owner = $2::uuid AND t.lease_token = $3::b
   AND t.incarnation = $4::int AND t.command = $5::int AND t.attempt = $6::int
 FOR UPDATE;
 
+-- name: bounded
+-- From here on the lease row is locked: a worker that hangs before its commit must not keep it.
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true);
+
 -- name: wait_for_run
 -- The lease row's lock waits for the transaction whose outcome is unknown.
 SELECT l.run_id FROM continuum_leases l
