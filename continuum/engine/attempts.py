@@ -57,10 +57,12 @@ class ActivityState:
         crashes: attempts whose process died.
         abandoned: the workflow gave up on it; whatever still comes is journaled and ignored.
         stopping: asked to stop; it is not tried again.
+        protected: a compensation, which a cancel request does not stop.
     """
 
     __slots__ = ("abandoned", "activity", "args", "attempt", "attempts", "command", "crashes",
-                 "due_at", "error", "failures", "future", "phase", "stopping")  # fmt: skip
+                 "due_at", "error", "failures", "future", "phase", "protected",
+                 "stopping")  # fmt: skip
 
     def __init__(
         self, attempts: Attempts, command: int, activity: Activity[Any, Any], args: bytes,
@@ -77,6 +79,7 @@ class ActivityState:
         self.crashes = 0
         self.abandoned = False
         self.stopping = False
+        self.protected = False
         self.error: Failure | None = None
         self.due_at: Any = None
 

@@ -19,22 +19,26 @@ from continuum.codec.annotations import DecodeFailure
 from continuum.engine import replaying
 from continuum.engine.attempts import ActivityState, Attempts, Phase
 from continuum.engine.cancel import Cancellation
+from continuum.engine.children import END_KINDS, Children
 from continuum.engine.commands import CommandLog
 from continuum.engine.context import WorkflowContext
+from continuum.engine.continuing import continuation_of
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.drift import Drift, unreadable, waiting_location
-from continuum.engine.endings import end_of
+from continuum.engine.endings import cancelled_end, end_of
 from continuum.engine.failures import activity_error, crashed, stopped
-from continuum.engine.futures import CommandFuture, DurableTask
+from continuum.engine.futures import CommandFuture
 from continuum.engine.guard import forbidding_effects
 from continuum.engine.loop import DeterministicLoop, DurableTimer
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
+from continuum.engine.patches import Patches
 from continuum.engine.signals import Signals
 from continuum.engine.waiting import waiting_on
 from continuum.journal.events import (
     ActivityCompleted,
     ActivityEnded,
     CancelRequested,
+    ChildEnded,
     Event,
     EventKind,
     Failure,
@@ -42,7 +46,7 @@ from continuum.journal.events import (
     SignalReceived,
     TimerFired,
 )
-from continuum.journal.turn import RunEnd
+from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
 
 _alive: Final[set[Execution]] = set()
@@ -58,6 +62,8 @@ class Execution:
     Attributes:
         drift: the first difference between journal and code; the run is then latched.
         end: how the run ended, once it has.
+        continuation: what follows, once the code has called `continue_as_new`.
+        ended_as: the event with which the incarnation ended.
 
     Example:
         run = Execution(identity)
@@ -66,12 +72,15 @@ class Execution:
         run.attempt_completed(command=1, attempt=1, value=b'"paid"', at=later)
     """
 
-    __slots__ = ("_attempts", "_cancellation", "_deadlines", "_identity", "_log", "_loop",
-                 "_signals", "end")  # fmt: skip
+    __slots__ = ("_attempts", "_cancellation", "_children", "_context", "_deadlines", "_identity",
+                 "_log", "_loop", "_patches", "_signals", "continuation", "end",
+                 "ended_as")  # fmt: skip
 
     def __init__(self, identity: RunIdentity) -> None:
         self._identity = identity
         self.end: RunEnd | None = None
+        self.continuation: Continuation | None = None
+        self.ended_as: EventKind | None = None
         self._log = CommandLog(identity.started_at)
         self._deadlines = Deadlines()
         seed = (identity.run_id.int & 0xFF_FFFF_FFFF) << 20
@@ -79,9 +88,12 @@ class Execution:
         self._attempts = Attempts(identity, self._log, self._deadlines)
         self._signals = Signals(self._log, self._loop)
         self._cancellation = Cancellation(self._attempts)
-        self._loop.continuum_run = WorkflowContext(
-            identity, self._log, self._loop, self._attempts, self._signals
-        )
+        self._children = Children(identity, self._log, self._loop)
+        self._patches = Patches(self._log)
+        self._context = self._loop.continuum_run = WorkflowContext(
+            identity, self._log, self._loop, self._attempts, self._signals, self._children,
+            self._patches,
+        )  # fmt: skip
 
     # what the worker reads
 
@@ -95,12 +107,14 @@ class Execution:
         """Running while this process has an attempt of an activity, else suspended; or the end."""
         if self.end is not None:
             return self.end.state
+        if self.continuation is not None:
+            return RunState.RUNNING
         return RunState.RUNNING if self._attempts.running else RunState.SUSPENDED
 
     @property
     def busy(self) -> bool:
         """Whether a local attempt is in progress; such a run is never evicted."""
-        return self.end is None and self._attempts.running > 0
+        return self.ended_as is None and self._attempts.running > 0
 
     @property
     def wake_at(self) -> datetime | None:
@@ -113,14 +127,24 @@ class Execution:
     @property
     def waiting_on(self) -> str | None:
         """What a suspended run waits for, in words."""
-        if self.end is not None or self._attempts.running:
+        if self.ended_as is not None or self._attempts.running:
             return None
-        return waiting_on(self._deadlines, self._signals)
+        return waiting_on(self._deadlines, self._signals, self._children)
 
     @property
     def cancelling(self) -> bool:
         """Whether a cancellation was requested."""
         return self._cancellation.requested
+
+    @property
+    def identity(self) -> RunIdentity:
+        """The run and its incarnation."""
+        return self._identity
+
+    @property
+    def started(self) -> bool:
+        """Whether the workflow function was entered; carried events come before."""
+        return self._loop.main is not None
 
     # live
 
@@ -145,6 +169,12 @@ class Execution:
         if first:
             for state in self._cancellation.take_unstarted():
                 self._fail_activity(state, stopped(state), "cancelled", at)
+
+    def child_ended(self, body: ChildEnded, at: datetime) -> None:
+        """Deliver how a child ended, read from the inbox."""
+        child = self._children.open.get(body.run_id)
+        command = child.command or None if child is not None else None
+        self._stimulate(END_KINDS[RunState(body.state)], command, body, at)
 
     def attempt_begun(self, command: int, attempt: int) -> None:
         """User code of this attempt has started."""
@@ -214,14 +244,23 @@ class Execution:
 
     def collect(self) -> Collected:
         """What happened since the last time."""
-        log, attempts = self._log, self._attempts
+        log, attempts, children = self._log, self._attempts, self._children
         collected = Collected(log.entries, attempts.start, attempts.stop)
         log.entries, attempts.start, attempts.stop = [], [], []
+        if self._context.attributes is not None:
+            collected.attributes, self._context.attributes = self._context.attributes, None
+        if children.new:
+            collected.children, children.new = children.new, []
+        if children.posts:
+            collected.posts, children.posts = children.posts, []
         return collected
 
     def replay(self, events: Sequence[Event]) -> None:
         """Feed the journal of this incarnation to a fresh execution."""
-        replaying.replay(self, self._log, self._attempts, events, self._identity.incarnation)
+        incarnation = self._identity.incarnation
+        self._patches.recall(events, incarnation)
+        replaying.replay(self, self._log, self._attempts, events, incarnation)
+        self._patches.flush()
 
     def drop(self) -> None:
         """Forget the run. Its coroutines are closed; what their `finally` does has no effect."""
@@ -259,12 +298,17 @@ class Execution:
         elif kind is EventKind.TIMER_FIRED:
             self._loop.fire(command)
         elif kind is EventKind.SIGNAL_RECEIVED:
-            self._signals.deliver(body.name, bytes(body.value))
+            self._signals.deliver(body)
         elif kind is EventKind.CANCEL_REQUESTED:
             if not self._cancellation.requested:
                 self._cancellation.request(body.reason)
-        else:
+                self._children.ask_all(_because(body.reason))
+        elif kind is EventKind.RUN_STARTED:
             self._begin()
+        elif kind is EventKind.CHILD_CARRIED:
+            self._children.carry(body)
+        else:
+            self._children.ended(body, self.waiting_at())
 
     def _begin(self) -> None:
         workflow = self._identity.workflow
@@ -305,9 +349,12 @@ class Execution:
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
         if self._cancellation.due and self._main_pending():
             self._loop.step(self._cancel_main)
+        if self._context.next_input is not None and self.ended_as is None:
+            self._continue(self._context.next_input)
+            return
         main = self._loop.main
         if main is not None and main.done() and not self._log.latched:
-            self._finish(main)
+            self._finish(*end_of(main, self._identity.workflow, self._cancellation))
 
     def _main_pending(self) -> bool:
         main = self._loop.main
@@ -319,15 +366,29 @@ class Execution:
         if main is not None:
             main.cancel(self._cancellation.reason)
 
-    def _finish(self, main: DurableTask) -> None:
-        end, kind, body = end_of(main, self._identity.workflow, self._cancellation)
+    def _continue(self, data: bytes) -> None:
+        """`continue_as_new` was called; a run that was asked to stop ends instead."""
+        if self._cancellation.requested:
+            self._finish(*cancelled_end(self._cancellation.reason))
+            return
+        self.ended_as, body, self.continuation = continuation_of(
+            data, self._signals, self._children, self._log.last
+        )
+        self._close(self.ended_as, body)
+
+    def _finish(self, end: RunEnd, kind: EventKind, body: Any) -> None:
         self._loop.report_unawaited()
+        self._children.ask_all(_because(f"run {self._identity.run_id} {end.state}"))
+        self._close(kind, body)
+        self.end = end
+        self.ended_as = kind
+
+    def _close(self, kind: EventKind, body: Any) -> None:
         if not self._log.replaying:
             self._log.record(kind, None, body, self._log.now)
             self._attempts.start.clear()
             self._attempts.stop.extend(self._attempts.local_commands())
         self._log.latched = True
-        self.end = end
         if not self._loop.has_coroutines():
             _alive.discard(self)
 
@@ -341,16 +402,20 @@ class Execution:
 
     def _recover_lost(self, state: ActivityState, at: datetime) -> None:
         again = self._attempts.crash(state, at)
-        if again and not self._cancellation.stopping:
+        if again and (state.protected or not self._cancellation.stopping):
             self._attempts.begin_again(state, at)
         else:
             self._fail_activity(state, crashed(state), "crashed", at)
 
     def _recover_released(self, state: ActivityState, at: datetime) -> None:
-        if self._cancellation.stopping:
+        if self._cancellation.stopping and not state.protected:
             self._fail_activity(state, stopped(state), "cancelled", at)
         else:
             self._attempts.begin_again(state, at)
+
+
+def _because(reason: str | None) -> str:
+    return f"its parent ended: {reason}" if reason else "its parent is cancelled"
 
 
 def _drop_all() -> None:

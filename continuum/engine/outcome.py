@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.journal.events import Entry
+from continuum.journal.turn import NewRun, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class RunIdentity:
     input: bytes
     started_at: datetime
     parent_id: UUID | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,14 @@ class Collected:
         entries: events to commit, in order.
         start: attempts to run after that commit.
         stop: commands whose running attempt is to be cancelled.
+        attributes: to be merged into the run's.
+        children: runs to be inserted with the commit.
+        posts: messages to other runs, sent with the commit.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     start: list[ActivityCall] = field(default_factory=list[ActivityCall])
     stop: list[int] = field(default_factory=list[int])
+    attributes: dict[str, Any] | None = None
+    children: Sequence[NewRun] = ()
+    posts: Sequence[Post] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,7 +35,12 @@ class VersionPin:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be inserted. `input` is the JSON array of the encoded arguments."""
+    """A run to be inserted. `input` is the JSON array of the encoded arguments.
+
+    A child also has its parent, how deep it is nested, and what becomes of it when its parent
+    ends: `parent_close` is "cancel" or "abandon". It inherits its parent's attributes; its own go
+    on top.
+    """
 
     run_id: UUID
     namespace: str
@@ -44,6 +49,8 @@ class NewRun:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str | None = None
     parent_id: UUID | None = None
+    depth: int = 0
+    parent_close: str | None = None
 
     @property
     def unpinned(self) -> VersionPin:
@@ -58,6 +65,29 @@ class RunEnd:
     state: RunState
     result: bytes | None = None
     error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message from a run to another's inbox; dropped when that run has ended."""
+
+    run_id: UUID
+    kind: str
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What `continue_as_new` leaves to the next incarnation.
+
+    Args:
+        input: its arguments.
+        carried: its first events: children still live, then signals that nobody had taken.
+    """
+
+    input: bytes
+    carried: Sequence[Entry] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +107,11 @@ class Turn:
         end: set when the run ends; its lease row is deleted.
         created: set when this turn also inserts the run (start and first turn in one commit).
         started_at: with `created`: the run's started_at, the first event's time.
+        cancelling: a cancellation was requested.
+        attributes: merged into the run's.
+        children: runs to be inserted, free and ready, if this turn holds the fence.
+        posts: messages to other runs, sent if this turn holds the fence.
+        continuation: set when the incarnation ends and another follows; `pin` is then unpinned.
     """
 
     run_id: UUID
@@ -94,6 +129,23 @@ class Turn:
     created: NewRun | None = None
     started_at: datetime | None = None
     cancelling: bool = False
+    attributes: Mapping[str, Any] | None = None
+    children: Sequence[NewRun] = ()
+    posts: Sequence[Post] = ()
+    continuation: Continuation | None = None
+
+    @property
+    def appended(self) -> int:
+        """How many events it writes."""
+        more = self.continuation
+        return len(self.entries) + (0 if more is None else len(more.carried))
+
+    @property
+    def last_entry(self) -> Entry | None:
+        """The last event it writes."""
+        if self.continuation is not None and self.continuation.carried:
+            return self.continuation.carried[-1]
+        return self.entries[-1] if self.entries else None
 
 
 class TurnStatus(StrEnum):
