@@ -16,7 +16,6 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-import orjson
 from msgspec import Raw
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
@@ -119,12 +118,13 @@ class Children:
             raise ChildDepthExceeded(
                 f"{flow.name} would be nested {who.depth + 1} deep; the limit is {MAX_DEPTH}"
             )
-        given = None if call.attributes is None else Raw(orjson.dumps(call.attributes))
         run_id = child_run_id(who.run_id, who.incarnation, log.count + 1, log.now)
         namespace = call.namespace or who.namespace
         body = log.issue(
             EventKind.CHILD_STARTED,
-            ChildStarted(run_id, flow.name, Raw(call.args), namespace, call.parent_close, given),
+            ChildStarted(
+                run_id, flow.name, Raw(call.args), namespace, call.parent_close, call.attributes
+            ),
         )
         if body is None:
             return None

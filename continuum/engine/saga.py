@@ -1,4 +1,4 @@
-"""Sagas: compensations registered before their effects, run when the block fails or is cancelled."""
+"""Sagas: compensations registered before their effects, run when their block fails."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     args: Raw
     namespace: str
     parent_close: str = "cancel"
-    attributes: Raw | None = None
+    attributes: dict[str, Any] | None = None
 
 
 class ChildCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -53,7 +53,7 @@ class CommitResult:
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """An unread message. `kind` is "signal" or "cancel"; `value` JSON bytes (signal payload)."""
+    """An unread message. `kind` is "signal", "cancel" or "child_result"; `value` JSON bytes."""
 
     id: int
     run_id: UUID
@@ -80,12 +80,14 @@ class PostOutcome:
     """What became of one message.
 
     `state` is the run's state (None: no such run, or another namespace); `posted` the message as
-    stored, None when the run has ended, does not exist or the delivery id was seen before.
+    stored, None when the run has ended, does not exist or the delivery id was seen before;
+    `touched` other runs that got mail by it: parent and children of a run that was ended by force.
     """
 
     state: RunState | None
     posted: InboxMessage | None
     duplicate: bool = False
+    touched: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class ClaimedRun:
     cancel_requested: bool
     events: Sequence[Event]
     inbox: Sequence[InboxMessage]
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

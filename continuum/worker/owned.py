@@ -13,6 +13,7 @@ import msgspec
 
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
+from continuum.journal.events import ChildEnded
 from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
 
@@ -47,6 +48,7 @@ class OwnedRun:
         "in_flight",
         "incarnation",
         "next_seq",
+        "parent_id",
         "parked",
         "pin",
         "queued",
@@ -70,6 +72,7 @@ class OwnedRun:
         next_seq: int,
         incarnation: int,
         state: RunState | None,
+        parent_id: UUID | None = None,
     ) -> None:
         self.run_id = run_id
         self.workflow_name = workflow_name
@@ -77,6 +80,7 @@ class OwnedRun:
         self.next_seq = next_seq
         self.incarnation = incarnation
         self.state = state
+        self.parent_id = parent_id
         self.execution: Execution | None = None
         self.wake_at: datetime | None = None
         self.waiting_on: str | None = None
@@ -102,6 +106,8 @@ class OwnedRun:
         self.consumed.append(message.id)
         if message.kind == "cancel":
             execution.cancel(message.id, cancel_reason(message), at)
+        elif message.kind == "child_result":
+            execution.child_ended(msgspec.json.decode(message.value, type=ChildEnded), at)
         else:
             execution.signal(message.id, message.name, message.value, at)
 

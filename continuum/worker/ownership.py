@@ -14,6 +14,7 @@ from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.runner import Runner
 from continuum.worker.service import Backoff, Service, Signal, wait_event
+from continuum.worker.turns import turn_of
 
 CLAIM_BATCH = 500
 MAX_WORKING = 4000
@@ -156,7 +157,7 @@ class Releases(Service):
             return Release(turn, ready=True)
         work_left = bool(run.stimuli) or execution.state is not RunState.SUSPENDED
         execution.release(self._clock.now())
-        turn = run.in_flight = self._runner.turn_of(run, execution, execution.collect())
+        turn = run.in_flight = turn_of(run, execution, execution.collect())
         if work_left:  # it is still running, only not here
             turn.state = RunState.RUNNING if run.state is not RunState.RUNNING else None
             turn.waiting_on, turn.parked = None, False

@@ -13,7 +13,9 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
@@ -21,8 +23,8 @@ from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed
-from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.journal.events import Event, Failure
+from continuum.journal.turn import Continuation, NewRun, RunEnd, RunState, TurnStatus
 from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
@@ -30,6 +32,7 @@ from continuum.worker.committer import Committer
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
+from continuum.worker.turns import carried_events, failing_turn, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -60,6 +63,7 @@ class Runner:
         *,
         on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
+        on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
         self.runs: dict[UUID, OwnedRun] = {}
         self.parked: dict[UUID, OwnedRun] = {}
@@ -72,6 +76,8 @@ class Runner:
         self._workflow_of = workflow_of
         self._on_blocked = on_blocked
         self._on_ended = on_ended
+        self._on_mail = on_mail
+        self._mail: dict[UUID, None] = {}
         self._ended: list[tuple[UUID, RunEnd]] = []
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
@@ -114,27 +120,31 @@ class Runner:
         workflow = self._workflow_of(claimed)
         run = OwnedRun(
             claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
-            claimed.state,
+            claimed.state, claimed.parent_id,
         )  # fmt: skip
         if not claimed.pin.version_hash:
             run.pin = workflow.pin
         self.runs[run.run_id] = run
         identity = RunIdentity(
             claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
-            claimed.started_at, claimed.parent_id,
+            claimed.started_at, claimed.parent_id, claimed.depth,
         )  # fmt: skip
-
-        def load(at: datetime) -> None:
-            run.execution = execution = Execution(identity)
-            if not claimed.events:
-                execution.start(claimed.started_at)
-                return
-            execution.replay(claimed.events)
-            if execution.drift is None:
-                execution.recover(at)
-
-        self.stimulate(run, load)
+        self.stimulate(run, partial(self._load, run, identity, claimed.events))
         self.deliveries.deliver(run, claimed.inbox)
+
+    def _load(
+        self, run: OwnedRun, identity: RunIdentity, events: Sequence[Event], at: datetime
+    ) -> None:
+        """Replay what is journaled of an incarnation, or begin it."""
+        run.execution = execution = Execution(identity)
+        if events:
+            execution.replay(events)
+        if execution.drift is not None:
+            return
+        if execution.started:
+            execution.recover(at)
+        else:
+            execution.start(at)
 
     # -- runs move -----------------------------------------------------------------------------
 
@@ -193,6 +203,8 @@ class Runner:
                 assert execution is not None
                 if execution.end is not None or execution.drift is not None:
                     stimuli.clear()
+                elif execution.continuation is not None:
+                    break  # the rest is for the next incarnation
         except Exception as error:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")
@@ -205,12 +217,13 @@ class Runner:
             self._block(run, execution.drift.message)
             return
         collected = execution.collect()
-        turn = self.turn_of(run, execution, collected)
+        turn = turn_of(run, execution, collected)
         if (
             turn.entries
             or turn.consumed
             or turn.state is not None
             or turn.wake_at != run.wake_at
+            or turn.posts
             or turn.waiting_on != run.waiting_on
         ):
             run.in_flight = turn
@@ -218,30 +231,6 @@ class Runner:
             self._committer.submit(run)
         else:
             self._settled(run, collected)
-
-    def turn_of(self, run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
-        """What this run has to write now."""
-        state = execution.state
-        consumed = run.consumed
-        if consumed:
-            run.consumed = []
-        return Turn(  # in the order of its fields: this is the hottest constructor
-            run.run_id,
-            run.token,
-            run.next_seq,
-            run.incarnation,
-            collected.entries,
-            consumed,
-            run.pin,
-            None if state is run.state else state,
-            execution.wake_at,
-            execution.waiting_on,
-            state is RunState.SUSPENDED,
-            execution.end,
-            run.created,
-            run.started_at,
-            execution.cancelling,
-        )
 
     # -- turns come back -----------------------------------------------------------------------
 
@@ -269,16 +258,36 @@ class Runner:
             return
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
+        if turn.posts or turn.children:
+            self._mail.update((post.run_id, None) for post in turn.posts)
+            self._mail.update((child.run_id, None) for child in turn.children)
         if turn.end is not None:
             self._finish(run, turn.end)
             return
-        run.next_seq += len(turn.entries)
+        run.next_seq += turn.appended
         if turn.state is not None:
             run.state = turn.state
         run.wake_at, run.waiting_on = turn.wake_at, turn.waiting_on
         run.pin = run.created = None
         assert collected is not None
-        self._settled(run, collected)
+        if turn.continuation is not None:
+            self._continue(run, turn.continuation)
+        else:
+            self._settled(run, collected)
+
+    def _continue(self, run: OwnedRun, continuation: Continuation) -> None:
+        """The next incarnation begins here, before anything that has arrived for it."""
+        former = run.execution
+        assert former is not None
+        self._activities.forget(run)
+        former.drop()
+        run.execution = None
+        run.incarnation += 1
+        identity = replace(former.identity, incarnation=run.incarnation, input=continuation.input)
+        run.pin = identity.workflow.pin
+        events = carried_events(run, continuation, run.next_seq - len(continuation.carried))
+        run.stimuli.appendleft(partial(self._load, run, identity, events))
+        self._enqueue(run)
 
     def _resubmit(self, run: OwnedRun) -> None:
         if not run.dropped:
@@ -303,25 +312,18 @@ class Runner:
             failure = Failure(type=failure.type, message="the database refused what the run wrote")
         self._activities.forget(run)
         at = turn.entries[-1].at if turn.entries else self._clock.now()
-        run.in_flight = Turn(
-            run_id=run.run_id,
-            token=run.token,
-            next_seq=run.next_seq,
-            incarnation=turn.incarnation,
-            entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
-            consumed=turn.consumed,
-            pin=turn.pin,
-            state=RunState.FAILED,
-            end=RunEnd(RunState.FAILED, error=failure),
-        )
+        run.in_flight = failing_turn(run, turn, failure, at)
         run.collected = None
         self._committer.submit(run)
 
     def batch_done(self) -> None:
-        """All outcomes of one commit were reported: tell who waits for ends, once."""
+        """All outcomes of one commit were reported: tell who waits for ends or got mail, once."""
         ended, self._ended = self._ended, []
         if ended:
             self._on_ended(ended)
+        if self._mail:
+            mail, self._mail = self._mail, {}
+            self._on_mail(list(mail))
 
     def _settled(self, run: OwnedRun, collected: Collected) -> None:
         """Everything the run decided is durable: act on it."""

@@ -128,7 +128,9 @@ class PostgresOwnership:
         self, row: Row, events: Sequence[Event], inbox: Sequence[InboxMessage]
     ) -> ClaimedRun:
         run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
-        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:]
+        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested, depth = row[
+            8:
+        ]
         return ClaimedRun(
             run_id=run_id,
             namespace=namespace,
@@ -145,6 +147,7 @@ class PostgresOwnership:
             cancel_requested=cancel_requested,
             events=events,
             inbox=inbox,
+            depth=depth,
         )
 
     def _event(self, row: Row) -> Event:

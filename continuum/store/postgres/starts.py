@@ -136,9 +136,9 @@ def _answer(
 ) -> list[NewRun | None]:
     existing: dict[int, NewRun] = {}
     for n, run_id, namespace, workflow, data, attributes, key, parent_id in rows:
+        made_with = runs[n].input if data is None else codec.open(data)
         existing.setdefault(
-            n,
-            NewRun(run_id, namespace, workflow, codec.open(data), attributes, key, parent_id),
+            n, NewRun(run_id, namespace, workflow, made_with, attributes, key, parent_id)
         )
     answers: list[NewRun | None] = [None] * len(runs)
     for n in missed:

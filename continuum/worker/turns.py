@@ -1,0 +1,91 @@
+"""From what a run did to the turn that makes it durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw
+
+from continuum.engine.execution import Execution
+from continuum.engine.outcome import Collected
+from continuum.journal.events import (
+    NULL,
+    ChildEnded,
+    Entry,
+    Event,
+    EventKind,
+    Failure,
+    RunFailed,
+)
+from continuum.journal.turn import Continuation, Post, RunEnd, RunState, Turn, VersionPin
+from continuum.worker.owned import OwnedRun
+
+
+def turn_of(run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
+    """What this run has to write now."""
+    state = execution.state
+    consumed = run.consumed
+    if consumed:
+        run.consumed = []
+    end = execution.end
+    turn = Turn(  # in the order of its fields: this is the hottest constructor
+        run.run_id,
+        run.token,
+        run.next_seq,
+        run.incarnation,
+        collected.entries,
+        consumed,
+        run.pin,
+        None if state is run.state else state,
+        execution.wake_at,
+        execution.waiting_on,
+        state is RunState.SUSPENDED,
+        end,
+        run.created,
+        run.started_at,
+        execution.cancelling,
+        collected.attributes,
+        collected.children,
+        collected.posts,
+        execution.continuation,
+    )
+    if end is not None and run.parent_id is not None:
+        turn.posts = [*turn.posts, end_post(run.run_id, run.parent_id, end)]
+    if execution.continuation is not None:
+        pin = execution.identity.workflow.pin
+        turn.pin = VersionPin(pin.workflow, pin.version)
+    return turn
+
+
+def failing_turn(run: OwnedRun, refused: Turn, failure: Failure, at: datetime) -> Turn:
+    """The turn that fails a run in place of one that the store cannot hold."""
+    end = RunEnd(RunState.FAILED, error=failure)
+    return Turn(
+        run_id=run.run_id,
+        token=run.token,
+        next_seq=run.next_seq,
+        incarnation=refused.incarnation,
+        entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
+        consumed=refused.consumed,
+        pin=None if refused.continuation is not None else refused.pin,
+        state=RunState.FAILED,
+        end=end,
+        posts=[] if run.parent_id is None else [end_post(run.run_id, run.parent_id, end)],
+    )
+
+
+def end_post(run_id: UUID, parent_id: UUID, end: RunEnd) -> Post:
+    """What a parent is told about the end of its child."""
+    body = ChildEnded(run_id, end.state.value, Raw(end.result or NULL), end.error)
+    return Post(parent_id, "child_result", "", msgspec.json.encode(body))
+
+
+def carried_events(run: OwnedRun, continuation: Continuation, seq: int) -> Sequence[Event]:
+    """The first events of the next incarnation, as a claim would load them."""
+    return [
+        Event(run.run_id, seq + n, run.incarnation, e.kind, e.command, e.payload(), e.at)
+        for n, e in enumerate(continuation.carried)
+    ]
