@@ -187,9 +187,10 @@ class Children:
 
     def ask_all(self, reason: str | None) -> None:
         """The parent is being cancelled or has ended: so are children by their policy."""
+        text = f"its parent stops: {reason}" if reason else "its parent stops"
         for child in self.open.values():
             if child.parent_close == "cancel" and not child.asked:
-                self._ask(child, reason)
+                self._ask(child, text)
 
     def carried(self) -> list[ChildCarried]:
         """What the next incarnation must know."""

@@ -7,16 +7,16 @@ so an event has one meaning.
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Raw
 
 from continuum.codec.annotations import DecodeFailure
 from continuum.engine import replaying
+from continuum.engine.alive import alive
 from continuum.engine.attempts import ActivityState, Attempts, Phase
 from continuum.engine.cancel import Cancellation
 from continuum.engine.children import END_KINDS, Children
@@ -48,10 +48,6 @@ from continuum.journal.events import (
 )
 from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
-
-_alive: Final[set[Execution]] = set()
-"""Every execution with suspended code that was not dropped. Freeing one would run its `finally`
-blocks outside any run, where activities are plain functions; so nothing is freed but by `drop`."""
 
 __all__ = ["ActivityCall", "Collected", "Drift", "Execution", "RunIdentity"]
 
@@ -271,7 +267,7 @@ class Execution:
             with forbidding_effects():
                 self._loop.close_coroutines()
         self._loop.forget_everything()
-        _alive.discard(self)
+        alive.discard(self)
 
     # one meaning for every event, live and in replay
 
@@ -302,7 +298,7 @@ class Execution:
         elif kind is EventKind.CANCEL_REQUESTED:
             if not self._cancellation.requested:
                 self._cancellation.request(body.reason)
-                self._children.ask_all(_because(body.reason))
+                self._children.ask_all(body.reason)
         elif kind is EventKind.RUN_STARTED:
             self._begin()
         elif kind is EventKind.CHILD_CARRIED:
@@ -317,7 +313,7 @@ class Execution:
         except DecodeFailure as error:
             self._log.fail(unreadable("the input of the run", error, workflow.source))
             return
-        _alive.add(self)
+        alive.add(self)
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
     def _activity_ended(
@@ -378,7 +374,7 @@ class Execution:
 
     def _finish(self, end: RunEnd, kind: EventKind, body: Any) -> None:
         self._loop.report_unawaited()
-        self._children.ask_all(_because(f"run {self._identity.run_id} {end.state}"))
+        self._children.ask_all(f"run {self._identity.run_id} {end.state}")
         self._close(kind, body)
         self.end = end
         self.ended_as = kind
@@ -390,7 +386,7 @@ class Execution:
             self._attempts.stop.extend(self._attempts.local_commands())
         self._log.latched = True
         if not self._loop.has_coroutines():
-            _alive.discard(self)
+            alive.discard(self)
 
     # activities
 
@@ -412,18 +408,6 @@ class Execution:
             self._fail_activity(state, stopped(state), "cancelled", at)
         else:
             self._attempts.begin_again(state, at)
-
-
-def _because(reason: str | None) -> str:
-    return f"its parent ended: {reason}" if reason else "its parent is cancelled"
-
-
-def _drop_all() -> None:
-    for execution in list(_alive):
-        execution.drop()
-
-
-atexit.register(_drop_all)
 
 
 def _set_result(future: CommandFuture, value: Any) -> None:

@@ -276,7 +276,9 @@ def test_no_charge_without_refund_at_any_boundary(how: str) -> None:
     for boundary in range(20):
         run, happened = live(boundary)
         done = [e.command for e in run.journal if e.kind == "activity_completed"]
-        scheduled = {e.command: e.body().name for e in run.journal if e.kind == "activity_scheduled"}
+        scheduled = {
+            e.command: e.body().name for e in run.journal if e.kind == "activity_scheduled"
+        }
         effects = [scheduled[command] for command in done if command is not None]
         assert run.execution.end is not None
         shipped = run.execution.end.state is RunState.COMPLETED
