@@ -44,7 +44,7 @@ lint: $(READY)
 	$(RUN) pytest -n 0 tests/architecture
 
 bench: $(READY)
-	$(BIN)/python bench/run.py $(ARGS)
+	$(RUN) bench.run $(ARGS)
 
 screenshots: $(READY)
 	$(RUN) console.shots $(ARGS)

@@ -86,7 +86,7 @@ async def store_side(settings: PostgresSettings, workflows: int, size: int) -> N
     report("store", workflows, size, clock, cpu)
     clock = time.perf_counter()
     for batch in work:
-        TurnColumns(batch, IDENTITY).parameters(node_id, len(batch))
+        TurnColumns(batch, IDENTITY).statement(node_id, len(batch))
     encode = time.perf_counter() - clock
     print(f"         of which columns: {encode / workflows * 1e6:6.1f} us a workflow")
     await turns.close()

@@ -8,6 +8,7 @@ The clock, the ids and the answers stand still, so the same code gives the same 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import time
@@ -88,7 +89,7 @@ SHOTS: Final = (
 async def render(shot: Shot) -> str:
     """The SVG of one shot."""
     source = shot.source()
-    session = Session(source, shot.namespace, read_only=shot.read_only)
+    session = Session(source, shot.namespace, read_only=shot.read_only, clock=lambda: 0.0)
     query = shot.query or RunsQuery(shot.namespace)
     app = ConsoleApp(session, theme=shot.theme, query=query)
     app.animation_level = "none"
@@ -138,6 +139,8 @@ def _stable(svg: str, name: str) -> str:
 
 def main() -> None:
     """Write all files; say which."""
+    os.environ["TZ"] = "UTC"  # times are shown in the local zone
+    time.tzset()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for shot in SHOTS:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from continuum import Continuum
 from continuum.errors import ContinuumError
-from continuum.model import HistoryEvent, Run, ServerInfo
+from continuum.model import HistoryEvent, Run, RunState, ServerInfo
 
 PAGE: Final = 100
 """Rows asked for at once."""
@@ -163,7 +163,8 @@ class ClientSource:
         groups = await self._client.count(
             namespace=query.namespace, where=list(query.conditions), group_by="state"
         )
-        counts = {str(group.key[0]): group.count for group in groups}
+        counts = dict.fromkeys((state.value for state in RunState), 0)
+        counts |= {str(group.key[0]): group.count for group in groups}
         return Overview(sum(node.alive for node in nodes), counts)
 
     async def run(self, run_id: UUID) -> Run:

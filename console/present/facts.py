@@ -42,7 +42,7 @@ def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
     found = [
         _line("state", states.badge(run.state, palette), palette),
         _line("run", Text(str(run.id), palette.text), palette),
-        _line("workflow", workflow_name(run.workflow, palette), palette),
+        _line("workflow", Text(one_line(run.workflow), palette.text), palette),
         _line("version", version(run, palette), palette),
         _line("namespace", Text(one_line(run.namespace), palette.text), palette),
         _line("started", _when(run.started_at, now, palette), palette),

@@ -80,6 +80,8 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
         text.append("No run matches\n", palette.strong)
         text.append(one_line(described, 200) + "\n\n", palette.muted)
         _hint(text, "Esc", "clears the filter", palette)
+        if query.namespace is None:
+            return text
         return _hint(text.append("    "), "0", "looks in all namespaces", palette)
     if query.namespace is not None:
         text.append(f"No runs in {one_line(query.namespace, 60)}\n\n", palette.strong)

@@ -96,11 +96,17 @@ class RunScreen(LiveScreen[Loaded]):
         limit = min(PAGE, MAX_EVENTS - len(self.events))
         found = tuple(await source.history(self.run_id, after, limit)) if limit > 0 else ()
         run = await source.run(self.run_id)
-        return Loaded(run, found, run.started_at + run.duration, limit > 0 and len(found) == limit)
+        return Loaded(run, found, self._read_at(run), limit > 0 and len(found) == limit)
+
+    def _read_at(self, run: Run) -> datetime:
+        """A live run's duration ends when it was read; an ended one's says nothing about now."""
+        if not run.state.terminal:
+            self.session.saw_time(run.started_at + run.duration)
+        return self.session.database_time() or run.updated_at
 
     def show(self, loaded: Loaded) -> None:
         """Append what is new; read on at once when there is more."""
-        self.run_shown, self._at = loaded.run, max(loaded.at, loaded.run.updated_at)
+        self.run_shown, self._at = loaded.run, loaded.at
         if loaded.events:
             for event in loaded.events:
                 self._presenter.learn(event)

@@ -97,6 +97,7 @@ class RunsScreen(LiveScreen[Answer]):
         self._good_query = loaded.query
         self.page = loaded.page
         self._presenter.now = loaded.page.at
+        self.session.saw_time(loaded.page.at)
         self.list.set_rows(loaded.page.runs)
         self.recovered()
         self._redraw()

@@ -126,7 +126,8 @@ class _Listing:
             return run_record(run, self._fields)
         record = run_record(run, [column.name for column in self._columns])
         if run.waiting_on is None and run.error is not None and "waiting_on" in record:
-            record["waiting_on"] = f"{run.error.type}: {run.error.message}"
+            kind = run.error.type.rpartition(".")[2]
+            record["waiting_on"] = f"{kind}: {run.error.message}"
         return record
 
     def _tell_rest(self, next_cursor: str | None, *, complete: bool) -> None:

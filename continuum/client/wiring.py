@@ -164,10 +164,15 @@ async def _prepare_schema(settings: PostgresSettings, *, migrate_first: bool) ->
     """Migrate the embedded server's database; check any other."""
     connection = await connect(settings)
     async with connection:
-        if migrate_first:
-            await migrate.migrate(connection)
-        else:
-            await migrate.check(connection)
+        with translated(settings):  # such as a role that may not look
+            await _check_or_migrate(connection, migrate_first=migrate_first)
+
+
+async def _check_or_migrate(connection: AsyncConnection[Any], *, migrate_first: bool) -> None:
+    if migrate_first:
+        await migrate.migrate(connection)
+    else:
+        await migrate.check(connection)
 
 
 def _ignore(run_ids: Sequence[UUID]) -> None:

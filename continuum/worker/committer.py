@@ -98,19 +98,22 @@ class Committer(Service):
             await self._more.wait()
         while self._more_follow() and 0 < len(self._pending) < WORTHWHILE:  # noqa: ASYNC110
             await asyncio.sleep(0)  # turns that are being taken right now join this batch
-        sending = None
-        if self._pending:
-            sending = asyncio.ensure_future(self._commit(self._take_batch()))
         outcome, self._outcome = self._outcome, None
-        if outcome is not None:
-            if sending is not None:
-                await asyncio.sleep(0)  # the statement goes out before the reports are handled
+        if not self._pending:
+            if outcome is not None:
+                self._report(outcome)
+            return
+        batch = self._take_batch()
+        try:
+            if outcome is None:
+                self._outcome = await self._commit(batch)
+                return
+            sending = asyncio.ensure_future(self._commit(batch))
+            await asyncio.sleep(0)  # the statement goes out before the reports are handled
             self._report(outcome)
-        if sending is not None:
-            try:
-                self._outcome = await sending
-            finally:
-                self._in_flight = 0
+            self._outcome = await sending
+        finally:
+            self._in_flight = 0
 
     def _take_batch(self) -> list[OwnedRun]:
         pending = self._pending
@@ -152,7 +155,8 @@ class Committer(Service):
                 if not failing:
                     self.log.warning("commit of %d turns: %s; trying again", len(turns), error)
             except Exception:
-                self.log.exception("commit of %d turns: unexpected error", len(turns))
+                if not failing:
+                    self.log.exception("commit of %d turns: unexpected error", len(turns))
             else:
                 if failing:
                     self.log.info("commits succeed again")

@@ -196,15 +196,20 @@ class Runner:
 
     def _step(self, run: OwnedRun, at: datetime) -> None:
         stimuli = run.stimuli
+        execution = run.execution
+        delivered = 0
         try:
-            while stimuli:
-                stimuli.popleft()(at)
+            for stimulus in stimuli:
+                stimulus(at)
+                delivered += 1
                 execution = run.execution
                 assert execution is not None
-                if execution.end is not None or execution.drift is not None:
-                    stimuli.clear()
-                elif execution.continuation is not None:
-                    break  # the rest is for the next incarnation
+                if execution.ended_as is not None or execution.drift is not None:
+                    break
+            if execution is None or execution.continuation is None:
+                stimuli.clear()
+            else:  # the rest is for the next incarnation
+                run.stimuli = deque(list(stimuli)[delivered:])
         except Exception as error:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from random import Random
 from typing import Generic, TypeVar
@@ -11,6 +10,9 @@ from typing import Generic, TypeVar
 from continuum.store.protocol import StoreUnavailable
 
 T = TypeVar("T")
+
+STOP_LOOK = 0.5
+"""Seconds after which a task that has not ended is cancelled again."""
 
 
 class Signal(Generic[T]):
@@ -89,10 +91,9 @@ class Service:
     async def stop(self) -> None:
         """Stop the loop wherever it waits; returns when it has ended."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        while task is not None and not task.done():
+            task.cancel()  # again, should a library have swallowed the first
+            await asyncio.wait([task], timeout=STOP_LOOK)
 
     async def iterate(self) -> None:
         """One piece of work."""

@@ -169,6 +169,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
         try:
             yield process
@@ -184,6 +185,11 @@ class Shell:
             assert process.stderr is not None
             assert "runs" in process.stderr.readline()
             yield process
+
+
+def heed_ctrl_c() -> None:
+    """A test run in the background of a shell ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def new_shell(directory: Path, dsn: str | None) -> Shell:

@@ -194,12 +194,12 @@ def test_ctrl_c_is_quiet(shell: Shell) -> None:
     """Following a run that waits is ended by Ctrl-C, with 130 and without a word."""
     with shell.worker():
         run_id = shell.answer("start", "order_flow", "--input", ORDER)
-    with shell.start("show", run_id, "--follow") as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["type"] == "run_started"
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-        assert (process.returncode, errors) == (130, "")
+        with shell.start("show", run_id, "--follow") as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["type"] == "run_started"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+            assert (process.returncode, errors) == (130, "")
 
 
 def test_nodes_come_and_go(shell: Shell) -> None:

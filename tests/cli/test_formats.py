@@ -109,15 +109,15 @@ def test_table_shows_the_error_of_a_failed_run(
         for left, right in (
             (
                 "STATE      ID                                    WORKFLOW       ",
-                "WAITING ON                        STARTED AT            DURATION",
+                "WAITING ON                   STARTED AT            DURATION",
             ),
             (
                 f"suspended  {ID_1}  shop:order_flow",
-                "signal fraud_review               2026-11-23T12:00:00Z  2.5s",
+                "signal fraud_review          2026-11-23T12:00:00Z  2.5s",
             ),
             (
                 f"failed     {ID_2}  shop:order_flow",
-                "shop.CardDeclined: card declined  2026-11-23T12:00:00Z  2.5s",
+                "CardDeclined: card declined  2026-11-23T12:00:00Z  2.5s",
             ),
         )
     ]

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from console.sample import SampleSource, sample_history, stored
+from console.present import ages
+from console.sample import NOW, SampleSource, sample_history, stored
 from continuum.model import HistoryEvent, RunState
 from tests.console.driving import Driver, console, wait_until
 
@@ -59,6 +60,17 @@ async def test_following_shows_what_is_appended() -> None:
         assert not ui.run.history.following
         await ui.press("f")
         assert ui.run.history.following
+
+
+async def test_the_age_of_an_ended_run_counts_from_now() -> None:
+    """A run that ended long ago says so, by the database's clock."""
+    async with console(SampleSource(), size=(160, 40)) as ui:
+        await open_run(ui, "cancelled")
+        run = ui.run.run_shown
+        assert run is not None
+        shown = ui.text()
+        assert "ended      now" not in shown
+        assert f"started    {ages.ago(run.started_at, NOW)[:2].strip()}" in shown
 
 
 async def test_long_history_is_read_page_by_page() -> None:

@@ -28,7 +28,6 @@ from continuum.journal.events import (
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, VersionPin
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.session import Session
-from continuum.store.postgres.statements import statements
 from continuum.store.postgres.store import PostgresStore
 from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
 from continuum.store.protocol import ClaimedRun, NewMessage, NodeRegistration
@@ -186,10 +185,8 @@ def claimed_turn(run: ClaimedRun, **changes: Any) -> Turn:
 async def write_turns(connection: AsyncConnection[Any], node: UUID, turns: list[Turn]) -> None:
     """The turn statement on a connection of the test, inside whatever transaction it is in."""
     ordered = sorted(turns, key=in_run_order)
-    parameters = TurnColumns(ordered, IDENTITY).parameters(node, len(ordered))
-    [(_, written, _)] = await Session(connection).rows(
-        statements("turns")["commit_turns"], parameters
-    )
+    text, parameters = TurnColumns(ordered, IDENTITY).statement(node, len(ordered))
+    [(_, written, _)] = await Session(connection).rows(text, parameters)
     assert written == len(turns)
 
 

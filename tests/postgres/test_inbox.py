@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import msgspec
@@ -20,6 +22,22 @@ from tests.postgres.scene import (
 )
 
 pytestmark = pytest.mark.every_server
+
+_GATE = """
+CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN new; END$$;
+CREATE TRIGGER gate BEFORE INSERT ON continuum_inbox FOR EACH ROW EXECUTE FUNCTION gate()
+"""
+
+
+@asynccontextmanager
+async def _posts_stop_at_the_inbox(scene: Scene) -> AsyncGenerator[None]:
+    """Until the end of the block every message waits just before its row is written."""
+    await scene.observer.execute(_GATE)
+    rival = await scene.connect()
+    async with rival.transaction():
+        await rival.execute("SELECT pg_advisory_xact_lock(7)")
+        yield
 
 
 async def test_rule_7_signal_that_meets_the_end_of_its_run(scene: Scene) -> None:
@@ -86,6 +104,57 @@ async def test_rule_9_mail_that_waits_for_a_release_wakes_the_free_run(scene: Sc
         await scene.blocked(call)
     assert (await call).posted is not None
     assert await scene.lease(run_id, "ready")
+
+
+async def test_rule_7_end_of_a_run_waits_for_a_plain_signal_in_flight(scene: Scene) -> None:
+    """The signal that is one statement holds the lease row from before it writes."""
+    first = await scene.create_owned()
+    async with _posts_stop_at_the_inbox(scene):
+        signal = started(scene.signal(first.run_id))
+        await scene.blocked(signal)
+        end = started(scene.store.commit_turns(scene.node, [last_turn(first)]))
+        await scene.blocked(end, count=2)
+    assert (await signal).posted is not None
+    assert (await end).statuses == {first.run_id: TurnStatus.COMMITTED}
+    assert await scene.value("SELECT count(*) FROM continuum_inbox") == 0
+
+
+async def test_rule_9_release_waits_for_a_plain_signal_in_flight(scene: Scene) -> None:
+    """The owner that gives the run back meanwhile finds the signal and leaves the run ready."""
+    run_id = await scene.create_free()
+    [run] = await scene.claim()
+    async with _posts_stop_at_the_inbox(scene):
+        signal = started(scene.signal(run_id))
+        await scene.blocked(signal)
+        release = started(scene.store.release(scene.node, [Release(claimed_turn(run))]))
+        await scene.blocked(release, count=2)
+    assert (await signal).posted is not None
+    await release
+    assert await scene.lease(run_id, "ready AND lease_owner IS NULL")
+
+
+async def test_signals_of_one_batch_keep_their_order_whatever_way_they_take(scene: Scene) -> None:
+    """An owned run, a free one, an unknown one and another namespace, mixed in one batch."""
+    owned = (await scene.create_owned()).run_id
+    free = await scene.create_free()
+    [run] = await scene.claim()
+    await scene.store.release(scene.node, [Release(claimed_turn(run))])
+    assert await scene.lease(free, "NOT ready AND lease_owner IS NULL")
+    outcomes = await scene.store.post([
+        NewMessage(free, "signal", "a", b"1"),
+        NewMessage(owned, "signal", "a", b"2"),
+        NewMessage(uuid4(), "signal", "a", b"3"),
+        NewMessage(free, "signal", "a", b"4"),
+        NewMessage(owned, "signal", "a", b"5", namespace="other"),
+        NewMessage(owned, "signal", "a", b"6", namespace="default"),
+    ])  # fmt: skip
+    assert [outcome.posted is not None for outcome in outcomes] == [
+        True, True, False, True, False, True,
+    ]  # fmt: skip
+    rows = "SELECT payload FROM continuum_inbox WHERE run_id = %s ORDER BY id"
+    assert await scene.rows(rows, free) == [(b"1",), (b"4",)]
+    assert await scene.rows(rows, owned) == [(b"2",), (b"6",)]
+    assert await scene.lease(free, "ready")
 
 
 async def test_rule_9_consumed_early_signal_does_not_wake_the_run_again(scene: Scene) -> None:

@@ -11,7 +11,6 @@ import pytest
 from continuum.codec.hooks import IDENTITY
 from continuum.journal.events import Failure
 from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
-from continuum.store.postgres.statements import statements
 from continuum.store.postgres.turn_columns import TurnColumns
 from continuum.store.protocol import PayloadRejected, StoreUnavailable
 from tests.postgres.scene import (
@@ -320,9 +319,10 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
         await scene.signal(first.run_id)
     await scene.observer.execute("ANALYZE")
     session = await scene.store._turns._dedicated.session()
-    parameters = TurnColumns([next_turn(first)], IDENTITY).parameters(scene.node, 1)
-    explain = b"EXPLAIN (FORMAT JSON) " + statements("turns")["commit_turns"]
-    [(plan,)] = await session.rows(explain, parameters)
+    busy = next_turn(first, consumed=[1], state=RunState.SUSPENDED)
+    everything = [busy, last_turn(await scene.create_owned()), first_turn()]
+    text, parameters = TurnColumns(everything, IDENTITY).statement(scene.node, len(everything))
+    [(plan,)] = await session.rows(b"EXPLAIN (FORMAT JSON) " + text, parameters)
     scans = [
         node
         for node in walk(plan[0]["Plan"])

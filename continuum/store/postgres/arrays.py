@@ -110,6 +110,17 @@ def time_item(value: datetime | None) -> bytes:
     return _int8(8, since.days * _DAY + since.seconds * 1_000_000 + since.microseconds)
 
 
+def time_from(data: bytes | None) -> datetime:
+    """A timestamptz of a binary result."""
+    assert data is not None
+    return time_of(int.from_bytes(data, "big", signed=True))
+
+
+def uuids_from(data: bytes) -> list[UUID]:
+    """A uuid[] of a binary result: a header of 20 bytes, then length and value of each."""
+    return [UUID(bytes=data[start : start + 16]) for start in range(24, len(data), 20)]
+
+
 def time_of(microseconds: int) -> datetime:
     """The inverse of what `time_item` stores."""
     return _EPOCH + microseconds * _MICROSECOND

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Raw
+from psycopg.errors import SerializationFailure
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import (
@@ -29,7 +30,7 @@ from continuum.store.postgres.arrays import (
 )
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
-from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome
+from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome, StoreUnavailable
 
 _SQL: Final = statements("inbox")
 
@@ -45,6 +46,44 @@ class PostgresInbox:
 
     async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
+        outcomes: list[PostOutcome | None] = [None] * len(messages)
+        if all(m.kind == "signal" and m.delivery_id is None for m in messages):
+            outcomes = await self._post_at_once(messages)
+        left = [n for n, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            answers = await self._post_carefully([messages[n] for n in left])
+            for n, answer in zip(left, answers, strict=True):
+                outcomes[n] = answer
+        return [outcome or _NOWHERE for outcome in outcomes]
+
+    async def _post_at_once(self, messages: Sequence[NewMessage]) -> list[PostOutcome | None]:
+        """One statement; None for what it did not post, all messages of a run or none."""
+        outcomes: list[PostOutcome | None] = [None] * len(messages)
+        parameters = [
+            pack(Element.INT4, [int4_item(n) for n in range(len(messages))]),
+            uuids({m.run_id: None for m in messages}),
+            uuids(m.run_id for m in messages),
+            texts(m.namespace for m in messages),
+            texts(m.name for m in messages),
+            blobs(self._codec.seal(m.value) for m in messages),
+        ]
+        try:
+            async with self._sessions.autocommit() as session:
+                rows = await session.rows(_SQL["post"], parameters)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, SerializationFailure):
+                return outcomes  # a server whose default isolation is above READ COMMITTED
+            raise
+        for n, inbox_id, state in rows:
+            message = messages[int(n)]
+            posted = InboxMessage(
+                inbox_id, message.run_id, message.kind, message.name, message.value
+            )
+            outcomes[n] = PostOutcome(state=RunState(state), posted=posted)
+        return outcomes
+
+    async def _post_carefully(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
+        """Any message to any run: lock, then look, then write."""
         run_ids = uuids({message.run_id: None for message in messages})
         async with self._sessions.transaction() as session:
             # The lease rows first: a run that ends waits for us, or has ended and gets nothing.

@@ -37,7 +37,6 @@ from continuum.store.protocol import (
 )
 
 _SQL: Final = statements("ownership")
-_TURNS: Final = statements("turns")
 
 
 class PostgresOwnership:
@@ -69,11 +68,11 @@ class PostgresOwnership:
         """See `OwnershipStore.release`."""
         ordered = sorted(releases, key=lambda release: in_run_order(release.turn))
         turns = [release.turn for release in ordered]
-        parameters = TurnColumns(turns, self._codec).parameters(node_id, len(turns))
+        text, parameters = TurnColumns(turns, self._codec).statement(node_id, len(turns))
         async with self._sessions.transaction() as session:
             # A generic plan for these arrays could read the whole live table (see turns.py).
             await session.run(_SQL["plan_by_key"])
-            [(now, done, run_ids)] = await session.rows(_TURNS["commit_turns"], parameters)
+            [(now, done, run_ids)] = await session.rows(text, parameters)
             statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
             if done < len(turns):
                 missed = [turn for turn in turns if turn.run_id not in set(run_ids)]

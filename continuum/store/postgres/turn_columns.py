@@ -6,10 +6,10 @@ lists, one join per column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -21,57 +21,27 @@ from continuum.store.postgres.arrays import (
     FALSE,
     NULL,
     TRUE,
-    Element,
     Packed,
     bytes_item,
     int4_item,
     int8_item,
     jsonb_item,
-    pack,
     text_item,
     time_item,
     uuid_item,
 )
+from continuum.store.postgres.turn_statement import MANY, Row, turn_statement
 
 _KINDS: Final = {kind: text_item(kind.value) for kind in EventKind}
 _STATES: Final = {state: text_item(state.value) for state in RunState}
 _NO_ATTRIBUTES: Final = jsonb_item(b"{}")
+_NOTHING: Final = frozenset[str]()
+_KEPT: Final = frozenset({"kept"})
+_DROPPED: Final = frozenset({"dropped"})
+_BOTH: Final = _KEPT | _DROPPED
+_FEW: Final = 4
+"""Rows of one turn that go as plain parameters; each number of them is a statement of its own."""
 
-_Columns = tuple[Element, ...]
-
-_HELD: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT4, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL, Element.BOOL, Element.BOOL, Element.INT8,
-)  # fmt: skip
-_MADE: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.TEXT, Element.BYTEA, Element.JSONB, Element.TEXT,
-    Element.UUID, Element.INT4, Element.TEXT, Element.TEXT, Element.TEXT, Element.TIMESTAMPTZ,
-    Element.BOOL, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT, Element.INT4,
-)  # fmt: skip
-_LEASED: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT8, Element.INT8, Element.TIMESTAMPTZ, Element.TEXT,
-    Element.BOOL,
-)  # fmt: skip
-_EVENTS: Final[_Columns] = (
-    Element.UUID, Element.INT8, Element.INT4, Element.TEXT, Element.INT4, Element.BYTEA,
-    Element.TIMESTAMPTZ,
-)  # fmt: skip
-_READ: Final[_Columns] = (Element.INT8, Element.UUID)
-_CHANGED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.INT4, Element.TEXT, Element.TEXT, Element.JSONB,
-    Element.INT4, Element.BYTEA,
-)  # fmt: skip
-_ENDED: Final[_Columns] = (
-    Element.UUID, Element.TEXT, Element.BYTEA, Element.TEXT, Element.TEXT, Element.TEXT,
-    Element.INT4, Element.TEXT, Element.TEXT, Element.JSONB,
-)  # fmt: skip
-_BORN: Final[_Columns] = (
-    Element.UUID, Element.UUID, Element.TEXT, Element.TEXT, Element.BYTEA, Element.JSONB,
-    Element.INT4, Element.TEXT, Element.INT8,
-)  # fmt: skip
-_POSTED: Final[_Columns] = (
-    Element.UUID, Element.UUID, Element.TEXT, Element.TEXT, Element.BYTEA,
-)  # fmt: skip
 _FOREIGN: Final = (NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, NULL)
 """The columns of a lease row that is locked only because a message goes to its run."""
 
@@ -79,33 +49,25 @@ in_run_order = attrgetter("run_id.int")
 """Sort key: the order in which PostgreSQL sorts uuids, hence the lock order."""
 
 
-def _table(elements: _Columns, rows: list[tuple[bytes, ...]]) -> list[Packed]:
-    if not rows:
-        return _empty(elements)
-    return [pack(element, items) for element, items in zip(elements, zip(*rows), strict=True)]  # noqa: B905
-
-
-def _empty(elements: _Columns) -> list[Packed]:
-    return [pack(element, ()) for element in elements]
-
-
 class TurnColumns:
-    """The parameters of the turn statement for turns sorted by run id."""
+    """The rows of the turn statement for turns sorted by run id."""
 
-    __slots__ = ("_born", "_changed", "_ended", "_events", "_foreign", "_held", "_leased", "_made",
-                 "_posted", "_read", "_seal")  # fmt: skip
+    __slots__ = ("_amended", "_born", "_changed", "_ended", "_events", "_foreign", "_held",
+                 "_leased", "_made", "_nursed", "_posted", "_read", "_seal")  # fmt: skip
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
         self._seal = codec.seal
-        self._held: list[tuple[bytes, ...]] = []
-        self._made: list[tuple[bytes, ...]] = []
-        self._leased: list[tuple[bytes, ...]] = []
-        self._events: list[tuple[bytes, ...]] = []
-        self._read: list[tuple[bytes, ...]] = []
-        self._changed: list[tuple[bytes, ...]] = []
-        self._ended: list[tuple[bytes, ...]] = []
-        self._born: list[tuple[bytes, ...]] = []
-        self._posted: list[tuple[bytes, ...]] = []
+        self._held: list[Row] = []
+        self._made: list[Row] = []
+        self._leased: list[Row] = []
+        self._events: list[Row] = []
+        self._read: list[Row] = []
+        self._changed: list[Row] = []
+        self._ended: list[Row] = []
+        self._amended: list[Row] = []
+        self._born: list[Row] = []
+        self._nursed: list[Row] = []
+        self._posted: list[Row] = []
         self._foreign: dict[bytes, None] = {}
         for turn in turns:
             run_id = uuid_item(turn.run_id)
@@ -119,21 +81,28 @@ class TurnColumns:
             if turn.posts:
                 self._add_posts(run_id, turn)
 
-    def parameters(self, node_id: UUID, total: int) -> list[object]:
-        """In the order of the statement's placeholders."""
-        return [
-            node_id,
-            *_table(_HELD, [*self._held, *((run_id, *_FOREIGN) for run_id in self._foreign)]),
-            *_table(_MADE, self._made),
-            *_table(_LEASED, self._leased),
-            *_table(_EVENTS, self._events),
-            *_table(_READ, self._read),
-            *_table(_CHANGED, self._changed),
-            *_table(_ENDED, self._ended),
-            *_table(_BORN, self._born),
-            *_table(_POSTED, self._posted),
-            Packed(total.to_bytes(4, "big")),
-        ]
+    def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes | None]]:
+        """The variant of the turn statement that these turns need, and its parameters."""
+        tables: dict[str, list[Row]] = {}
+        shape: list[tuple[str, int]] = []
+        held = [*self._held, *((run_id, *_FOREIGN) for run_id in self._foreign)]
+        for part, rows in (
+            ("held", held), ("made", self._made), ("leased", self._leased),
+            ("journaled", self._events), ("read", self._read), ("changed", self._changed),
+            ("ended", self._ended), ("amended", self._amended), ("born", self._born),
+            ("nursed", self._nursed), ("posted", self._posted),
+        ):  # fmt: skip
+            if rows:
+                tables[part] = rows
+                shape.append((part, len(rows) if total == 1 and len(rows) <= _FEW else MANY))
+        statement = turn_statement(tuple(shape), self._extra())
+        count = Packed(total.to_bytes(4, "big"))
+        return statement.text, statement.parameters(tables, Packed(node_id.bytes), count)
+
+    def _extra(self) -> frozenset[str]:
+        if not self._ended:
+            return _KEPT if self._held else _NOTHING
+        return _DROPPED if len(self._ended) == len(self._held) else _BOTH
 
     def _add_events(self, run_id: bytes, turn: Turn) -> None:
         self._add_entries(run_id, turn.entries, turn.next_seq, turn.incarnation)
@@ -181,11 +150,11 @@ class TurnColumns:
             self._read.append((int8_item(message_id), run_id))
         if turn.end is not None:
             self._ended.append((run_id, *self._end(turn.end), *_pin(turn), _attributes(turn)))
-        elif turn.state is not None or pin is not None or turn.attributes is not None:
+        elif turn.attributes is not None or turn.continuation is not None:
+            self._add_amended(run_id, turn)
+        elif turn.state is not None or pin is not None:
             state = NULL if turn.state is None else _STATES[turn.state]
-            self._changed.append((
-                run_id, state, *_pin(turn), _attributes(turn), *self._next_incarnation(turn)
-            ))  # fmt: skip
+            self._changed.append((run_id, state, *_pin(turn)))
 
     def _add_created(self, run_id: bytes, turn: Turn) -> None:
         new = turn.created
@@ -225,18 +194,25 @@ class TurnColumns:
             int4_item(turn.incarnation if follows is None else turn.incarnation + 1),
         ))  # fmt: skip
 
-    def _next_incarnation(self, turn: Turn) -> tuple[bytes, bytes]:
+    def _add_amended(self, run_id: bytes, turn: Turn) -> None:
         follows = turn.continuation
-        if follows is None:
-            return NULL, NULL
-        return int4_item(turn.incarnation + 1), bytes_item(self._seal(follows.input))
+        self._amended.append((
+            run_id,
+            NULL if turn.state is None else _STATES[turn.state],
+            *_pin(turn),
+            _attributes(turn),
+            NULL if follows is None else int4_item(turn.incarnation + 1),
+            NULL if follows is None else bytes_item(self._seal(follows.input)),
+        ))  # fmt: skip
 
     def _add_children(self, parent: bytes, turn: Turn) -> None:
         # A parent that this statement inserts is not there to be inherited from.
-        inherited = {} if turn.created is None else turn.created.attributes
+        inherited: Mapping[str, Any] = {} if turn.created is None else turn.created.attributes
         for new in turn.children:
+            run_id = uuid_item(new.run_id)
+            self._nursed.append((run_id, int8_item(new.unpinned.version_id)))
             self._born.append((
-                uuid_item(new.run_id),
+                run_id,
                 parent,
                 text_item(new.namespace),
                 text_item(new.workflow),
@@ -244,7 +220,6 @@ class TurnColumns:
                 jsonb_item(orjson.dumps({**inherited, **new.attributes})),
                 int4_item(new.depth),
                 text_item(new.parent_close),
-                int8_item(new.unpinned.version_id),
             ))  # fmt: skip
 
     def _add_posts(self, sender: bytes, turn: Turn) -> None:
@@ -252,6 +227,7 @@ class TurnColumns:
             target = uuid_item(post.run_id)
             self._foreign[target] = None
             self._posted.append((
+                int4_item(len(self._posted)),
                 sender,
                 target,
                 text_item(post.kind),

@@ -16,7 +16,8 @@ from psycopg import errors
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import RunState, Turn, TurnStatus
-from continuum.store.postgres.arrays import Packed, int8s, uuids
+from continuum.store.postgres.arrays import Packed, int8s, time_from, uuids, uuids_from
+from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.pool import Verdict, classify
 from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
 from continuum.store.postgres.statements import statements
@@ -59,12 +60,14 @@ class PostgresTurns:
 
     def __init__(self, connect: Connect, codec: PayloadCodec) -> None:
         self._dedicated = Dedicated(connect, _PLAN_SETTINGS)
+        self._direct: DirectStatements | None = None
         self._codec = codec
         self._replan_after = _REPLAN_FIRST
         self._replan_at = 0.0
 
     async def close(self) -> None:
         """Close the committer's connection."""
+        self._release_socket()
         await self._dedicated.close()
 
     async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
@@ -126,22 +129,35 @@ class PostgresTurns:
         self, node_id: UUID, turns: Sequence[Turn]
     ) -> tuple[dict[UUID, TurnStatus], datetime]:
         """The turn statement, and a second look at what it did not write."""
-        parameters = TurnColumns(turns, self._codec).parameters(node_id, len(turns))
+        text, parameters = TurnColumns(turns, self._codec).statement(node_id, len(turns))
         session = await self._dedicated.session()
         try:
             with _row_faults_pass():
                 await self._replan_if_due(session)
-                [(now, done, run_ids)] = await session.rows(_SQL["commit_turns"], parameters)
+                answer = await self._direct_on(session).run(text, parameters)
+                now = time_from(answer.get_value(0, 0))
                 statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
-                if done < len(turns):
-                    written = set(run_ids)
+                written_if_not_all = answer.get_value(0, 2)
+                if written_if_not_all is not None:
+                    written = set(uuids_from(written_if_not_all))
                     missed = [turn for turn in turns if turn.run_id not in written]
                     statuses.update(await look_again(session, node_id, missed))
         except asyncio.CancelledError:
             # The answer may still be on its way; nobody else may read it.
-            await self._dedicated.close()
+            await self.close()
             raise
         return statuses, now
+
+    def _direct_on(self, session: Session) -> DirectStatements:
+        if self._direct is None or self._direct.connection is not session.connection:
+            self._release_socket()
+            self._direct = DirectStatements(session.connection)
+        return self._direct
+
+    def _release_socket(self) -> None:
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
 
     async def _replan_if_due(self, session: Session) -> None:
         """Let the next execution be planned with the sizes that the tables have now."""

@@ -1,3 +1,33 @@
+-- name: post
+-- The common case in one statement: plain signals to runs that have an owner or are ready already,
+-- so that only the inbox is written. What `live` returns is the row as it was locked,
+-- not as the snapshot saw it: a run that was released or has ended meanwhile is not in it, and its
+-- messages take the longer way. From the lock to the end of the statement no owner can release the
+-- run without waiting and reading its inbox afterwards.
+WITH live AS MATERIALIZED (
+    SELECT l.run_id
+    FROM continuum_leases l
+    WHERE l.run_id = ANY ($2::uuid[]) AND (l.lease_owner IS NOT NULL OR l.ready)
+    ORDER BY l.run_id
+    FOR KEY SHARE
+), numbered AS MATERIALIZED (
+    SELECT f.*, nextval(pg_get_serial_sequence('public.continuum_inbox', 'id')) AS id
+    FROM (
+        SELECT g.n, g.run_id, g.name, g.payload, r.state
+        FROM unnest($1::int[], $3::uuid[], $4::text[], $5::text[], $6::bytea[])
+          AS g (n, run_id, namespace, name, payload)
+        JOIN live l ON l.run_id = g.run_id
+        JOIN continuum_runs r ON r.id = g.run_id
+        WHERE g.namespace IS NULL OR g.namespace = r.namespace
+        ORDER BY g.n
+    ) AS f
+), posted AS (
+    INSERT INTO continuum_inbox (id, run_id, kind, name, payload)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, run_id, 'signal', name, payload FROM numbered
+)
+SELECT n, id, state FROM numbered;
+
 -- name: lock_live
 -- FOR KEY SHARE conflicts with FOR UPDATE and with the deletion of the row: from here to the end of
 -- the transaction the run cannot end, be claimed, be released or commit a turn.
