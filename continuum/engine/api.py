@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from datetime import date, datetime, timedelta
-from typing import Any, NoReturn, TypeVar, TypeVarTuple, overload
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast, overload
 from uuid import UUID
 
 from continuum.codec.attributes import check_attributes, check_namespace
@@ -276,11 +276,12 @@ def _child_call(
 ) -> ChildCall:
     if not isinstance(flow, Workflow):
         raise DefinitionError(f"{flow!r:.80} is not a workflow")
+    child = cast("Workflow[..., Any]", flow)
     if parent_close not in ("cancel", "abandon"):
         raise DefinitionError(f'parent_close is "cancel" or "abandon", not {parent_close!r}')
     return ChildCall(
-        flow,
-        flow.signature.encode(args, {}),
+        child,
+        child.signature.encode(args, {}),
         None if namespace is None else check_namespace(namespace),
         None if attributes is None else check_attributes(attributes),
         parent_close,

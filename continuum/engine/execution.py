@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from msgspec import Raw
@@ -26,12 +25,12 @@ from continuum.engine.continuing import continuation_of
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.drift import Drift, unreadable, waiting_location
 from continuum.engine.endings import cancelled_end, end_of
-from continuum.engine.failures import activity_error, crashed, stopped
-from continuum.engine.futures import CommandFuture
+from continuum.engine.failures import crashed, stopped
 from continuum.engine.guard import forbidding_effects
 from continuum.engine.loop import DeterministicLoop, DurableTimer
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
 from continuum.engine.patches import Patches
+from continuum.engine.results import Outcome, error_of, result_of
 from continuum.engine.signals import Signals
 from continuum.engine.waiting import waiting_on
 from continuum.journal.events import (
@@ -288,9 +287,9 @@ class Execution:
 
     def _apply(self, kind: EventKind, command: int | None, body: Any) -> None:
         if kind is EventKind.ACTIVITY_COMPLETED:
-            self._activity_ended(command, body, self._result_of)
+            self._activity_ended(command, body, result_of)
         elif kind is EventKind.ACTIVITY_FAILED:
-            self._activity_ended(command, body, self._error_of)
+            self._activity_ended(command, body, error_of)
         elif kind is EventKind.TIMER_FIRED:
             self._loop.fire(command)
         elif kind is EventKind.SIGNAL_RECEIVED:
@@ -317,7 +316,7 @@ class Execution:
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
     def _activity_ended(
-        self, command: int | None, body: Any, outcome: Callable[[ActivityState, Any], Any]
+        self, command: int | None, body: Any, outcome: Callable[[ActivityState, Any], Outcome]
     ) -> None:
         state = self._attempts.open.get(command or 0)
         if state is None:
@@ -326,20 +325,10 @@ class Execution:
         if state.abandoned or state.future.done():
             return
         resolve = outcome(state, body)
-        if resolve is not None and not self._cancellation.hold(state, resolve):
+        if isinstance(resolve, Drift):
+            self._log.fail(resolve)
+        elif not self._cancellation.hold(state, resolve):
             resolve()
-
-    def _result_of(self, state: ActivityState, body: ActivityCompleted) -> Any:
-        try:
-            value = state.activity.returns.decode(bytes(body.value))
-        except DecodeFailure as error:
-            what = f"the result of command {state.command} (activity {state.activity.name})"
-            self._log.fail(unreadable(what, error, self.waiting_at()))
-            return None
-        return partial(_set_result, state.future, value)
-
-    def _error_of(self, state: ActivityState, body: ActivityEnded) -> Any:
-        return partial(_set_exception, state.future, activity_error(state, body))
 
     def _settle(self) -> None:
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
@@ -408,13 +397,3 @@ class Execution:
             self._fail_activity(state, stopped(state), "cancelled", at)
         else:
             self._attempts.begin_again(state, at)
-
-
-def _set_result(future: CommandFuture, value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _set_exception(future: CommandFuture, error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)

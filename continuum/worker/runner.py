@@ -13,7 +13,6 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -32,7 +31,7 @@ from continuum.worker.committer import Committer
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
-from continuum.worker.turns import carried_events, failing_turn, turn_of
+from continuum.worker.turns import failing_turn, next_incarnation, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -209,7 +208,7 @@ class Runner:
             if execution is None or execution.continuation is None:
                 stimuli.clear()
             else:  # the rest is for the next incarnation
-                run.stimuli = deque(list(stimuli)[delivered:])
+                run.stimuli = stimuli[delivered:]
         except Exception as error:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")
@@ -282,16 +281,9 @@ class Runner:
 
     def _continue(self, run: OwnedRun, continuation: Continuation) -> None:
         """The next incarnation begins here, before anything that has arrived for it."""
-        former = run.execution
-        assert former is not None
         self._activities.forget(run)
-        former.drop()
-        run.execution = None
-        run.incarnation += 1
-        identity = replace(former.identity, incarnation=run.incarnation, input=continuation.input)
-        run.pin = identity.workflow.pin
-        events = carried_events(run, continuation, run.next_seq - len(continuation.carried))
-        run.stimuli.appendleft(partial(self._load, run, identity, events))
+        identity, events = next_incarnation(run, continuation)
+        run.stimuli.insert(0, partial(self._load, run, identity, events))
         self._enqueue(run)
 
     def _resubmit(self, run: OwnedRun) -> None:

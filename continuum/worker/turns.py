@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from continuum.engine.execution import Execution
-from continuum.engine.outcome import Collected
+from continuum.engine.outcome import Collected, RunIdentity
 from continuum.journal.events import (
     NULL,
     ChildEnded,
@@ -83,9 +84,22 @@ def end_post(run_id: UUID, parent_id: UUID, end: RunEnd) -> Post:
     return Post(parent_id, "child_result", "", msgspec.json.encode(body))
 
 
-def carried_events(run: OwnedRun, continuation: Continuation, seq: int) -> Sequence[Event]:
-    """The first events of the next incarnation, as a claim would load them."""
-    return [
+def next_incarnation(
+    run: OwnedRun, continuation: Continuation
+) -> tuple[RunIdentity, Sequence[Event]]:
+    """Leave the incarnation whose last turn is committed; answers the next and its first events.
+
+    The events are as a claim would load them.
+    """
+    former = run.execution
+    assert former is not None
+    former.drop()
+    run.execution = None
+    run.incarnation += 1
+    identity = replace(former.identity, incarnation=run.incarnation, input=continuation.input)
+    run.pin = identity.workflow.pin
+    seq = run.next_seq - len(continuation.carried)
+    return identity, [
         Event(run.run_id, seq + n, run.incarnation, e.kind, e.command, e.payload(), e.at)
         for n, e in enumerate(continuation.carried)
     ]
