@@ -212,9 +212,9 @@ def test_endless_continuation_takes_one_turn_each() -> None:
 
     @workflow
     async def flow(n: int) -> str:
-        if n == 50:
-            return "done"
-        continuum.continue_as_new(n + 1)
+        if n < 50:
+            continuum.continue_as_new(n + 1)
+        return "done"
 
     run = Driver(flow, 0).start()
     for _ in range(50):

@@ -182,8 +182,8 @@ def test_an_async_function_compensates() -> None:
     run.check_replays()
 
 
-def test_arguments_are_checked_and_kept_when_registered() -> None:
-    """Arguments that cannot be stored fail before the effect; later changes to them do not count."""
+def test_arguments_are_checked_when_registered() -> None:
+    """Arguments that cannot be stored fail before the effect."""
 
     @workflow
     async def flow() -> str:
