@@ -99,8 +99,9 @@ def empty_dsn(pg_server: servers.TestServer) -> Iterator[str]:
 @pytest.fixture
 def new_dsn(pg_server: servers.TestServer) -> Iterator[Callable[[], str]]:
     """Makes a migrated database at each call; all are dropped after the test."""
+    template = pg_server.migrated_template()
     with ExitStack() as databases:
-        yield lambda: databases.enter_context(pg_server.database(pg_server.migrated_template()))
+        yield lambda: databases.enter_context(pg_server.database(template))
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ class EndWaiter:
 
     Args:
         ends: reads how runs ended, as `ReadStore.ends`.
-        listener: builds the shared listener from its hint and reconnect callbacks; started with
-            the first wait.
+        listener: builds the shared listener from its hint and reconnect callbacks; started when
+            something may end in another process.
         poll: seconds between two looks at everything waited for.
     """
 
@@ -53,10 +53,13 @@ class EndWaiter:
         self._poll = poll
         self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
         self._here: set[UUID] = set()
+        self._young: set[UUID] = set()
         self._unlooked: dict[UUID, None] = {}
         self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening = False
+        self._idle = True
 
     async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
         """The end of the run, as soon as it is committed.
@@ -64,7 +67,7 @@ class EndWaiter:
         Args:
             run_id: of any run.
             here: a worker of this process took it, so most likely it will `deliver` the end;
-                the first look at the database is left to the poll.
+                neither the database nor the listener is asked before the second poll.
 
         Raises:
             RunNotFound: there is no such run.
@@ -74,12 +77,17 @@ class EndWaiter:
             return known
         future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run_id, set()).add(future)
-        self._start()
+        if not self._tasks:
+            self._tasks.append(asyncio.create_task(self._look(), name="continuum-ends"))
         if here:
             self._here.add(run_id)
+            self._young.add(run_id)
+            if self._idle:
+                self._wake.set()
         else:
             self._unlooked[run_id] = None
-        self._wake.set()
+            self._wake.set()
+            self._listen_from_now()
         try:
             return await future
         finally:
@@ -117,19 +125,18 @@ class EndWaiter:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if self._tasks:
+        if self._listening:
             await self._listener.close()
         for futures in list(self._waiting.values()):
             for future in futures:
                 if not future.done():
                     future.set_exception(DatabaseUnavailable("the client was closed", hint=""))
 
-    def _start(self) -> None:
-        if not self._tasks:
-            self._tasks = [
-                asyncio.create_task(self._look(), name="continuum-ends"),
-                asyncio.create_task(self._listen(), name="continuum-ends-listener"),
-            ]
+    def _listen_from_now(self) -> None:
+        if not self._listening:
+            self._listening = True
+            task = asyncio.create_task(self._listen(), name="continuum-ends-listener")
+            self._tasks.append(task)
 
     async def _listen(self) -> None:
         """Until it listens, the poll alone has to do."""
@@ -149,25 +156,41 @@ class EndWaiter:
             if not futures:
                 del self._waiting[run_id]
                 self._here.discard(run_id)
+                self._young.discard(run_id)
 
     def _is_awaited(self, run_id: UUID) -> bool:
         return any(not future.done() for future in self._waiting.get(run_id, ()))
 
     async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        poll_at = loop.time() + self._poll
         while True:
+            self._idle = not self._waiting
             try:
                 # Not `wait_for`: on 3.11 it swallows a cancellation that comes with the wake-up,
                 # and `close` would wait for ever.
-                async with asyncio.timeout(self._poll if self._waiting else None):
+                async with asyncio.timeout_at(None if self._idle else poll_at):
                     await self._wake.wait()
             except TimeoutError:
-                self.look_at_all()
+                pass
+            if self._idle or loop.time() >= poll_at:
+                if not self._idle:
+                    self._poll_all()
+                poll_at = loop.time() + self._poll
             self._wake.clear()
             while self._unlooked:
                 batch = list(islice(self._unlooked, _BATCH))
                 for run_id in batch:
                     del self._unlooked[run_id]
                 await self._read([run_id for run_id in batch if self._is_awaited(run_id)])
+
+    def _poll_all(self) -> None:
+        """Everything but what was taken here since the last poll."""
+        due = [run_id for run_id in self._waiting if run_id not in self._young]
+        self._young.clear()
+        if due:
+            self._unlooked.update(dict.fromkeys(due))
+            self._listen_from_now()
 
     async def _read(self, run_ids: Sequence[UUID]) -> None:
         if not run_ids:

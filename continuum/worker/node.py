@@ -32,6 +32,7 @@ from continuum.store.protocol import (
 from continuum.system import EPOCH, DatabaseClock
 from continuum.versions.build import build_fingerprint
 from continuum.worker.activities import Activities
+from continuum.worker.collection import relax_collection, restore_collection
 from continuum.worker.committer import Committer
 from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
@@ -111,6 +112,7 @@ class Worker:
         self._hints = hints
         self._drain_timeout = drain_timeout
         self._accepting = False
+        self._relaxed = False
         self._drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
@@ -197,6 +199,8 @@ class Worker:
     async def start(self) -> None:
         """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
         await self.membership.join()
+        relax_collection()
+        self._relaxed = True
         self.watchdog.start()
         for service in self._services():
             service.start()
@@ -349,6 +353,9 @@ class Worker:
             await self._shut_down()
 
     async def _shut_down(self) -> None:
+        if self._relaxed:
+            self._relaxed = False
+            restore_collection()
         self.watchdog.stop()
         await self.committer.stop()
         await self.tokens.close()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -127,7 +128,7 @@ class Shell:
     def pipe(self, line: str) -> subprocess.CompletedProcess[str]:
         """A line for the shell, in which `continuum` is the command."""
         script = self.directory / "continuum"
-        script.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
         script.chmod(0o755)
         return subprocess.run(
             ["/bin/bash", "-c", f"set -o pipefail; {line}"],

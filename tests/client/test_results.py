@@ -251,3 +251,26 @@ async def test_a_bare_hint_does_not_read_runs_taken_here() -> None:
     assert looks[:2] == [{elsewhere}, {elsewhere}]
     assert here in looks[-1]
     await waiter.close()
+
+
+async def test_a_run_taken_here_is_asked_for_only_when_it_takes_long() -> None:
+    """A wait that this process answers reads nothing and opens no listener; a long one does."""
+    quick, slow = uuid4(), uuid4()
+    looks: list[set[UUID]] = []
+    listener = _Silent()
+
+    async def ends(run_ids: Sequence[UUID]) -> Mapping[UUID, RunEnd | None]:
+        looks.append(set(run_ids))
+        return dict.fromkeys(run_ids, DONE)
+
+    waiter = EndWaiter(ends, lambda *_: listener, poll=0.01)
+    waiting = asyncio.create_task(waiter.wait(quick, here=True))
+    await asyncio.sleep(0)
+    waiter.deliver(quick, DONE)
+    assert await waiting == DONE
+    assert not looks
+    assert not listener.started.is_set()
+    assert await asyncio.wait_for(waiter.wait(slow, here=True), 10) == DONE
+    assert looks == [{slow}]
+    await asyncio.wait_for(listener.started.wait(), 10)
+    await waiter.close()

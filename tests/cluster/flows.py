@@ -20,10 +20,16 @@ CREATE TABLE executions (
 """
 
 
+_connections = asyncio.Semaphore(10)
+
+
 async def note_execution(run_id: str, step: int) -> None:
     """Write the row that proves this execution."""
     dsn = os.environ["CONTINUUM_TEST_EFFECTS_DSN"]
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+    async with (
+        _connections,
+        await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection,
+    ):
         await connection.execute(
             "INSERT INTO executions (run_id, step, pid) VALUES (%s, %s, %s)",
             (run_id, step, os.getpid()),

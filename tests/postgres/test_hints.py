@@ -93,6 +93,24 @@ async def test_rule_25_commits_notify_nobody(scene: Scene) -> None:
     await listener.close()
 
 
+async def test_ends_of_one_moment_are_one_notification(scene: Scene) -> None:
+    """Runs that end one after another are named together; closing sends what was gathered."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    listener = ChannelListener(scene.connect, ENDED_CHANNEL, heard.put_nowait, lambda: None)
+    await listener.start()
+    hints = PostgresHints(scene.connect)
+    run_ids = [uuid4() for _ in range(3)]
+    for run_id in run_ids:
+        hints.runs_ended([run_id])
+        await asyncio.sleep(0)
+    assert decode_hint(await asyncio.wait_for(heard.get(), 10)) == run_ids
+    hints.runs_ended(run_ids[:1])
+    await hints.close()
+    assert decode_hint(await asyncio.wait_for(heard.get(), 10)) == run_ids[:1]
+    assert heard.empty()
+    await listener.close()
+
+
 async def test_hints_do_not_wait_for_the_disk(scene: Scene) -> None:
     """The hint connection commits without waiting for WAL."""
     hints = PostgresHints(scene.connect)
@@ -108,7 +126,9 @@ async def test_disabled_hints_send_nothing(scene: Scene) -> None:
     hints.runs_ended([uuid4()])
     hints.poll_now()
     assert hints._task is None
+    assert hints._gathering is None
     assert not hints._changed
+    assert not hints._ended
     await hints.close()
 
 

@@ -275,7 +275,10 @@ async def test_rule_8_a_live_node_holds_two_locks(scene: Scene) -> None:
     await listener.start()
     await scene.register()
     assert await scene.value("SELECT lock_key FROM continuum_nodes") == lock_key(node)
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'"
+    locks = (
+        "SELECT count(*) FROM pg_locks k JOIN pg_database d ON d.oid = k.database"
+        " WHERE locktype = 'advisory' AND mode = 'ShareLock' AND datname = current_database()"
+    )
     assert await scene.value(locks) == 2
     await listener.close()
     await heart.liveness.close()

@@ -31,6 +31,11 @@ MAX_PAYLOAD: Final = 4096
 POLL: Final = "poll"
 ENDED_CHANNEL: Final = "continuum_ended"
 
+GATHER: Final = 0.003
+SPACING: Final = 0.025
+"""Seconds in which ends are gathered for one notification, and between two of them: a worker that
+ends one run after another is not held up by each, and who waits elsewhere does not feel it."""
+
 _CLOSE_WITHIN: Final = 1.0
 _PAUSE: Final = 1.0
 
@@ -64,6 +69,8 @@ class PostgresHints:
         self._ended: dict[UUID, None] = {}
         self._poll = False
         self._task: asyncio.Task[None] | None = None
+        self._gathering: asyncio.TimerHandle | None = None
+        self._ends_sent_at = 0.0
         self._closed = False
 
     def runs_changed(self, run_ids: Sequence[UUID]) -> None:
@@ -74,7 +81,12 @@ class PostgresHints:
     def runs_ended(self, run_ids: Sequence[UUID]) -> None:
         """See `HintSender.runs_ended`."""
         self._ended.update(dict.fromkeys(run_ids))
-        self._send_soon()
+        if not self._enabled or self._closed:
+            self._take()
+        elif self._gathering is None and self._task is None:
+            loop = asyncio.get_running_loop()
+            at = max(loop.time() + GATHER, self._ends_sent_at + SPACING)
+            self._gathering = loop.call_at(at, self._send_soon)
 
     def poll_now(self) -> None:
         """See `HintSender.poll_now`."""
@@ -83,6 +95,8 @@ class PostgresHints:
 
     async def close(self) -> None:
         """Send what is pending, for a second at most, and close the connection."""
+        if self._gathering is not None:
+            self._send_soon()
         self._closed = True
         task = self._task
         if task is not None:
@@ -91,6 +105,9 @@ class PostgresHints:
         await self._dedicated.close()
 
     def _send_soon(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         if not self._enabled or self._closed:
             self._take()
         elif self._task is None:
@@ -127,6 +144,7 @@ class PostgresHints:
                 limit = Packed(MAX_PAYLOAD.to_bytes(4, "big"))
                 await session.run(_SQL["runs_changed"], [uuids(changed), limit])
             if ended:
+                self._ends_sent_at = asyncio.get_running_loop().time()
                 await session.run(_SQL["runs_ended"], [encode_hint(ended)])
             if poll:
                 await session.run(_SQL["poll_now"])
