@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Raw
 
+from continuum.engine.children import Child
 from continuum.engine.execution import ActivityCall, Execution, RunIdentity
 from continuum.journal.events import (
     COMMANDS,
@@ -174,7 +175,9 @@ class Driver:
         assert other.execution.drift is None, other.drift
         return other.start()
 
-    def child_ends(self, child: NewRun, value: Any = None, error: Failure | None = None) -> Driver:
+    def child_ends(
+        self, child: NewRun | Child, value: Any = None, error: Failure | None = None
+    ) -> Driver:
         """A child completes, or fails with an error (or is cancelled, when it says so)."""
         state = "completed"
         if error is not None:
