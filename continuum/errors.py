@@ -23,6 +23,9 @@
     ├── NonDeterminismError       workflow code tried real I/O
     ├── NotInActivity             an activity call outside an activity
     ├── ActivityCancelled         raised by `heartbeat` inside an activity that should end
+    ├── ChildDepthExceeded        children of children nest too deeply
+    ├── ChildFailed               raised at the await of a child run inside a workflow
+    ├── ChildCancelled            likewise
     └── ActivityFailed            raised at the await inside a workflow
         ├── ActivityTimeout       (also a TimeoutError)
         └── ActivityCrashed       its process died too often, or once with on_crash="fail"
@@ -191,6 +194,60 @@ class DeterminismWarning(UserWarning):
 
 class NonDeterminismError(ContinuumError):
     """Workflow code must not do I/O; move it into an activity."""
+
+
+class ChildDepthExceeded(ContinuumError):
+    """Children nest at most ten deep."""
+
+    default_hint = "let one run start its grandchildren itself, or use continue_as_new"
+
+
+class ChildFailed(ContinuumError):
+    """A child run failed; raised where its parent awaits it.
+
+    Attributes:
+        run_id: the child.
+        workflow: its registered name.
+        type: qualified name of the exception that ended it.
+        error_message: its text.
+        details: traceback text, bounded.
+    """
+
+    def __init__(
+        self,
+        run_id: UUID,
+        workflow: str,
+        type: str,  # noqa: A002
+        message: str,
+        details: str | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.workflow = workflow
+        self.type = type
+        self.error_message = message
+        self.details = details
+        super().__init__(f"child {run_id} ({workflow}) failed: {type}: {message}")
+
+    def is_type(self, error: type[BaseException]) -> bool:
+        """Whether exactly this exception class ended it."""
+        return self.type in (f"{error.__module__}.{error.__qualname__}", error.__qualname__)
+
+
+class ChildCancelled(ContinuumError):
+    """A child run was cancelled; raised where its parent awaits it.
+
+    Attributes:
+        run_id: the child.
+        workflow: its registered name.
+        reason: what the request or the clean-up said.
+    """
+
+    def __init__(self, run_id: UUID, workflow: str, reason: str | None = None) -> None:
+        self.run_id = run_id
+        self.workflow = workflow
+        self.reason = reason
+        text = f"child {run_id} ({workflow}) was cancelled"
+        super().__init__(text + (f": {reason}" if reason else ""))
 
 
 class ActivityFailed(ContinuumError):

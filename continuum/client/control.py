@@ -113,6 +113,8 @@ class Control:
         if outcome.state.terminal:
             raise RunTerminal(run_id, outcome.state)
         self._hints.runs_ended([run_id])
+        if outcome.touched:
+            self._hints.runs_changed(outcome.touched)
 
     async def set_attributes(
         self,

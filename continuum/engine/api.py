@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast, overload
 from uuid import UUID
 
+from continuum.codec.attributes import check_attributes, check_namespace
 from continuum.current import current_run
+from continuum.declare.workflow import Startable, Workflow
+from continuum.engine.children import ChildCall, ChildHandle, ParentClose
 from continuum.engine.context import RunInfo, WorkflowContext
 from continuum.engine.rng import Rng
-from continuum.errors import NotInWorkflow
+from continuum.engine.saga import Saga
+from continuum.errors import DefinitionError, NotInWorkflow
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def _context(call: str) -> WorkflowContext:
@@ -145,6 +150,163 @@ def side_effect(fn: Callable[[], T]) -> T:
         region = continuum.side_effect(lambda: os.environ["REGION"])
     """
     return _context("side_effect").side_effect(fn)
+
+
+def set_attributes(attributes: Mapping[str, Any]) -> None:
+    """Merge search attributes into the run's, exactly once, with this turn.
+
+    Workflow code can write attributes but not read them: clients change them at any time.
+
+    Args:
+        attributes: a JSON object; keys given here replace those the run has.
+
+    Raises:
+        AttributesError: not a storable JSON object; nothing was set.
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        continuum.set_attributes({"stage": "shipping"})
+    """
+    run = _context("set_attributes")
+    run.set_attributes(check_attributes(attributes))
+
+
+def patched(name: str) -> bool:
+    """Whether this run takes the new branch of a change to its code.
+
+    The first evaluation of a name decides it for the whole incarnation, and the decision is
+    journaled: False while the run replays a journal that was made without it, else True.
+
+    Args:
+        name: of the change; a literal, never used again for another change.
+
+    Raises:
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        if continuum.patched("fraud-v2"):
+            verdict = await check_twice(order)
+        else:
+            verdict = await check(order)
+    """
+    run = _context("patched")
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
+        raise DefinitionError(f"a patch is named by 1 to 200 printable characters, not {name!r}")
+    return run.patched(name)
+
+
+def saga(*, parallel: bool = False) -> Saga:
+    """Compensations for a block: `async with continuum.saga() as saga: saga.undo(...)`.
+
+    They run when the block is left by an error or by the cancellation of the run, never because
+    a worker stops or the run moves to another one. The last registered runs first. Each is
+    retried as its activity says; one that fails does not stop the others: it is logged, noted on
+    the error that the run then reports, and kept in `failures`. Neither a cancellation nor a
+    timeout interrupts them; it is raised when they are done.
+
+    Args:
+        parallel: run them all at once.
+
+    Raises:
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        async with continuum.saga() as saga:
+            saga.undo(refund, order.id)
+            payment = await charge(order)
+    """
+    return Saga(_context("saga"), parallel=parallel)
+
+
+def run_child(
+    flow: Startable[*Ts, T],
+    *args: *Ts,
+    namespace: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    parent_close: ParentClose = "cancel",
+) -> Coroutine[Any, Any, T]:
+    """Start a run of another workflow and wait for its result.
+
+    Giving up the wait (a timeout, a cancellation) cancels the child.
+
+    Args:
+        flow: what to run; any worker that has loaded it may take it.
+        args: its arguments.
+        namespace: default the parent's.
+        attributes: on top of those the parent has at that moment.
+        parent_close: when this run ends first, "cancel" the child or "abandon" it to itself.
+
+    Raises:
+        ChildFailed: it failed.
+        ChildCancelled: it was cancelled.
+        ChildDepthExceeded: children nest more than ten deep.
+        PayloadError, AttributesError, NamespaceError: nothing was started.
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        total = await continuum.run_child(region_report, "north")
+    """
+    run = _context("run_child")
+    return run.run_child(_child_call(flow, args, namespace, attributes, parent_close))
+
+
+def start_child(
+    flow: Startable[*Ts, T],
+    *args: *Ts,
+    namespace: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    parent_close: ParentClose = "cancel",
+) -> Coroutine[Any, Any, ChildHandle[T]]:
+    """As `run_child`, but gives a handle at once: `id`, `result()`, `cancel()`.
+
+    Example:
+        reports = [await continuum.start_child(region_report, r) for r in regions]
+        totals = await asyncio.gather(*(report.result() for report in reports))
+    """
+    run = _context("start_child")
+    return run.start_child(_child_call(flow, args, namespace, attributes, parent_close))
+
+
+def _child_call(
+    flow: Any,
+    args: tuple[Any, ...],
+    namespace: str | None,
+    attributes: Mapping[str, Any] | None,
+    parent_close: ParentClose,
+) -> ChildCall:
+    if not isinstance(flow, Workflow):
+        raise DefinitionError(f"{flow!r:.80} is not a workflow")
+    child = cast("Workflow[..., Any]", flow)
+    if parent_close not in ("cancel", "abandon"):
+        raise DefinitionError(f'parent_close is "cancel" or "abandon", not {parent_close!r}')
+    return ChildCall(
+        child,
+        child.signature.encode(args, {}),
+        None if namespace is None else check_namespace(namespace),
+        None if attributes is None else check_attributes(attributes),
+        parent_close,
+    )
+
+
+def continue_as_new(*args: Any) -> NoReturn:
+    """End this incarnation of the run and begin the next, with new arguments and a fresh history.
+
+    The run keeps its id: signals, cancel and result go on. Activities in flight are cancelled,
+    timers are forgotten; live children and signals that nobody took are carried over. It never
+    returns, and the code is left where it stands: no `except`, no compensation of a saga and no
+    effect in a `finally` happens. A run that was asked to stop ends cancelled instead.
+
+    Args:
+        args: of the next incarnation, for the workflow's own parameters.
+
+    Raises:
+        PayloadError: an argument cannot be stored; the incarnation goes on.
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        continuum.continue_as_new(customer, month + 1)
+    """
+    _context("continue_as_new").continue_as_new(args)
 
 
 def info() -> RunInfo:

@@ -73,10 +73,12 @@ class ActivityState:
         queue: the named queue its attempts go to, as journaled.
         details: of the last heartbeat of an attempt that ended.
         key_free: told that its idempotency key is settled before it was known to wait for it.
+        protected: a compensation, which a cancel request does not stop.
     """
 
     __slots__ = ("abandoned", "activity", "args", "attempt", "attempts", "command", "crashes",
-                 "details", "due_at", "error", "failures", "future", "key_free", "phase", "queue",
+                 "details", "due_at", "error", "failures", "future", "key_free", "phase",
+                 "protected", "queue",
                  "stopping")  # fmt: skip
 
     def __init__(
@@ -97,6 +99,7 @@ class ActivityState:
         self.abandoned = False
         self.stopping = False
         self.key_free = False
+        self.protected = False
         self.error: Failure | None = None
         self.due_at: Any = None
 
@@ -250,9 +253,18 @@ class Attempts:
             self.running -= 1
         state.phase = Phase.LOST
 
-    def local_commands(self) -> list[int]:
-        """Commands whose attempt this process' worker has."""
-        return [s.command for s in self.open.values() if s.local and s.command not in self.stop]
+    def leave(self, *, queues: bool) -> None:
+        """The incarnation ends: begin nothing more, and stop what this process' worker runs.
+
+        With `queues` what is queued too; at the end of the run that goes with its lease.
+        """
+        self.start.clear()
+        self.tasks = self.stop_tasks = ()
+        self.stop += [
+            s.command for s in self.open.values() if s.local and s.command not in self.stop
+        ]
+        if queues:
+            self.stop_tasks = [s.command for s in self.open.values() if s.phase is Phase.QUEUED]
 
     # a new owner
 

@@ -3,7 +3,8 @@
 The first `cancel_requested` asks all activities in flight to stop. Their outcomes are journaled
 as they come and held back, so that no code continues between an activity's end and the
 cancellation. When the last has ended the main task is cancelled: `CancelledError` at its await.
-Later requests are journaled and do nothing, so clean-up is never interrupted.
+Later requests are journaled and do nothing, so clean-up is never interrupted. Compensations of a
+saga that already run when the first request comes are left alone too.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Cancellation:
         """Take the first request and ask every activity in flight to stop."""
         self.requested = True
         self.reason = reason
-        self._awaited = [s for s in self._attempts.open.values() if not s.abandoned]
+        open_ = self._attempts.open.values()
+        self._awaited = [s for s in open_ if not s.abandoned and not s.protected]
         self._unstarted = [s for s in self._awaited if self._attempts.ask_to_stop(s)]
 
     def take_unstarted(self) -> list[ActivityState]:

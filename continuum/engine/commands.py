@@ -158,8 +158,8 @@ def read_body(event: Event) -> Any:
 
 def _differ(kind: EventKind, recorded: Any, issued: Any) -> bool:
     """Whether two commands of one kind are not the same command."""
-    if kind in (EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED):
+    if kind in drifts.NAMED:
         return recorded.name != issued.name
-    if kind in (EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED):
+    if kind in drifts.TARGETED:
         return recorded.target != issued.target
     return False

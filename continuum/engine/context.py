@@ -8,24 +8,34 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from msgspec import Raw
+from msgspec.json import encode
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.failures import capture_failure
 from continuum.declare.activity import Activity
 from continuum.engine.attempts import Attempts
+from continuum.engine.children import Child, ChildCall, ChildHandle, Children
 from continuum.engine.commands import CommandLog
 from continuum.engine.drift import caller_location, unreadable
 from continuum.engine.futures import CommandFuture
 from continuum.engine.loop import DeterministicLoop
 from continuum.engine.outcome import RunIdentity
+from continuum.engine.patches import Patches
 from continuum.engine.rng import Rng
+from continuum.engine.saga import compensating
 from continuum.engine.signals import Signals, decode_signal
 from continuum.errors import ActivityFailed, NotInWorkflow
-from continuum.journal.events import NULL, ActivityScheduled, EventKind, SideEffect
+from continuum.journal.events import (
+    NULL,
+    ActivityScheduled,
+    AttributesSet,
+    EventKind,
+    SideEffect,
+)
 
 T = TypeVar("T")
 
@@ -52,21 +62,30 @@ class WorkflowContext:
 
     Args:
         identity: the run.
-        log, loop, attempts, signals: its parts.
+        log, loop, attempts, signals, children, patches: its parts.
+
+    Attributes:
+        attributes: what the code has set since the last collect.
+        next_input: the arguments of `continue_as_new`, once it was called.
     """
 
-    __slots__ = ("_attempts", "_identity", "_log", "_loop", "_rng", "_signals")
+    __slots__ = ("_attempts", "_children", "_identity", "_log", "_loop", "_patches", "_rng",
+                 "_signals", "attributes", "next_input")  # fmt: skip
 
     def __init__(
         self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop,
-        attempts: Attempts, signals: Signals,
+        attempts: Attempts, signals: Signals, children: Children, patches: Patches,
     ) -> None:  # fmt: skip
         self._identity = identity
         self._log = log
         self._loop = loop
         self._attempts = attempts
         self._signals = signals
+        self._children = children
+        self._patches = patches
         self._rng: Rng | None = None
+        self.attributes: dict[str, Any] | None = None
+        self.next_input: bytes | None = None
 
     def __str__(self) -> str:
         return f"run {self._identity.run_id} ({self._identity.workflow.name})"
@@ -85,6 +104,11 @@ class WorkflowContext:
     def in_side_effect(self) -> bool:
         """Whether a `side_effect` function is executing."""
         return self._log.busy_with is not None
+
+    @property
+    def latched(self) -> bool:
+        """Whether nothing the code does has an effect any more."""
+        return self._log.latched
 
     @property
     def identity(self) -> RunIdentity:
@@ -119,6 +143,8 @@ class WorkflowContext:
             return await self._never()
         stored = bytes(body.args) if self._log.replaying else args
         self._attempts.schedule(self._log.count, activity, stored, future, body.queue)
+        if compensating.get():
+            self._attempts.open[self._log.count].protected = True
         return await future
 
     async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:
@@ -146,6 +172,49 @@ class WorkflowContext:
         except DecodeFailure as error:
             self._log.fail(unreadable(f"the value of {where}", error, caller_location()))
             raise Latched from None
+
+    def patched(self, name: str) -> bool:
+        """Whether the new branch of a patch is taken."""
+        self._refuse_plain_calls()
+        return self._patches.taken(name)
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        """Merge checked attributes into the run's."""
+        body = AttributesSet(Raw(encode(attributes)))
+        if self._log.issue(EventKind.ATTRIBUTES_SET, body) is None:
+            raise Latched
+        if not self._log.replaying:
+            self.attributes = {**(self.attributes or {}), **attributes}
+
+    async def run_child(self, call: ChildCall) -> Any:
+        """Start a child and wait for its result; giving up cancels it."""
+        child = await self._start_child(call)
+        try:
+            return await self._children.result(child)
+        except asyncio.CancelledError:
+            self._children.cancel(child, "its parent no longer waits for it")
+            raise
+
+    async def start_child(self, call: ChildCall) -> ChildHandle[Any]:
+        """Start a child."""
+        return ChildHandle(self._children, await self._start_child(call))
+
+    async def _start_child(self, call: ChildCall) -> Child:
+        child = self._children.start(call, self.attributes or {})
+        return await self._never() if child is None else child
+
+    def continue_as_new(self, args: tuple[Any, ...]) -> NoReturn:
+        """End this incarnation: from here on nothing of it has an effect."""
+        self._refuse_plain_calls()
+        self.next_input = self._identity.workflow.signature.encode(args, {})
+        self._log.latched = True
+        raise Latched
+
+    def _refuse_plain_calls(self) -> None:
+        self._refuse_when_dropped()
+        self._log.refuse_nested()
+        if self._log.latched:
+            raise Latched
 
     def _call(self, fn: Callable[[], Any], codec: ValueCodec, where: str) -> SideEffect:
         self._log.busy_with = where

@@ -13,6 +13,14 @@ from continuum.journal.events import Event, EventKind
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 _ASYNCIO: Final = str(Path(sys.modules["asyncio"].__file__ or "").parent)
 
+NAMED: Final = (EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED)
+"""Commands that are the same when their names are."""
+
+TARGETED: Final = (
+    EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED, EventKind.CHILD_CANCEL_REQUESTED,
+)  # fmt: skip
+"""Commands that are the same when they are about the same command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -35,9 +43,9 @@ class Drift:
 
 def describe(kind: EventKind, body: Any) -> str:
     """A command in words: `activity_scheduled shop:charge`."""
-    if kind in (EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED):
+    if kind in NAMED:
         return f"{kind} {body.name}"
-    if kind in (EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED):
+    if kind in TARGETED:
         return f"{kind} of command {body.target}"
     return str(kind)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from continuum.codec.failures import capture_failure
+from continuum.codec.failures import MAX_TEXT, capture_failure, storable_text
 from continuum.declare.workflow import Workflow
 from continuum.engine.cancel import Cancellation
+from continuum.engine.saga import compensation_notes
 from continuum.errors import NonDeterminismError, PayloadError
 from continuum.journal.events import (
     EventKind,
@@ -32,7 +33,7 @@ def end_of(
     if cancellation.requested:
         return _cancelled(error, cancellation.reason)
     if error is not None:
-        return _failed(capture_failure(error))
+        return _failed(_with_notes(capture_failure(error), error))
     try:
         result = workflow.returns.encode(main.result())
     except PayloadError as unstorable:
@@ -44,7 +45,7 @@ def end_of(
 
 def _error(main: asyncio.Task[Any]) -> BaseException | None:
     if main.cancelled():
-        return asyncio.CancelledError("the workflow cancelled itself")
+        return _self_cancelled(main)
     error = main.exception()
     if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
         foreign = NonDeterminismError(
@@ -54,6 +55,30 @@ def _error(main: asyncio.Task[Any]) -> BaseException | None:
         foreign.__cause__ = error
         return foreign
     return error
+
+
+def _self_cancelled(main: asyncio.Task[Any]) -> asyncio.CancelledError:
+    error = asyncio.CancelledError("the workflow cancelled itself")
+    try:
+        main.result()
+    except asyncio.CancelledError as raised:
+        for note in compensation_notes(raised):
+            error.add_note(note)
+    return error
+
+
+def _with_notes(failure: Failure, error: BaseException) -> Failure:
+    """Compensations that failed are part of what a run says about its end."""
+    notes = compensation_notes(error)
+    if not notes:
+        return failure
+    text = storable_text("; ".join([failure.message, *notes]), MAX_TEXT)
+    return Failure(failure.type, text, failure.details)
+
+
+def cancelled_end(reason: str | None) -> tuple[RunEnd, EventKind, Any]:
+    """The end of a cancelled run whose code had nothing left to say."""
+    return _cancelled(None, reason)
 
 
 def _failed(failure: Failure) -> tuple[RunEnd, EventKind, Any]:
@@ -68,5 +93,7 @@ def _cancelled(error: BaseException | None, reason: str | None) -> tuple[RunEnd,
         if reason is not None:
             text = f"{reason} (clean-up failed: {failure.message})"
             failure = Failure(failure.type, text, failure.details)
+    if error is not None and compensation_notes(error):
+        failure = _with_notes(failure or Failure("cancelled", "cancelled"), error)
     end = RunEnd(RunState.CANCELLED, error=failure)
     return end, EventKind.RUN_CANCELLED, RunCancelled(reason)

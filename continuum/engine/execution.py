@@ -7,55 +7,56 @@ so an event has one meaning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Raw
 
 from continuum.codec.annotations import DecodeFailure
 from continuum.engine import replaying
+from continuum.engine.activities import ActivityEvents
 from continuum.engine.alive import alive
-from continuum.engine.attempts import ActivityState, Attempts, Phase
+from continuum.engine.attempts import ActivityState, Attempts
 from continuum.engine.cancel import Cancellation
+from continuum.engine.children import END_KINDS, Children
 from continuum.engine.commands import CommandLog
 from continuum.engine.context import WorkflowContext
+from continuum.engine.continuing import continuation_of
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.drift import Drift, unreadable, waiting_location
-from continuum.engine.endings import end_of
-from continuum.engine.failures import activity_error, crashed, stopped
-from continuum.engine.futures import CommandFuture, DurableTask
+from continuum.engine.endings import cancelled_end, end_of
+from continuum.engine.failures import stopped
 from continuum.engine.guard import guard
 from continuum.engine.loop import DeterministicLoop, DurableTimer
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
+from continuum.engine.patches import Patches
+from continuum.engine.results import Outcome, error_of, result_of
 from continuum.engine.signals import Signals
 from continuum.engine.waiting import waiting_on
 from continuum.journal.events import (
-    ActivityCompleted,
-    ActivityEnded,
     CancelRequested,
+    ChildEnded,
     Event,
     EventKind,
-    Failure,
     RunStarted,
     SignalReceived,
     TimerFired,
 )
-from continuum.journal.turn import RunEnd
+from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
-
-_NO_HEARTBEATS: Final[Mapping[tuple[int, int], bytes]] = {}
 
 __all__ = ["ActivityCall", "Collected", "Drift", "Execution", "RunIdentity"]
 
 
-class Execution:
+class Execution(ActivityEvents):
     """One incarnation of a run, owned by this process.
 
     Attributes:
         drift: the first difference between journal and code; the run is then latched.
         end: how the run ended, once it has.
+        continuation: what follows, once the code has called `continue_as_new`.
+        ended_as: the event with which the incarnation ended.
 
     Example:
         run = Execution(identity)
@@ -64,12 +65,14 @@ class Execution:
         run.attempt_completed(command=1, attempt=1, value=b'"paid"', at=later)
     """
 
-    __slots__ = ("_attempts", "_cancellation", "_deadlines", "_identity", "_log", "_loop",
-                 "_signals", "end")  # fmt: skip
+    __slots__ = ("_children", "_context", "_deadlines", "_identity", "_loop", "_patches",
+                 "_signals", "continuation", "end", "ended_as")  # fmt: skip
 
     def __init__(self, identity: RunIdentity) -> None:
         self._identity = identity
         self.end: RunEnd | None = None
+        self.continuation: Continuation | None = None
+        self.ended_as: EventKind | None = None
         self._log = CommandLog(identity.started_at)
         self._deadlines = Deadlines()
         seed = (identity.run_id.int & 0xFF_FFFF_FFFF) << 20
@@ -77,9 +80,12 @@ class Execution:
         self._attempts = Attempts(identity, self._log, self._deadlines)
         self._signals = Signals(self._log, self._loop)
         self._cancellation = Cancellation(self._attempts)
-        self._loop.continuum_run = WorkflowContext(
-            identity, self._log, self._loop, self._attempts, self._signals
-        )
+        self._children = Children(identity, self._log, self._loop)
+        self._patches = Patches(self._log)
+        self._context = self._loop.continuum_run = WorkflowContext(
+            identity, self._log, self._loop, self._attempts, self._signals, self._children,
+            self._patches,
+        )  # fmt: skip
 
     # what the worker reads
 
@@ -93,12 +99,14 @@ class Execution:
         """Running while this process has an attempt of an activity, else suspended; or the end."""
         if self.end is not None:
             return self.end.state
+        if self.continuation is not None:
+            return RunState.RUNNING
         return RunState.RUNNING if self._attempts.running else RunState.SUSPENDED
 
     @property
     def busy(self) -> bool:
         """Whether a local attempt is in progress; such a run is never evicted."""
-        return self.end is None and self._attempts.running > 0
+        return self.ended_as is None and self._attempts.running > 0
 
     @property
     def wake_at(self) -> datetime | None:
@@ -111,9 +119,11 @@ class Execution:
     @property
     def waiting_on(self) -> str | None:
         """What a suspended run waits for, in words."""
-        if self.end is not None or self._attempts.running:
+        if self.ended_as is not None or self._attempts.running:
             return None
-        return waiting_on(self._deadlines, self._signals, self._attempts.open.values())
+        return waiting_on(
+            self._deadlines, self._signals, self._children, self._attempts.open.values()
+        )
 
     @property
     def commands(self) -> int:
@@ -126,14 +136,19 @@ class Execution:
         return list(self._attempts.open)
 
     @property
-    def identity(self) -> RunIdentity:
-        """Which run it is."""
-        return self._identity
-
-    @property
     def cancelling(self) -> bool:
         """Whether a cancellation was requested."""
         return self._cancellation.requested
+
+    @property
+    def identity(self) -> RunIdentity:
+        """The run and its incarnation."""
+        return self._identity
+
+    @property
+    def started(self) -> bool:
+        """Whether the workflow function was entered; carried events come before."""
+        return self._loop.main is not None
 
     # live
 
@@ -159,75 +174,11 @@ class Execution:
             for state in self._cancellation.take_unstarted():
                 self._fail_activity(state, stopped(state), "cancelled", at)
 
-    def attempt_begun(self, command: int, attempt: int) -> None:
-        """User code of this attempt has started."""
-        state = self._attempts.current(command, attempt)
-        if state is not None:
-            self._attempts.begin(state)
-
-    def attempt_completed(self, command: int, attempt: int, value: bytes, at: datetime) -> None:
-        """An attempt returned; `value` is its encoded result. Ignored when it is stale."""
-        if self._attempts.current(command, attempt) is not None:
-            body = ActivityCompleted(attempt, Raw(value))
-            self._stimulate(EventKind.ACTIVITY_COMPLETED, command, body, at)
-
-    def attempt_failed(
-        self,
-        command: int,
-        attempt: int,
-        failure: Failure,
-        reason: str,
-        retryable: bool,
-        jitter: float,
-        at: datetime,
-        *,
-        details: bytes | None = None,
-    ) -> None:
-        """An attempt ended otherwise. Ignored when it is stale.
-
-        Args:
-            failure: what happened.
-            reason: "raised", "timeout" or "cancelled".
-            retryable: whether the retry policy allows another attempt after this error.
-            jitter: 0.0 to 1.0, places the delay in its window.
-            details: of its last heartbeat.
-        """
-        state = self._attempts.current(command, attempt)
-        if state is None or self._log.latched:
-            return
-        if retryable and reason != "cancelled" and self._attempts.retries_left(state):
-            self._attempts.back_off(state, failure, jitter, details, at)
-        else:
-            self._fail_activity(state, failure, reason, at)
-
-    def attempt_crashed(
-        self, command: int, attempt: int, details: bytes | None, at: datetime
-    ) -> None:
-        """The process of an attempt died while its run lived on. Ignored when it is stale."""
-        state = self._attempts.current(command, attempt)
-        if state is not None and not self._log.latched:
-            self._attempts.lose(state)
-            self._recover_lost(state, details, at)
-
-    def attempt_held(self, command: int, attempt: int, at: datetime) -> None:
-        """An attempt could not begin: another call holds its idempotency key."""
-        state = self._attempts.current(command, attempt)
-        if state is not None and not self._log.latched:
-            self._attempts.hold(state, at)
-            if state.stopping:
-                self._fail_activity(state, stopped(state), "cancelled", at)
-            elif state.key_free:  # the message overtook the attempt's own word
-                self._attempts.begin_again(state, at)
-
-    def key_settled(self, command: int, attempt: int, at: datetime) -> None:
-        """The key it waits for is free or has a result: try again. Ignored when it is stale."""
-        state = self._attempts.open.get(command)
-        if state is None or state.attempt != attempt or self._log.latched:
-            return
-        if state.phase is Phase.RELEASED:
-            self._attempts.begin_again(state, at)
-        elif state.local:
-            state.key_free = True
+    def child_ended(self, body: ChildEnded, at: datetime) -> None:
+        """Deliver how a child ended, read from the inbox."""
+        child = self._children.open.get(body.run_id)
+        command = child.command or None if child is not None else None
+        self._stimulate(END_KINDS[RunState(body.state)], command, body, at)
 
     def fire_due(self, now: datetime) -> None:
         """Fire due timers and begin due retries, one at a time in the order (due, command)."""
@@ -240,39 +191,28 @@ class Execution:
             elif isinstance(deadline, ActivityState):
                 self._attempts.begin_retry(deadline, now)
 
-    def recover(
-        self, at: datetime, heartbeats: Mapping[tuple[int, int], bytes] = _NO_HEARTBEATS
-    ) -> None:
-        """Settle what the former owner left: begun attempts crashed, the next ones prepared.
-
-        `heartbeats` are the details that were stored, by command and attempt.
-        """
-        for state in self._attempts.lost():
-            if state.abandoned or self._log.latched:
-                continue
-            if state.phase is Phase.RELEASED:
-                self._recover_released(state, at)
-            elif state.phase is Phase.LOST:
-                self._recover_lost(state, heartbeats.get((state.command, state.attempt)), at)
-
-    def release(self, at: datetime) -> None:
-        """Journal which attempts had not begun; the run is about to be given back."""
-        if not self._log.latched:
-            self._attempts.release(at)
-
     def collect(self) -> Collected:
         """What happened since the last time."""
-        log, attempts = self._log, self._attempts
-        collected = Collected(
-            log.entries, attempts.start, attempts.stop, attempts.tasks, attempts.stop_tasks
-        )
+        log, attempts, children = self._log, self._attempts, self._children
+        collected = Collected(log.entries, attempts.start, attempts.stop)
         log.entries, attempts.start, attempts.stop = [], [], []
-        attempts.tasks = attempts.stop_tasks = ()
+        if attempts.tasks or attempts.stop_tasks:
+            collected.tasks, attempts.tasks = attempts.tasks, ()
+            collected.stop_tasks, attempts.stop_tasks = attempts.stop_tasks, ()
+        if self._context.attributes is not None:
+            collected.attributes, self._context.attributes = self._context.attributes, None
+        if children.new:
+            collected.children, children.new = children.new, []
+        if children.posts:
+            collected.posts, children.posts = children.posts, []
         return collected
 
     def replay(self, events: Sequence[Event]) -> None:
         """Feed the journal of this incarnation to a fresh execution."""
-        replaying.replay(self, self._log, self._attempts, events, self._identity.incarnation)
+        incarnation = self._identity.incarnation
+        self._patches.recall(events, incarnation)
+        replaying.replay(self, self._log, self._attempts, events, incarnation)
+        self._patches.flush()
 
     def drop(self) -> None:
         """Forget the run. Its coroutines are closed; what their `finally` does has no effect."""
@@ -303,18 +243,23 @@ class Execution:
 
     def _apply(self, kind: EventKind, command: int | None, body: Any) -> None:
         if kind is EventKind.ACTIVITY_COMPLETED:
-            self._activity_ended(command, body, self._result_of)
+            self._activity_ended(command, body, result_of)
         elif kind is EventKind.ACTIVITY_FAILED:
-            self._activity_ended(command, body, self._error_of)
+            self._activity_ended(command, body, error_of)
         elif kind is EventKind.TIMER_FIRED:
             self._loop.fire(command)
         elif kind is EventKind.SIGNAL_RECEIVED:
-            self._signals.deliver(body.name, bytes(body.value))
+            self._signals.deliver(body)
         elif kind is EventKind.CANCEL_REQUESTED:
             if not self._cancellation.requested:
                 self._cancellation.request(body.reason)
-        else:
+                self._children.ask_all(body.reason)
+        elif kind is EventKind.RUN_STARTED:
             self._begin()
+        elif kind is EventKind.CHILD_CARRIED:
+            self._children.carry(body)
+        else:
+            self._children.ended(body, self.waiting_at())
 
     def _begin(self) -> None:
         workflow = self._identity.workflow
@@ -328,7 +273,7 @@ class Execution:
         self._loop.start_main(workflow.fn(*args), workflow.name)
 
     def _activity_ended(
-        self, command: int | None, body: Any, outcome: Callable[[ActivityState, Any], Any]
+        self, command: int | None, body: Any, outcome: Callable[[ActivityState, Any], Outcome]
     ) -> None:
         state = self._attempts.open.get(command or 0)
         if state is None:
@@ -337,28 +282,21 @@ class Execution:
         if state.abandoned or state.future.done():
             return
         resolve = outcome(state, body)
-        if resolve is not None and not self._cancellation.hold(state, resolve):
+        if isinstance(resolve, Drift):
+            self._log.fail(resolve)
+        elif not self._cancellation.hold(state, resolve):
             resolve()
-
-    def _result_of(self, state: ActivityState, body: ActivityCompleted) -> Any:
-        try:
-            value = state.activity.returns.decode(bytes(body.value))
-        except DecodeFailure as error:
-            what = f"the result of command {state.command} (activity {state.activity.name})"
-            self._log.fail(unreadable(what, error, self.waiting_at()))
-            return None
-        return partial(_set_result, state.future, value)
-
-    def _error_of(self, state: ActivityState, body: ActivityEnded) -> Any:
-        return partial(_set_exception, state.future, activity_error(state, body))
 
     def _settle(self) -> None:
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
         if self._cancellation.due and self._main_pending():
             self._loop.step(self._cancel_main)
+        if self._context.next_input is not None and self.ended_as is None:
+            self._continue(self._context.next_input)
+            return
         main = self._loop.main
         if main is not None and main.done() and not self._log.latched:
-            self._finish(main)
+            self._finish(*end_of(main, self._identity.workflow, self._cancellation))
 
     def _main_pending(self) -> bool:
         main = self._loop.main
@@ -370,46 +308,27 @@ class Execution:
         if main is not None:
             main.cancel(self._cancellation.reason)
 
-    def _finish(self, main: DurableTask) -> None:
-        end, kind, body = end_of(main, self._identity.workflow, self._cancellation)
+    def _continue(self, data: bytes) -> None:
+        """`continue_as_new` was called; a run that was asked to stop ends instead."""
+        if self._cancellation.requested:
+            self._finish(*cancelled_end(self._cancellation.reason))
+            return
+        self.ended_as, body, self.continuation = continuation_of(
+            data, self._signals, self._children, self._log.last
+        )
+        self._close(self.ended_as, body)
+
+    def _finish(self, end: RunEnd, kind: EventKind, body: Any) -> None:
         self._loop.report_unawaited()
+        self._children.ask_all(f"run {self._identity.run_id} {end.state}")
+        self._close(kind, body)
+        self.end = end
+        self.ended_as = kind
+
+    def _close(self, kind: EventKind, body: Any) -> None:
         if not self._log.replaying:
             self._log.record(kind, None, body, self._log.now)
-            self._attempts.start.clear()
-            self._attempts.tasks = self._attempts.stop_tasks = ()
-            self._attempts.stop.extend(self._attempts.local_commands())
+            self._attempts.leave(queues=kind is EventKind.RUN_CONTINUED)
         self._log.latched = True
-        self.end = end
         if not self._loop.has_coroutines():
             alive.discard(self)
-
-    # activities
-
-    def _fail_activity(
-        self, state: ActivityState, failure: Failure, reason: str, at: datetime
-    ) -> None:
-        body = ActivityEnded(state.attempt, failure, reason)
-        self._stimulate(EventKind.ACTIVITY_FAILED, state.command, body, at)
-
-    def _recover_lost(self, state: ActivityState, details: bytes | None, at: datetime) -> None:
-        again = self._attempts.crash(state, details, at) and not state.abandoned
-        if again and not self._cancellation.stopping:
-            self._attempts.begin_again(state, at)
-        else:
-            self._fail_activity(state, crashed(state), "crashed", at)
-
-    def _recover_released(self, state: ActivityState, at: datetime) -> None:
-        if self._cancellation.stopping:
-            self._fail_activity(state, stopped(state), "cancelled", at)
-        else:
-            self._attempts.begin_again(state, at)
-
-
-def _set_result(future: CommandFuture, value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _set_exception(future: CommandFuture, error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)

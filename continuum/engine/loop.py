@@ -290,8 +290,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     # errors and what asyncio asks a loop
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Log an error that nobody awaits; silent in replay and once the run is dropped."""
-        if self._log.replaying or self._log.dropped or self._log.drift is not None:
+        """Log an error that nobody awaits; silent in replay and once nothing counts any more."""
+        if self._log.replaying or self._log.latched:
             return
         error = context.get("exception")
         _logger.error("%s: %s", self.continuum_run, context.get("message"), exc_info=error)

@@ -11,7 +11,7 @@ from uuid import UUID
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.journal.events import Entry
-from continuum.journal.turn import NewTask
+from continuum.journal.turn import NewRun, NewTask, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class RunIdentity:
     input: bytes
     started_at: datetime
     parent_id: UUID | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ class Collected:
         stop: commands whose running attempt is to be cancelled.
         tasks: attempts to be queued by that commit.
         stop_tasks: commands whose queued attempt is to end, by that commit.
+        attributes: to be merged into the run's.
+        children: runs to be inserted with the commit.
+        posts: messages to other runs, sent with the commit.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
@@ -59,3 +63,6 @@ class Collected:
     stop: list[int] = field(default_factory=list[int])
     tasks: Sequence[NewTask] = ()
     stop_tasks: Sequence[int] = ()
+    attributes: dict[str, Any] | None = None
+    children: Sequence[NewRun] = ()
+    posts: Sequence[Post] = ()

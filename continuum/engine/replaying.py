@@ -11,7 +11,6 @@ from continuum.engine.attempts import Attempts
 from continuum.engine.commands import CommandLog, read_body
 from continuum.engine.drift import Drift
 from continuum.journal.events import COMMANDS, ENDS, STIMULI, Event, EventKind
-from continuum.journal.turn import RunEnd
 
 _ABOUT_ACTIVITIES = (EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED)
 
@@ -19,7 +18,7 @@ _ABOUT_ACTIVITIES = (EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED)
 class Replayed(Protocol):
     """What a replay needs of the execution."""
 
-    end: RunEnd | None
+    ended_as: EventKind | None
 
     def deliver(self, kind: EventKind, command: int | None, body: Any) -> None:
         """Apply one stimulus and run to quiescence."""
@@ -52,7 +51,7 @@ def replay(
     intervals = list(_intervals(events, incarnation))
     for index, interval in enumerate(intervals):
         _replay_interval(execution, log, attempts, interval)
-        if log.drift is None and execution.end is not None:
+        if log.drift is None and execution.ended_as is not None:
             _check_end(execution, log, interval, intervals[index + 1 :])
         if log.drift is not None:
             break
@@ -99,7 +98,7 @@ def _replay_interval(
     log.last = max(log.last, stimulus.at)
     for event in interval.progress:
         _replay_progress(log, attempts, event)
-    if interval.end is not None and execution.end is None:
+    if interval.end is not None and execution.ended_as is None:
         log.fail(drifts.other_end(interval.end, None, execution.waiting_at()))
     return None
 
@@ -108,12 +107,14 @@ def _missing(execution: Replayed, event: Event) -> Drift:
     body = read_body(event)
     if isinstance(body, Drift):
         return body
-    ended = execution.end is not None
+    ended = execution.ended_as is not None
     return drifts.missing_command(event, body, ended=ended, location=execution.waiting_at())
 
 
 def _replay_progress(log: CommandLog, attempts: Attempts, event: Event) -> None:
     log.last = max(log.last, event.at)
+    if event.kind is EventKind.PATCH_DECIDED:
+        return
     state = attempts.open.get(event.command or 0)
     body = read_body(event)
     if isinstance(body, Drift):
@@ -128,12 +129,12 @@ def _check_end(
     execution: Replayed, log: CommandLog, interval: Interval, following: Sequence[Interval]
 ) -> None:
     """The code has ended: so must the journal, in the same way."""
-    if execution.end is None:
+    ended = execution.ended_as
+    if ended is None:
         return
-    ended = f"run_{execution.end.state}"
     if following:
         log.fail(drifts.left_over(following[0].stimulus))
     elif interval.end is None:
         log.fail(drifts.ended_early(interval.stimulus))
-    elif ended != interval.end.kind:
+    elif ended is not interval.end.kind:
         log.fail(drifts.other_end(interval.end, ended, None))

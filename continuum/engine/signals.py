@@ -11,7 +11,7 @@ from continuum.engine.commands import CommandLog
 from continuum.engine.futures import DurableFuture
 from continuum.engine.loop import DeterministicLoop, DurableTimer
 from continuum.errors import PayloadError
-from continuum.journal.events import EventKind, SignalAwaited
+from continuum.journal.events import EventKind, SignalAwaited, SignalReceived
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +22,7 @@ class Waiter:
     name: str
     future: DurableFuture
     timer: DurableTimer | None = None
+    body: SignalReceived | None = None
 
     def expire(self) -> None:
         """Its timeout has passed."""
@@ -39,13 +40,28 @@ class Signals:
     def __init__(self, log: CommandLog, loop: DeterministicLoop) -> None:
         self._log = log
         self._loop = loop
-        self._buffer: dict[str, list[bytes]] = {}
+        self._buffer: dict[str, list[SignalReceived]] = {}
         self._waiters: dict[str, list[Waiter]] = {}
 
-    def deliver(self, name: str, value: bytes) -> None:
+    def deliver(self, body: SignalReceived) -> None:
         """A signal arrived: to the first waiter of its name, else into the buffer."""
-        if not self._hand_over(name, value):
-            self._buffer.setdefault(name, []).append(value)
+        if not self._hand_over(body):
+            self._buffer.setdefault(body.name, []).append(body)
+
+    def untaken(self) -> list[SignalReceived]:
+        """Delivered signals that no code has seen, in order of name, each name's in its order."""
+        handed = [
+            waiter.body
+            for queue in self._waiters.values()
+            for waiter in queue
+            if waiter.body is not None and not waiter.future.cancelled()
+        ]
+        names = dict.fromkeys([body.name for body in handed] + list(self._buffer))
+        return [
+            body
+            for name in names
+            for body in [*(b for b in handed if b.name == name), *self._buffer.get(name, ())]
+        ]
 
     def waiters(self) -> list[Waiter]:
         """Everybody who waits."""
@@ -61,7 +77,7 @@ class Signals:
         if body is not None:
             buffered = self._take(name)
             if buffered is not None:
-                return buffered
+                return bytes(buffered.value)
             if timeout is not None and timeout <= 0:
                 raise TimeoutError(f"no signal {name!r} has arrived")
         waiter = Waiter(self._log.count, name, self._loop.create_future())
@@ -80,7 +96,7 @@ class Signals:
             if waiter.timer is not None:
                 waiter.timer.cancel()
 
-    def _take(self, name: str) -> bytes | None:
+    def _take(self, name: str) -> SignalReceived | None:
         queue = self._buffer.get(name)
         if not queue:
             return None
@@ -89,22 +105,22 @@ class Signals:
             del self._buffer[name]
         return value
 
-    def _hand_over(self, name: str, value: bytes) -> bool:
-        for waiter in self._waiters.get(name, ()):
+    def _hand_over(self, body: SignalReceived) -> bool:
+        for waiter in self._waiters.get(body.name, ()):
             if not waiter.future.done():
-                waiter.future.set_result(value)
+                waiter.body = body
+                waiter.future.set_result(bytes(body.value))
                 return True
         return False
 
     def _return(self, waiter: Waiter) -> None:
         """A waiter cancelled after it was handed a signal gives it back to the front."""
-        future = waiter.future
-        if self._log.latched or not future.done() or future.cancelled():
+        body = waiter.body
+        if self._log.latched or body is None:
             return
-        if future.exception() is None:
-            self._waiters[waiter.name].remove(waiter)
-            if not self._hand_over(waiter.name, future.result()):
-                self._buffer.setdefault(waiter.name, []).insert(0, future.result())
+        self._waiters[waiter.name].remove(waiter)
+        if not self._hand_over(body):
+            self._buffer.setdefault(waiter.name, []).insert(0, body)
 
     def _forget(self, waiter: Waiter) -> None:
         queue = self._waiters.get(waiter.name, [])

@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from typing import Final
 
 from continuum.engine.attempts import ActivityState, Phase
+from continuum.engine.children import Children
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.loop import DurableTimer
 from continuum.engine.signals import Signals
 
 SHOWN: Final = 5
-NOTHING: Final = "nothing: no signal, timer or activity is pending"
+NOTHING: Final = "nothing: no signal, timer, activity or child is pending"
 
 
 def waiting_on(
-    deadlines: Deadlines, signals: Signals, activities: Iterable[ActivityState] = ()
+    deadlines: Deadlines,
+    signals: Signals,
+    children: Children,
+    activities: Iterable[ActivityState] = (),
 ) -> str:
     """`signal fraud_review until 2026-11-23T10:00:00Z`, `timer until ...`, joined by `, `."""
-    waits: list[tuple[int, str]] = []
+    waits = [(child.command, f"child {child.run_id}") for child in children.watched()]
     for waiter in signals.waiters():
         text = f"signal {waiter.name[:80]}"
         timer = waiter.timer

@@ -38,6 +38,10 @@ class EventKind(StrEnum):
     TIMER_FIRED = "timer_fired"
     SIGNAL_RECEIVED = "signal_received"
     CANCEL_REQUESTED = "cancel_requested"
+    CHILD_COMPLETED = "child_completed"
+    CHILD_FAILED = "child_failed"
+    CHILD_CANCELLED = "child_cancelled"
+    CHILD_CARRIED = "child_carried"
     # commands
     ACTIVITY_SCHEDULED = "activity_scheduled"
     ACTIVITY_CANCELLED = "activity_cancelled"
@@ -45,31 +49,40 @@ class EventKind(StrEnum):
     TIMER_CANCELLED = "timer_cancelled"
     SIGNAL_AWAITED = "signal_awaited"
     SIDE_EFFECT = "side_effect"
+    ATTRIBUTES_SET = "attributes_set"
+    CHILD_STARTED = "child_started"
+    CHILD_CANCEL_REQUESTED = "child_cancel_requested"
     # progress
     ACTIVITY_STARTED = "activity_started"
     ACTIVITY_ATTEMPT_FAILED = "activity_attempt_failed"
     ACTIVITY_ATTEMPT_CRASHED = "activity_attempt_crashed"
     ACTIVITY_RELEASED = "activity_released"
+    PATCH_DECIDED = "patch_decided"
     # ends
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
     RUN_CANCELLED = "run_cancelled"
+    RUN_CONTINUED = "run_continued"
 
 
 STIMULI: Final = frozenset({
     EventKind.RUN_STARTED, EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED,
     EventKind.TIMER_FIRED, EventKind.SIGNAL_RECEIVED, EventKind.CANCEL_REQUESTED,
+    EventKind.CHILD_COMPLETED, EventKind.CHILD_FAILED, EventKind.CHILD_CANCELLED,
+    EventKind.CHILD_CARRIED,
 })  # fmt: skip
 COMMANDS: Final = frozenset({
     EventKind.ACTIVITY_SCHEDULED, EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_STARTED,
     EventKind.TIMER_CANCELLED, EventKind.SIGNAL_AWAITED, EventKind.SIDE_EFFECT,
+    EventKind.ATTRIBUTES_SET, EventKind.CHILD_STARTED, EventKind.CHILD_CANCEL_REQUESTED,
 })  # fmt: skip
 PROGRESS: Final = frozenset({
     EventKind.ACTIVITY_STARTED, EventKind.ACTIVITY_ATTEMPT_FAILED,
-    EventKind.ACTIVITY_ATTEMPT_CRASHED, EventKind.ACTIVITY_RELEASED,
+    EventKind.ACTIVITY_ATTEMPT_CRASHED, EventKind.ACTIVITY_RELEASED, EventKind.PATCH_DECIDED,
 })  # fmt: skip
 ENDS: Final = frozenset({
     EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
+    EventKind.RUN_CONTINUED,
 })  # fmt: skip
 
 
@@ -183,6 +196,65 @@ class SideEffect(msgspec.Struct, frozen=True, omit_defaults=True):
     error: Failure | None = None
 
 
+class AttributesSet(msgspec.Struct, frozen=True):
+    """`attributes` is the JSON object that is merged into the run's, with the turn."""
+
+    attributes: Raw
+
+
+class PatchDecided(msgspec.Struct, frozen=True):
+    """What `patched(name)` answers in this incarnation, decided after command `after`."""
+
+    name: str
+    taken: bool
+    after: int
+
+
+class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Run `run_id` of workflow `name` is inserted with this turn.
+
+    `attributes` are those given in the call, on top of the parent's; `parent_close` is "cancel"
+    or "abandon".
+    """
+
+    run_id: UUID
+    name: str
+    args: Raw
+    namespace: str
+    parent_close: str = "cancel"
+    attributes: dict[str, Any] | None = None
+
+
+class ChildCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cancel request goes out with this turn to the child of command `target`."""
+
+    target: int
+    reason: str | None = None
+
+
+class ChildEnded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a child ended: body of the three `child_*` ends, and of the message that brings it."""
+
+    run_id: UUID
+    state: str
+    value: Raw
+    error: Failure | None = None
+
+
+class ChildCarried(msgspec.Struct, frozen=True):
+    """A child of an earlier incarnation that had not ended when the run continued as new."""
+
+    run_id: UUID
+    name: str
+    parent_close: str
+
+
+class RunContinued(msgspec.Struct, frozen=True):
+    """The incarnation ended by `continue_as_new`; `args` is the input of the next."""
+
+    args: Raw
+
+
 class RunCompleted(msgspec.Struct, frozen=True):
     pass
 
@@ -216,6 +288,15 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.RUN_COMPLETED: RunCompleted,
     EventKind.RUN_FAILED: RunFailed,
     EventKind.RUN_CANCELLED: RunCancelled,
+    EventKind.ATTRIBUTES_SET: AttributesSet,
+    EventKind.CHILD_STARTED: ChildStarted,
+    EventKind.CHILD_CANCEL_REQUESTED: ChildCancelRequested,
+    EventKind.CHILD_COMPLETED: ChildEnded,
+    EventKind.CHILD_FAILED: ChildEnded,
+    EventKind.CHILD_CANCELLED: ChildEnded,
+    EventKind.CHILD_CARRIED: ChildCarried,
+    EventKind.PATCH_DECIDED: PatchDecided,
+    EventKind.RUN_CONTINUED: RunContinued,
 }
 
 _decoders: Final = {kind: msgspec.json.Decoder(type_) for kind, type_ in type_of_kind.items()}

@@ -35,7 +35,12 @@ class VersionPin:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be inserted. `input` is the JSON array of the encoded arguments."""
+    """A run to be inserted. `input` is the JSON array of the encoded arguments.
+
+    A child also has its parent, how deep it is nested, and what becomes of it when its parent
+    ends: `parent_close` is "cancel" or "abandon". It inherits its parent's attributes; its own go
+    on top.
+    """
 
     run_id: UUID
     namespace: str
@@ -44,6 +49,8 @@ class NewRun:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str | None = None
     parent_id: UUID | None = None
+    depth: int = 0
+    parent_close: str | None = None
 
     @property
     def unpinned(self) -> VersionPin:
@@ -72,6 +79,29 @@ class NewTask:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message from a run to another's inbox; dropped when that run has ended."""
+
+    run_id: UUID
+    kind: str
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What `continue_as_new` leaves to the next incarnation.
+
+    Args:
+        input: its arguments.
+        carried: its first events: children still live, then signals that nobody had taken.
+    """
+
+    input: bytes
+    carried: Sequence[Entry] = ()
+
+
 @dataclass(slots=True)
 class Turn:
     """One turn of one run: everything that must become durable together.
@@ -92,6 +122,11 @@ class Turn:
         tasks: attempts to be queued; rows of `continuum_tasks`.
         stop_tasks: commands whose queued attempt is to end: unclaimed ones are removed and
             answered, claimed ones are marked.
+        cancelling: a cancellation was requested.
+        attributes: merged into the run's.
+        children: runs to be inserted, free and ready, if this turn holds the fence.
+        posts: messages to other runs, sent if this turn holds the fence.
+        continuation: set when the incarnation ends and another follows; `pin` is then unpinned.
     """
 
     run_id: UUID
@@ -111,6 +146,23 @@ class Turn:
     cancelling: bool = False
     tasks: Sequence[NewTask] = ()
     stop_tasks: Sequence[int] = ()
+    attributes: Mapping[str, Any] | None = None
+    children: Sequence[NewRun] = ()
+    posts: Sequence[Post] = ()
+    continuation: Continuation | None = None
+
+    @property
+    def appended(self) -> int:
+        """How many events it writes."""
+        more = self.continuation
+        return len(self.entries) + (0 if more is None else len(more.carried))
+
+    @property
+    def last_entry(self) -> Entry | None:
+        """The last event it writes."""
+        if self.continuation is not None and self.continuation.carried:
+            return self.continuation.carried[-1]
+        return self.entries[-1] if self.entries else None
 
 
 class TurnStatus(StrEnum):

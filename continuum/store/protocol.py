@@ -55,7 +55,8 @@ class CommitResult:
 class InboxMessage:
     """An unread message.
 
-    `kind` is "signal", "cancel", or one of `journal.tasks`; `value` JSON bytes (signal payload).
+    `kind` is "signal", "cancel", "child_result", or one of `journal.tasks`; `value` JSON bytes
+    (signal payload).
     """
 
     id: int
@@ -83,12 +84,14 @@ class PostOutcome:
     """What became of one message.
 
     `state` is the run's state (None: no such run, or another namespace); `posted` the message as
-    stored, None when the run has ended, does not exist or the delivery id was seen before.
+    stored, None when the run has ended, does not exist or the delivery id was seen before;
+    `touched` other runs that got mail by it: parent and children of a run that was ended by force.
     """
 
     state: RunState | None
     posted: InboxMessage | None
     duplicate: bool = False
+    touched: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class ClaimedRun:
         default_factory=dict[tuple[int, int], bytes]
     )
     """Details of attempts of this incarnation, by command and attempt."""
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ class Worker:
             self._workflow_of,
             on_blocked=self._blocked,
             on_ended=self._hint_ended,
+            on_mail=self._mail_sent,
         )
         self.committer = Committer(
             store,
@@ -340,6 +341,13 @@ class Worker:
 
     def _hint_ended(self, ended: Sequence[tuple[UUID, RunEnd]]) -> None:
         self._hints.runs_ended([run_id for run_id, _ in ended])
+
+    def _mail_sent(self, run_ids: Sequence[UUID]) -> None:
+        """Runs of this process posted to these, or inserted them."""
+        self.wake.hint(run_ids)
+        elsewhere = [run_id for run_id in run_ids if run_id not in self.runner.runs]
+        if elsewhere:
+            self._hints.runs_changed(elsewhere)
 
     def _freed(self) -> None:
         self.claims.request()

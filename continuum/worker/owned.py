@@ -12,7 +12,7 @@ import msgspec
 
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
-from continuum.journal.events import details_of
+from continuum.journal.events import ChildEnded, details_of
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
 from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
@@ -49,6 +49,7 @@ class OwnedRun:
         "in_flight",
         "incarnation",
         "next_seq",
+        "parent_id",
         "parked",
         "pin",
         "queued",
@@ -72,6 +73,7 @@ class OwnedRun:
         next_seq: int,
         incarnation: int,
         state: RunState | None,
+        parent_id: UUID | None = None,
     ) -> None:
         self.run_id = run_id
         self.workflow_name = workflow_name
@@ -79,6 +81,7 @@ class OwnedRun:
         self.next_seq = next_seq
         self.incarnation = incarnation
         self.state = state
+        self.parent_id = parent_id
         self.execution: Execution | None = None
         self.wake_at: datetime | None = None
         self.waiting_on: str | None = None
@@ -106,6 +109,8 @@ class OwnedRun:
             execution.cancel(message.id, cancel_reason(message), at)
         elif message.kind in (RESULT, KEY_SETTLED):
             self._deliver_about_attempt(execution, message, at)
+        elif message.kind == "child_result":
+            execution.child_ended(msgspec.json.decode(message.value, type=ChildEnded), at)
         else:
             execution.signal(message.id, message.name, message.value, at)
 

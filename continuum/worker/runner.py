@@ -14,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
@@ -23,17 +24,17 @@ from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.errors import DuplicateRun, PayloadError
 from continuum.journal.events import Failure
-from continuum.journal.tasks import RESULT
-from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.journal.turn import Continuation, NewRun, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
+from continuum.worker.loading import adopted, load
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.paranoia import paranoia
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
-from continuum.worker.turns import failing_turn, turn_of
+from continuum.worker.turns import failing_turn, next_incarnation, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -65,6 +66,7 @@ class Runner:
         *,
         on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
+        on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
         self.runs: dict[UUID, OwnedRun] = {}
         self.parked: dict[UUID, OwnedRun] = {}
@@ -78,6 +80,8 @@ class Runner:
         self._workflow_of = workflow_of
         self._on_blocked = on_blocked
         self._on_ended = on_ended
+        self._on_mail = on_mail
+        self._mail: dict[UUID, None] = {}
         self._ended: list[tuple[UUID, RunEnd]] = []
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
@@ -118,36 +122,9 @@ class Runner:
         existing = self.runs.get(claimed.run_id)
         if existing is not None:
             self.drop(existing)
-        workflow = self._workflow_of(claimed)
-        run = OwnedRun(
-            claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
-            claimed.state,
-        )  # fmt: skip
-        if not claimed.pin.version_hash:
-            run.pin = workflow.pin
+        run, identity = adopted(claimed, self._workflow_of(claimed))
         self.runs[run.run_id] = run
-        if self._paranoia is not None:
-            self._paranoia.loaded(run, claimed.events)
-        identity = RunIdentity(
-            claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
-            claimed.started_at, claimed.parent_id,
-        )  # fmt: skip
-
-        def load(at: datetime) -> None:
-            run.execution = execution = Execution(identity)
-            if not claimed.events:
-                execution.start(claimed.started_at)
-                return
-            execution.replay(claimed.events)
-            if execution.drift is None:
-                for message in results:  # an attempt that answered did not crash
-                    run.deliver(message, at)
-                execution.recover(at, claimed.heartbeats)
-
-        self.stimulate(run, load)
-        results = [message for message in claimed.inbox if message.kind == RESULT]
-        if results and claimed.events:
-            run.unread = {message.id for message in results}
+        self.stimulate(run, partial(load, run, identity, claimed.events, claimed, self._paranoia))
         self.deliveries.deliver(run, claimed.inbox)
 
     # -- runs move -----------------------------------------------------------------------------
@@ -202,14 +179,20 @@ class Runner:
 
     def _step(self, run: OwnedRun, at: datetime) -> None:
         stimuli = run.stimuli
+        execution = run.execution
+        delivered = 0
         try:
             for stimulus in stimuli:
                 stimulus(at)
+                delivered += 1
                 execution = run.execution
                 assert execution is not None
-                if execution.end is not None or execution.drift is not None:
+                if execution.ended_as is not None or execution.drift is not None:
                     break
-            stimuli.clear()
+            if execution is None or execution.continuation is None:
+                stimuli.clear()
+            else:  # the rest is for the next incarnation
+                run.stimuli = stimuli[delivered:]
         except Exception as error:
             log.exception("run %s: internal error while stepping %s", run.run_id, run.workflow_name)
             self._block(run, f"internal error: {error!r}")
@@ -230,6 +213,7 @@ class Runner:
             or turn.consumed
             or turn.state is not None
             or turn.wake_at != run.wake_at
+            or turn.posts
             or turn.waiting_on != run.waiting_on
         ):
             run.in_flight = turn
@@ -264,18 +248,31 @@ class Runner:
             return
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
+        if turn.posts or turn.children:
+            self._mail.update((post.run_id, None) for post in turn.posts)
+            self._mail.update((child.run_id, None) for child in turn.children)
         if turn.end is not None:
             self._finish(run, turn.end)
             return
+        run.next_seq += turn.appended
         if turn.tasks or turn.stop_tasks:
             self.on_tasks(run, turn)
-        run.next_seq += len(turn.entries)
         if turn.state is not None:
             run.state = turn.state
         run.wake_at, run.waiting_on = turn.wake_at, turn.waiting_on
         run.pin = run.created = None
         assert collected is not None
-        self._settled(run, collected)
+        if turn.continuation is not None:
+            self._continue(run, turn.continuation)
+        else:
+            self._settled(run, collected)
+
+    def _continue(self, run: OwnedRun, continuation: Continuation) -> None:
+        """The next incarnation begins here, before anything that has arrived for it."""
+        self._activities.forget(run)
+        identity, events = next_incarnation(run, continuation)
+        run.stimuli.insert(0, partial(load, run, identity, events, None, self._paranoia))
+        self._enqueue(run)
 
     def _resubmit(self, run: OwnedRun) -> None:
         if not run.dropped:
@@ -305,10 +302,13 @@ class Runner:
         self._committer.submit(run)
 
     def batch_done(self) -> None:
-        """All outcomes of one commit were reported: tell who waits for ends, once."""
+        """All outcomes of one commit were reported: tell who waits for ends or got mail, once."""
         ended, self._ended = self._ended, []
         if ended:
             self._on_ended(ended)
+        if self._mail:
+            mail, self._mail = self._mail, {}
+            self._on_mail(list(mail))
 
     def _settled(self, run: OwnedRun, collected: Collected) -> None:
         """Everything the run decided is durable: act on it."""

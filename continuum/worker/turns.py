@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw
 
 from continuum.engine.execution import Execution
-from continuum.engine.outcome import Collected
-from continuum.journal.events import Entry, EventKind, Failure, RunFailed
-from continuum.journal.turn import RunEnd, RunState, Turn
+from continuum.engine.outcome import Collected, RunIdentity
+from continuum.journal.events import (
+    NULL,
+    ChildEnded,
+    Entry,
+    Event,
+    EventKind,
+    Failure,
+    RunFailed,
+)
+from continuum.journal.turn import Continuation, Post, RunEnd, RunState, Turn, VersionPin
 from continuum.worker.owned import OwnedRun
 
 
@@ -17,7 +31,8 @@ def turn_of(run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
     consumed = run.consumed
     if consumed:
         run.consumed = []
-    return Turn(  # in the order of its fields: this is the hottest constructor
+    end = execution.end
+    turn = Turn(  # in the order of its fields: this is the hottest constructor
         run.run_id,
         run.token,
         run.next_seq,
@@ -29,17 +44,28 @@ def turn_of(run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
         execution.wake_at,
         execution.waiting_on,
         state is RunState.SUSPENDED,
-        execution.end,
+        end,
         run.created,
         run.started_at,
         execution.cancelling,
         collected.tasks,
         collected.stop_tasks,
+        collected.attributes,
+        collected.children,
+        collected.posts,
+        execution.continuation,
     )
+    if end is not None and run.parent_id is not None:
+        turn.posts = [*turn.posts, end_post(run.run_id, run.parent_id, end)]
+    if execution.continuation is not None:
+        pin = execution.identity.workflow.pin
+        turn.pin = VersionPin(pin.workflow, pin.version)
+    return turn
 
 
 def failing_turn(run: OwnedRun, refused: Turn, failure: Failure, at: datetime) -> Turn:
     """The turn that fails a run in place of one that the store cannot hold."""
+    end = RunEnd(RunState.FAILED, error=failure)
     return Turn(
         run_id=run.run_id,
         token=run.token,
@@ -47,7 +73,35 @@ def failing_turn(run: OwnedRun, refused: Turn, failure: Failure, at: datetime) -
         incarnation=refused.incarnation,
         entries=[Entry(EventKind.RUN_FAILED, None, RunFailed(error=failure), at)],
         consumed=refused.consumed,
-        pin=refused.pin,
+        pin=None if refused.continuation is not None else refused.pin,
         state=RunState.FAILED,
-        end=RunEnd(RunState.FAILED, error=failure),
+        end=end,
+        posts=[] if run.parent_id is None else [end_post(run.run_id, run.parent_id, end)],
     )
+
+
+def end_post(run_id: UUID, parent_id: UUID, end: RunEnd) -> Post:
+    """What a parent is told about the end of its child."""
+    body = ChildEnded(run_id, end.state.value, Raw(end.result or NULL), end.error)
+    return Post(parent_id, "child_result", "", msgspec.json.encode(body))
+
+
+def next_incarnation(
+    run: OwnedRun, continuation: Continuation
+) -> tuple[RunIdentity, Sequence[Event]]:
+    """Leave the incarnation whose last turn is committed; answers the next and its first events.
+
+    The events are as a claim would load them.
+    """
+    former = run.execution
+    assert former is not None
+    former.drop()
+    run.execution = None
+    run.incarnation += 1
+    identity = replace(former.identity, incarnation=run.incarnation, input=continuation.input)
+    run.pin = identity.workflow.pin
+    seq = run.next_seq - len(continuation.carried)
+    return identity, [
+        Event(run.run_id, seq + n, run.incarnation, e.kind, e.command, e.payload(), e.at)
+        for n, e in enumerate(continuation.carried)
+    ]

@@ -16,6 +16,7 @@ import pytest
 
 import continuum
 from continuum import workflow
+from continuum.journal.events import Failure
 from continuum.model import RunState
 from tests.unit.engine.driver import Driver
 from tests.unit.engine.flows import a, b, once, retried
@@ -29,8 +30,9 @@ Node = Any
 
 def grow(rng: random.Random, depth: int = 0) -> Node:
     """A random program as JSON: what a workflow does."""
-    leaves = ["a", "b", "retried", "once", "sleep", "signal", "draw", "effect"]
-    branches = ["sequence", "gather", "group", "race", "timeout", "guarded", "queue"]
+    leaves = ["a", "b", "retried", "once", "sleep", "signal", "draw", "effect",
+              "child", "patch", "label"]  # fmt: skip
+    branches = ["sequence", "gather", "group", "race", "timeout", "guarded", "queue", "saga"]
     kind = rng.choice(leaves if depth > 2 else leaves + branches + branches)
     if kind == "sleep":
         return [kind, rng.choice([0, 1, 5, 20])]
@@ -40,7 +42,7 @@ def grow(rng: random.Random, depth: int = 0) -> Node:
         return [kind, rng.choice([1, 7, 25]), grow(rng, depth + 1)]
     if kind in ("gather", "group", "race", "sequence", "queue"):
         return [kind, *(grow(rng, depth + 1) for _ in range(rng.randint(1, 4)))]
-    return [kind, grow(rng, depth + 1)] if kind == "guarded" else [kind]
+    return [kind, grow(rng, depth + 1)] if kind in ("guarded", "saga") else [kind]
 
 
 async def perform(node: Node) -> Any:
@@ -58,6 +60,15 @@ async def perform(node: Node) -> Any:
             return "no signal"
     if kind == "draw":
         return continuum.rng().randint(1, 1000)
+    if kind == "child":
+        try:
+            return await continuum.run_child(simulated, [])
+        except (continuum.ChildFailed, continuum.ChildCancelled) as error:
+            return type(error).__name__
+    if kind == "patch":
+        return continuum.patched("p")
+    if kind == "label":
+        return continuum.set_attributes({"seen": continuum.now().isoformat()})
     if kind == "effect":
         return continuum.side_effect(lambda: 42)
     return await BRANCHES[kind](rest)
@@ -116,6 +127,17 @@ async def guarded(parts: list[Node]) -> Any:
         raise
 
 
+async def saga(parts: list[Node]) -> Any:
+    """Two compensations around the inner part."""
+    try:
+        async with continuum.saga() as undoing:
+            undoing.undo(b, 1)
+            undoing.undo(retried, 2)
+            return await perform(parts[0])
+    except continuum.ActivityFailed:
+        return "undone"
+
+
 async def queue(parts: list[Node]) -> Any:
     """Producers and one consumer."""
     items: asyncio.Queue[Any] = asyncio.Queue()
@@ -133,7 +155,7 @@ async def queue(parts: list[Node]) -> Any:
 
 
 BRANCHES = {"sequence": sequence, "gather": gather, "group": group, "race": race,
-            "timeout": timeout, "guarded": guarded, "queue": queue}  # fmt: skip
+            "timeout": timeout, "guarded": guarded, "queue": queue, "saga": saga}  # fmt: skip
 
 
 @workflow(name="simulated")
@@ -172,10 +194,20 @@ class World:
         elif happening < 0.26 and not self.cancelled:
             self.cancelled = True
             run.cancel("simulated")
+        elif run.execution._children.open and happening < 0.5:
+            self.end_child(rng.choice(list(run.execution._children.open.values())))
         elif attempts and happening < 0.85:
             self.end(rng.choice(attempts).command)
         else:
             run.advance(rng.choice([0.5, 1, 10]))
+
+    def end_child(self, child: Any) -> None:
+        """A child ends somehow; one that was asked to stop may do so."""
+        how = self.rng.random()
+        if child.asked and how < 0.7:
+            self.run.child_ends(child, error=Failure("cancelled", "stopped"))
+        else:
+            self.run.child_ends(child, 1, Failure("ValueError", "boom") if how > 0.7 else None)
 
     def end(self, command: int) -> None:
         """An attempt ends somehow."""
@@ -238,6 +270,8 @@ def test_crashes_are_not_observable(seed: int) -> None:
             local = sorted(s.command for s in run.execution._attempts.open.values() if s.local)
             if local:
                 run.complete(rng.choice(local), "ok")
+            elif run.execution._children.open:
+                run.child_ends(next(iter(run.execution._children.open.values())), 1)
             elif rng.random() < 0.5:
                 run.signal(rng.choice("xy"), rng.randint(0, 9))
             else:

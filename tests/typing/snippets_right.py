@@ -59,6 +59,16 @@ async def order_flow(order: Order, express: bool = False) -> str:
     assert_type(continuum.random(), float)
     assert_type(continuum.uuid4(), UUID)
     assert_type(continuum.side_effect(lambda: 3), int)
+    async with continuum.saga(parallel=True) as saga:
+        saga.undo(refund, order.id)
+        saga.undo(charge, order, note="again")
+    handle = await continuum.start_child(bare, 3, attributes={"a": 1}, parent_close="abandon")
+    assert_type(await handle.result(), list[int])
+    assert_type(await continuum.run_child(bare, 3), list[int])
+    assert_type(continuum.patched("p"), bool)
+    continuum.set_attributes({"stage": "paid"})
+    if express:
+        continuum.continue_as_new(order, False)
     return payment
 
 

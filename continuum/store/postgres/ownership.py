@@ -139,7 +139,9 @@ class PostgresOwnership:
         progress: Mapping[tuple[int, int, int], bytes] | None,
     ) -> ClaimedRun:
         run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
-        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:]
+        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested, depth = row[
+            8:
+        ]
         return ClaimedRun(
             run_id=run_id,
             namespace=namespace,
@@ -161,6 +163,7 @@ class PostgresOwnership:
                 for (of, command, attempt), details in (progress or {}).items()
                 if of == incarnation
             },
+            depth=depth,
         )
 
     def _event(self, row: Row) -> Event:

@@ -135,10 +135,12 @@ def _answer(
     runs: Sequence[NewRun], missed: Sequence[int], rows: Sequence[Row], codec: PayloadCodec
 ) -> list[NewRun | None]:
     existing: dict[int, NewRun] = {}
-    for n, run_id, namespace, workflow, data, attributes, key, parent_id in rows:
+    for row in rows:
+        place: int = row[0]
+        run_id, namespace, workflow, data, attributes, key, parent_id = row[1:]
+        made_with: bytes = runs[place].input if data is None else codec.open(data)
         existing.setdefault(
-            n,
-            NewRun(run_id, namespace, workflow, codec.open(data), attributes, key, parent_id),
+            place, NewRun(run_id, namespace, workflow, made_with, attributes, key, parent_id)
         )
     answers: list[NewRun | None] = [None] * len(runs)
     for n in missed:

@@ -6,16 +6,16 @@ lists, one join per column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.json import encode
 
 from continuum.codec.hooks import PayloadCodec
-from continuum.journal.events import EventKind
+from continuum.journal.events import Entry, EventKind
 from continuum.journal.turn import RunEnd, RunState, Turn
 from continuum.store.postgres.arrays import (
     FALSE,
@@ -42,6 +42,9 @@ _BOTH: Final = _KEPT | _DROPPED
 _FEW: Final = 4
 """Rows of one turn that go as plain parameters; each number of them is a statement of its own."""
 
+_FOREIGN: Final = (NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, NULL)
+"""The columns of a lease row that is locked only because a message goes to its run."""
+
 in_run_order = attrgetter("run_id.int")
 """Sort key: the order in which PostgreSQL sorts uuids, hence the lock order."""
 
@@ -49,7 +52,8 @@ in_run_order = attrgetter("run_id.int")
 class TurnColumns:
     """The rows of the turn statement for turns sorted by run id."""
 
-    __slots__ = ("_changed", "_ended", "_events", "_held", "_leased", "_made", "_read", "_seal")
+    __slots__ = ("_amended", "_born", "_changed", "_ended", "_events", "_foreign", "_held",
+                 "_leased", "_made", "_nursed", "_posted", "_read", "_seal")  # fmt: skip
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
         self._seal = codec.seal
@@ -60,6 +64,11 @@ class TurnColumns:
         self._read: list[Row] = []
         self._changed: list[Row] = []
         self._ended: list[Row] = []
+        self._amended: list[Row] = []
+        self._born: list[Row] = []
+        self._nursed: list[Row] = []
+        self._posted: list[Row] = []
+        self._foreign: dict[bytes, None] = {}
         for turn in turns:
             run_id = uuid_item(turn.run_id)
             if turn.created is not None:
@@ -67,15 +76,21 @@ class TurnColumns:
             else:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
+            if turn.children:
+                self._add_children(run_id, turn)
+            if turn.posts:
+                self._add_posts(run_id, turn)
 
     def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes | None]]:
         """The variant of the turn statement that these turns need, and its parameters."""
         tables: dict[str, list[Row]] = {}
         shape: list[tuple[str, int]] = []
+        held = [*self._held, *((run_id, *_FOREIGN) for run_id in self._foreign)]
         for part, rows in (
-            ("held", self._held), ("made", self._made), ("leased", self._leased),
+            ("held", held), ("made", self._made), ("leased", self._leased),
             ("journaled", self._events), ("read", self._read), ("changed", self._changed),
-            ("ended", self._ended),
+            ("ended", self._ended), ("amended", self._amended), ("born", self._born),
+            ("nursed", self._nursed), ("posted", self._posted),
         ):  # fmt: skip
             if rows:
                 tables[part] = rows
@@ -90,13 +105,18 @@ class TurnColumns:
         return _DROPPED if len(self._ended) == len(self._held) else _BOTH
 
     def _add_events(self, run_id: bytes, turn: Turn) -> None:
+        self._add_entries(run_id, turn.entries, turn.next_seq, turn.incarnation)
+        if turn.continuation is not None:
+            seq = turn.next_seq + len(turn.entries)
+            self._add_entries(run_id, turn.continuation.carried, seq, turn.incarnation + 1)
+
+    def _add_entries(self, run_id: bytes, entries: Sequence[Entry], seq: int, number: int) -> None:
         seal = self._seal
         add = self._events.append
-        incarnation = int4_item(turn.incarnation)
-        seq = turn.next_seq
+        incarnation = int4_item(number)
         last_at: datetime | None = None
         at = NULL
-        for entry in turn.entries:
+        for entry in entries:
             if entry.at is not last_at:
                 last_at = entry.at
                 at = time_item(last_at)
@@ -118,7 +138,7 @@ class TurnColumns:
             run_id,
             int8_item(turn.token),
             int8_item(turn.next_seq),
-            int4_item(len(turn.entries)),
+            int4_item(turn.appended),
             time_item(turn.wake_at),
             text_item(turn.waiting_on),
             TRUE if turn.parked else FALSE,
@@ -129,7 +149,9 @@ class TurnColumns:
         for message_id in turn.consumed:
             self._read.append((int8_item(message_id), run_id))
         if turn.end is not None:
-            self._ended.append((run_id, *self._end(turn.end), *_pin(turn)))
+            self._ended.append((run_id, *self._end(turn.end), *_pin(turn), _attributes(turn)))
+        elif turn.attributes is not None or turn.continuation is not None:
+            self._add_amended(run_id, turn)
         elif turn.state is not None or pin is not None:
             state = NULL if turn.state is None else _STATES[turn.state]
             self._changed.append((run_id, state, *_pin(turn)))
@@ -147,17 +169,19 @@ class TurnColumns:
                 run_id,
                 int8_item(pin.version_id),
                 int8_item(turn.token),
-                int8_item(turn.next_seq + len(turn.entries)),
+                int8_item(turn.next_seq + turn.appended),
                 time_item(turn.wake_at),
                 text_item(turn.waiting_on),
                 TRUE if turn.parked else FALSE,
             ))  # fmt: skip
+        attributes = {**new.attributes, **turn.attributes} if turn.attributes else new.attributes
+        follows = turn.continuation
         self._made.append((
             run_id,
             text_item(new.namespace),
             text_item(new.workflow),
-            bytes_item(self._seal(new.input)),
-            jsonb_item(encode(dict(new.attributes))) if new.attributes else _NO_ATTRIBUTES,
+            bytes_item(self._seal(new.input if follows is None else follows.input)),
+            jsonb_item(encode(dict(attributes))) if attributes else _NO_ATTRIBUTES,
             text_item(new.idempotency_key),
             NULL if new.parent_id is None else uuid_item(new.parent_id),
             int4_item(pin.version),
@@ -167,7 +191,49 @@ class TurnColumns:
             time_item(turn.started_at or turn.entries[0].at),
             FALSE if end is None else TRUE,
             *outcome,
+            int4_item(turn.incarnation if follows is None else turn.incarnation + 1),
         ))  # fmt: skip
+
+    def _add_amended(self, run_id: bytes, turn: Turn) -> None:
+        follows = turn.continuation
+        self._amended.append((
+            run_id,
+            NULL if turn.state is None else _STATES[turn.state],
+            *_pin(turn),
+            _attributes(turn),
+            NULL if follows is None else int4_item(turn.incarnation + 1),
+            NULL if follows is None else bytes_item(self._seal(follows.input)),
+        ))  # fmt: skip
+
+    def _add_children(self, parent: bytes, turn: Turn) -> None:
+        # A parent that this statement inserts is not there to be inherited from.
+        inherited: Mapping[str, Any] = {} if turn.created is None else turn.created.attributes
+        for new in turn.children:
+            run_id = uuid_item(new.run_id)
+            self._nursed.append((run_id, int8_item(new.unpinned.version_id)))
+            self._born.append((
+                run_id,
+                parent,
+                text_item(new.namespace),
+                text_item(new.workflow),
+                bytes_item(self._seal(new.input)),
+                jsonb_item(encode({**inherited, **new.attributes})),
+                int4_item(new.depth),
+                text_item(new.parent_close),
+            ))  # fmt: skip
+
+    def _add_posts(self, sender: bytes, turn: Turn) -> None:
+        for post in turn.posts:
+            target = uuid_item(post.run_id)
+            self._foreign[target] = None
+            self._posted.append((
+                int4_item(len(self._posted)),
+                sender,
+                target,
+                text_item(post.kind),
+                text_item(post.name),
+                bytes_item(self._seal(post.value)),
+            ))  # fmt: skip
 
     def _end(self, end: RunEnd) -> tuple[bytes, bytes, bytes, bytes, bytes]:
         result = NULL if end.result is None else bytes_item(self._seal(end.result))
@@ -188,3 +254,7 @@ def _pin(turn: Turn) -> tuple[bytes, bytes, bytes]:
     if pin is None:
         return NULL, NULL, NULL
     return int4_item(pin.version), text_item(pin.version_hash), text_item(pin.runtime)
+
+
+def _attributes(turn: Turn) -> bytes:
+    return NULL if turn.attributes is None else jsonb_item(encode(turn.attributes))

@@ -17,8 +17,15 @@ from continuum.store.postgres.statements import statements
 
 _PARTS: Final = statements("turn")
 _ORDER: Final = (
-    "held", "made", "owned", "leased", "journaled", "read", "kept", "changed", "dropped", "ended",
+    "locked", "held", "made", "owned", "leased", "journaled", "read", "kept", "changed", "amended",
+    "dropped", "ended", "born", "nursed", "targets", "posted", "woken",
 )  # fmt: skip
+_HEADS: Final = ("locked", "held")
+_POSTING: Final = {
+    "locked": "locked", "held": "held_of_locked", "targets": "targets", "woken": "woken",
+}  # fmt: skip
+"""Parts of a batch that posts to other runs, and their text."""
+
 _ROWS: Final = re.compile(r"@([a-z]+) AS ([a-z])")
 _NAME: Final = re.compile(r"\$([a-z_0-9]+)")
 _TYPES: Final = {
@@ -72,7 +79,7 @@ _MADE: Final = Table(
     parent_id=Element.UUID, version=Element.INT4, version_hash=Element.TEXT,
     runtime=Element.TEXT, state=Element.TEXT, started_at=Element.TIMESTAMPTZ,
     ended=Element.BOOL, result=Element.BYTEA, error_type=Element.TEXT,
-    error_message=Element.TEXT, error_details=Element.TEXT,
+    error_message=Element.TEXT, error_details=Element.TEXT, incarnation=Element.INT4,
 )  # fmt: skip
 _LEASED: Final = Table(
     "leased", run_id=Element.UUID, version_id=Element.INT8, token=Element.INT8,
@@ -88,12 +95,34 @@ _CHANGED: Final = Table(
     "changed", run_id=Element.UUID, state=Element.TEXT, version=Element.INT4,
     version_hash=Element.TEXT, runtime=Element.TEXT,
 )  # fmt: skip
+_AMENDED: Final = Table(
+    "amended", run_id=Element.UUID, state=Element.TEXT, version=Element.INT4,
+    version_hash=Element.TEXT, runtime=Element.TEXT, attributes=Element.JSONB,
+    incarnation=Element.INT4, input=Element.BYTEA,
+)  # fmt: skip
+_BORN: Final = Table(
+    "born", run_id=Element.UUID, parent_id=Element.UUID, namespace=Element.TEXT,
+    workflow=Element.TEXT, input=Element.BYTEA, attributes=Element.JSONB, depth=Element.INT4,
+    parent_close=Element.TEXT,
+)  # fmt: skip
+_NURSED: Final = Table("nursed", run_id=Element.UUID, version_id=Element.INT8)
+_POSTED: Final = Table(
+    "posted", n=Element.INT4, sender=Element.UUID, run_id=Element.UUID, kind=Element.TEXT,
+    name=Element.TEXT, payload=Element.BYTEA,
+)  # fmt: skip
 _ENDED: Final = Table(
     "ended", run_id=Element.UUID, state=Element.TEXT, result=Element.BYTEA,
     error_type=Element.TEXT, error_message=Element.TEXT, error_details=Element.TEXT,
     version=Element.INT4, version_hash=Element.TEXT, runtime=Element.TEXT,
+    attributes=Element.JSONB,
 )  # fmt: skip
-_TABLES: Final = {t.part: t for t in (_HELD, _MADE, _LEASED, _JOURNALED, _READ, _CHANGED, _ENDED)}
+_TABLES: Final = {
+    t.part: t
+    for t in (
+        _HELD, _MADE, _LEASED, _JOURNALED, _READ, _CHANGED, _AMENDED, _ENDED, _BORN, _NURSED,
+        _POSTED,
+    )
+}  # fmt: skip
 
 
 class TurnStatement:
@@ -148,8 +177,13 @@ def turn_statement(shape: Shape, extra: frozenset[str]) -> TurnStatement:
     chosen = {name: _PARTS[name].decode() for name in (*counts, *extra)}
     heads = "both" if {"held", "made"} <= counts.keys() else "held" if "held" in counts else "made"
     chosen["owned"] = _PARTS[f"owned_{heads}"].decode()
+    if "posted" in counts:
+        for name, part in _POSTING.items():
+            chosen[name] = _PARTS[part].decode()
+        if "born" in counts:
+            chosen["targets"] = _PARTS["targets_and_born"].decode()
     bodies = [
-        f"{name} AS {'MATERIALIZED ' if name == 'held' else ''}(\n{chosen[name]}\n)"
+        f"{name} AS {'MATERIALIZED ' if name in _HEADS else ''}(\n{chosen[name]}\n)"
         for name in _ORDER
         if name in chosen
     ]

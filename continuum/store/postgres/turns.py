@@ -203,7 +203,7 @@ async def look_again(
             node_id,
             uuids(by_id),
             int8s(turn.token for turn in turns),
-            int8s(turn.next_seq + len(turn.entries) - 1 for turn in turns),
+            int8s(turn.next_seq + turn.appended - 1 for turn in turns),
         ],
     )
     return {row[0]: _status(by_id[row[0]], *row[1:]) for row in rows}
@@ -218,14 +218,14 @@ def _status(
     last_at: datetime | None,
     first_at: datetime | None,
 ) -> TurnStatus:
-    last = turn.entries[-1] if turn.entries else None
+    last = turn.last_entry
     wrote_last = last is not None and (last_type, last_at) == (last.kind.value, last.at)
     if turn.end is not None:
         # Only the turn that ended the run left its last entry at that place of the journal.
         ended = state is not None and RunState(state).terminal
         if ended and next_seq is None and wrote_last:
             return TurnStatus.COMMITTED
-    elif owned and next_seq == turn.next_seq + len(turn.entries) and (wrote_last or not last):
+    elif owned and next_seq == turn.next_seq + turn.appended and (wrote_last or not last):
         return TurnStatus.COMMITTED
     if turn.created is not None and state is not None and first_at != turn.entries[0].at:
         return TurnStatus.DUPLICATE

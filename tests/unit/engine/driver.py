@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import Raw
+
+from continuum.engine.children import Child
 from continuum.engine.execution import ActivityCall, Execution, RunIdentity
-from continuum.journal.events import COMMANDS, STIMULI, Entry, Event, EventKind, Failure
+from continuum.journal.events import (
+    COMMANDS,
+    STIMULI,
+    ChildEnded,
+    Entry,
+    Event,
+    EventKind,
+    Failure,
+)
+from continuum.journal.turn import NewRun, Post
 
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 RUN_ID = UUID("01930000-0000-7000-8000-00000000abcd")
@@ -40,6 +52,9 @@ class Driver:
         self.journal: list[Event] = []
         self.calls: dict[int, ActivityCall] = {}
         self.stopped: list[int] = []
+        self.children: list[NewRun] = []
+        self.posts: list[Post] = []
+        self.attributes: dict[str, Any] = {}
         self.snapshots: list[Snapshot] = []
         self.now = START
         self.messages = 0
@@ -60,6 +75,9 @@ class Driver:
         for call in collected.start:
             self.calls[call.command] = call
         self.stopped.extend(collected.stop)
+        self.children.extend(collected.children)
+        self.posts.extend(collected.posts)
+        self.attributes.update(collected.attributes or {})
         execution = self.execution
         self.snapshots.append(
             Snapshot(
@@ -78,8 +96,10 @@ class Driver:
         )  # fmt: skip
 
     def complete(self, command: int, value: Any = None) -> Driver:
-        """The current attempt of a command returns a value."""
+        """The current attempt of a command returns a value, by default one that fits."""
         call = self.calls[command]
+        if value is None and call.activity.name != "undo":
+            value = "ok"
         self.execution.attempt_begun(command, call.attempt)
         data = json.dumps(value).encode()
         self.execution.attempt_completed(command, call.attempt, data, self.now)
@@ -122,19 +142,48 @@ class Driver:
         other = object.__new__(Driver)
         other.__dict__.update(self.__dict__)
         who = self.identity
-        other.identity = RunIdentity(
-            who.run_id, who.namespace, flow or who.workflow, who.incarnation, who.input,
-            who.started_at,
-        )  # fmt: skip
+        other.identity = replace(who, workflow=flow or who.workflow)
         other.execution = Execution(other.identity)
         other.journal = list(self.journal[:events])
         other.calls, other.stopped, other.snapshots = {}, [], []
+        other.children, other.posts, other.attributes = [], [], {}
         other.execution.replay(other.journal)
         return other
 
     def recover(self) -> Driver:
         """The new owner settles what it found."""
         self.execution.recover(self.now)
+        return self.commit()
+
+    def continued(self, *, crash: bool = False) -> Driver:
+        """The next incarnation has begun, here or (crash) at a new owner."""
+        follows = self.execution.continuation
+        assert follows is not None, f"not continued: {self.execution.waiting_on}"
+        other = object.__new__(Driver)
+        other.__dict__.update(self.__dict__)
+        other.identity = replace(
+            self.identity, incarnation=self.identity.incarnation + 1, input=follows.input
+        )
+        if not crash:
+            self.execution.drop()
+        other.execution = Execution(other.identity)
+        other.journal, other.seq = list(self.journal), len(self.journal)
+        other.journal.extend(other._stored(entry) for entry in follows.carried)
+        other.calls, other.stopped, other.snapshots = {}, [], []
+        other.children, other.posts, other.attributes = [], [], {}
+        other.execution.replay(other.journal)
+        assert other.execution.drift is None, other.drift
+        return other.start()
+
+    def child_ends(
+        self, child: NewRun | Child, value: Any = None, error: Failure | None = None
+    ) -> Driver:
+        """A child completes, or fails with an error (or is cancelled, when it says so)."""
+        state = "completed"
+        if error is not None:
+            state = "cancelled" if error.type == "cancelled" else "failed"
+        body = ChildEnded(child.run_id, state, Raw(json.dumps(value).encode()), error)
+        self.execution.child_ended(body, self.now)
         return self.commit()
 
     # what tests look at
@@ -172,7 +221,10 @@ class Driver:
 
     def check_replays(self) -> Driver:
         """Replay at every stimulus boundary: no drift, and the same waits as live."""
-        boundaries = [i for i, e in enumerate(self.journal) if e.kind in STIMULI][1:]
+        mine = self.identity.incarnation
+        boundaries = [
+            i for i, e in enumerate(self.journal) if e.kind in STIMULI and e.incarnation == mine
+        ][1:]
         for cut in [*boundaries, len(self.journal)]:
             again = self.crashed(events=cut)
             assert again.execution.drift is None, f"after {cut} events: {again.drift}"

@@ -85,7 +85,20 @@ WITH given AS MATERIALIZED (
 SELECT n, id FROM numbered;
 
 -- name: lock_to_end
-SELECT l.next_seq FROM continuum_leases l WHERE l.run_id = $1::uuid FOR UPDATE;
+-- The run, its parent and its children, as far as they are known, in run order.
+SELECT l.run_id FROM continuum_leases l WHERE l.run_id = ANY ($1::uuid[])
+ORDER BY l.run_id FOR UPDATE;
+
+-- name: relatives
+-- Who must hear of the run's end: its parent, and children that end with it. Read after the run is
+-- locked, so that a child its owner was just creating is among them.
+SELECT l.run_id, 'child_result' FROM continuum_runs r
+JOIN continuum_leases l ON l.run_id = r.parent_id
+WHERE r.id = $1::uuid
+UNION ALL
+SELECT l.run_id, 'cancel' FROM continuum_runs r
+JOIN continuum_leases l ON l.run_id = r.id
+WHERE r.parent_id = $1::uuid AND r.parent_close = 'cancel';
 
 -- name: read_state
 SELECT r.state, r.namespace, r.incarnation, l.next_seq, clock_timestamp()

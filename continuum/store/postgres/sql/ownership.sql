@@ -56,7 +56,7 @@ RETURNING l.run_id;
 -- name: load_runs
 SELECT r.id, r.namespace, r.workflow, r.version, r.version_hash, r.runtime, l.lease_token,
        l.next_seq, r.incarnation, l.takeovers, r.state, r.input, r.started_at, r.parent_id,
-       l.cancel_requested_at IS NOT NULL
+       l.cancel_requested_at IS NOT NULL, r.depth
 FROM unnest($1::uuid[]) AS c (run_id)
 JOIN continuum_leases l ON l.run_id = c.run_id
 JOIN continuum_runs r ON r.id = c.run_id;

@@ -21,15 +21,31 @@ WHERE l.lease_owner IS NOT DISTINCT FROM $node::uuid AND l.lease_token = i.token
 ORDER BY i.run_id
 FOR UPDATE OF l;
 
+-- name: locked
+-- Instead of `held` when turns post to other runs: rows without a token. All lease rows, own and
+-- foreign, are locked in run order, so that batches with crossed parents wait for each other
+-- instead of deadlocking. A run that has ended is not among them and gets nothing.
+SELECT i.*, l.lease_owner IS NULL AS free
+FROM @held AS i
+JOIN continuum_leases l ON l.run_id = ANY (ARRAY[i.run_id])
+WHERE i.token IS NULL
+   OR (l.lease_owner IS NOT DISTINCT FROM $node::uuid AND l.lease_token = i.token
+       AND l.next_seq = i.next_seq)
+ORDER BY i.run_id
+FOR UPDATE OF l;
+
+-- name: held_of_locked
+SELECT * FROM locked WHERE token IS NOT NULL;
+
 -- name: made
 INSERT INTO continuum_runs
     (id, namespace, workflow, input, attributes, idempotency_key, parent_id, version,
      version_hash, runtime, state, started_at, updated_at, completed_at, result,
-     error_type, error_message, error_details)
+     error_type, error_message, error_details, incarnation)
 SELECT n.run_id, n.namespace, n.workflow, n.input, n.attributes, n.idempotency_key,
        n.parent_id, n.version, n.version_hash, n.runtime, n.state, n.started_at,
        clock_timestamp(), CASE WHEN n.ended THEN clock_timestamp() END, n.result,
-       n.error_type, n.error_message, n.error_details
+       n.error_type, n.error_message, n.error_details, n.incarnation
 FROM @made AS n
 ON CONFLICT DO NOTHING
 RETURNING id AS run_id;
@@ -89,6 +105,21 @@ FROM @changed AS c
 WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
   AND r.completed_at IS NULL;
 
+-- name: amended
+-- As `changed`, for runs whose attributes were set or whose next incarnation begins.
+UPDATE continuum_runs r
+SET state = coalesce(c.state, r.state),
+    version = coalesce(c.version, r.version),
+    version_hash = coalesce(c.version_hash, r.version_hash),
+    runtime = coalesce(c.runtime, r.runtime),
+    attributes = coalesce(r.attributes || c.attributes, r.attributes),
+    incarnation = coalesce(c.incarnation, r.incarnation),
+    input = coalesce(c.input, r.input),
+    updated_at = clock_timestamp()
+FROM @amended AS c
+WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
+  AND r.completed_at IS NULL;
+
 -- name: dropped
 DELETE FROM continuum_leases l USING held h WHERE l.run_id = ANY (ARRAY[h.run_id]) AND h.ending;
 
@@ -99,10 +130,59 @@ SET state = c.state, result = c.result, error_type = c.error_type,
     version = coalesce(c.version, r.version),
     version_hash = coalesce(c.version_hash, r.version_hash),
     runtime = coalesce(c.runtime, r.runtime),
+    attributes = coalesce(r.attributes || c.attributes, r.attributes),
     updated_at = clock_timestamp(), completed_at = clock_timestamp()
 FROM @ended AS c
 WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
   AND r.completed_at IS NULL;
+
+-- name: born
+-- Children, if their parent's turn was written.
+INSERT INTO continuum_runs
+    (id, parent_id, namespace, workflow, input, attributes, depth, parent_close, state)
+SELECT c.run_id, c.parent_id, c.namespace, c.workflow, c.input,
+       coalesce((SELECT p.attributes FROM continuum_runs p
+                 WHERE p.id = ANY (ARRAY[c.parent_id])), '{}'::jsonb) || c.attributes,
+       c.depth, c.parent_close, 'running'
+FROM @born AS c
+WHERE (c.parent_id IN (SELECT run_id FROM owned)) IS TRUE
+ON CONFLICT DO NOTHING
+RETURNING id AS run_id;
+
+-- name: nursed
+INSERT INTO continuum_leases (run_id, version_id, lease_token)
+SELECT c.run_id, c.version_id, nextval('continuum_lease_token_seq')
+FROM @nursed AS c
+WHERE (c.run_id IN (SELECT run_id FROM born)) IS TRUE;
+
+-- name: targets
+-- Runs that may get mail: live ones that do not end in this very batch.
+SELECT run_id FROM locked WHERE token IS NULL
+EXCEPT SELECT run_id FROM held WHERE ending;
+
+-- name: targets_and_born
+(SELECT run_id FROM locked WHERE token IS NULL EXCEPT SELECT run_id FROM held WHERE ending)
+UNION ALL SELECT run_id FROM born;
+
+-- name: posted
+INSERT INTO continuum_inbox (run_id, kind, name, payload)
+SELECT p.run_id, p.kind, p.name, p.payload
+FROM @posted AS p
+WHERE (p.sender IN (SELECT run_id FROM owned)) IS TRUE
+  AND (p.run_id IN (SELECT run_id FROM targets)) IS TRUE
+ORDER BY p.n
+RETURNING run_id, kind;
+
+-- name: woken
+UPDATE continuum_leases l
+SET ready = true,
+    cancel_requested_at = CASE
+        WHEN (l.run_id IN (SELECT run_id FROM posted WHERE kind = 'cancel')) IS TRUE
+        THEN coalesce(l.cancel_requested_at, clock_timestamp())
+        ELSE l.cancel_requested_at END
+FROM locked f
+WHERE l.run_id = ANY (ARRAY[f.run_id]) AND f.token IS NULL AND f.free
+  AND (f.run_id IN (SELECT run_id FROM posted)) IS TRUE;
 
 -- name: outcome
 -- The clock is read after the rows, which may have been waited for.

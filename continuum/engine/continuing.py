@@ -1,0 +1,26 @@
+"""`continue_as_new`: what one incarnation leaves to the next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Raw
+
+from continuum.engine.children import Children
+from continuum.engine.signals import Signals
+from continuum.journal.events import Entry, EventKind, RunContinued
+from continuum.journal.turn import Continuation
+
+
+def continuation_of(
+    data: bytes, signals: Signals, children: Children, at: datetime
+) -> tuple[EventKind, RunContinued, Continuation]:
+    """The end of the incarnation and the first events of the next (rule 6).
+
+    Signals that were delivered and that no code has seen are journaled again, for the row that
+    brought them is gone. Children go on: their parent-close policy binds the run, not one of its
+    incarnations.
+    """
+    carried = [Entry(EventKind.CHILD_CARRIED, None, body, at) for body in children.carried()]
+    carried += [Entry(EventKind.SIGNAL_RECEIVED, None, body, at) for body in signals.untaken()]
+    return EventKind.RUN_CONTINUED, RunContinued(Raw(data)), Continuation(data, carried)

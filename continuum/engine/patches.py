@@ -1,0 +1,64 @@
+"""Decisions of `patched`: one a name and incarnation, journaled, whatever the code around it does.
+
+A decision is no numbered command, so code with a patch replays a journal made before it, and code
+from which it was removed replays one made with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from continuum.engine.commands import CommandLog, read_body
+from continuum.engine.drift import Drift
+from continuum.journal.events import Event, EventKind, PatchDecided
+
+
+class Patches:
+    """What each name means in this incarnation.
+
+    Args:
+        log: tells whether code is being replayed, and takes the decisions.
+    """
+
+    __slots__ = ("_decided", "_late", "_log")
+
+    def __init__(self, log: CommandLog) -> None:
+        self._log = log
+        self._decided: dict[str, bool] = {}
+        self._late: list[PatchDecided] = []
+
+    def recall(self, events: Sequence[Event], incarnation: int) -> None:
+        """Learn what was decided, before the first of these events is replayed."""
+        for event in events:
+            if event.kind is EventKind.PATCH_DECIDED and event.incarnation == incarnation:
+                body = read_body(event)
+                if isinstance(body, Drift):
+                    self._log.fail(body)
+                    return
+                self._decided.setdefault(body.name, body.taken)
+
+    def taken(self, name: str) -> bool:
+        """Whether the new branch is taken.
+
+        While the journal is replayed an undecided name is False: what follows in the journal was
+        made by code without it. That includes its last interval: the turn that wrote it wrote all
+        commands it caused.
+        """
+        known = self._decided.get(name)
+        if known is not None:
+            return known
+        log = self._log
+        taken = self._decided[name] = not log.replaying
+        body = PatchDecided(name, taken, log.count)
+        if log.replaying:
+            self._late.append(body)
+        else:
+            log.record(EventKind.PATCH_DECIDED, None, body, log.now)
+        return taken
+
+    def flush(self) -> None:
+        """After a replay: what it decided goes with the next turn."""
+        late, self._late = self._late, []
+        if self._log.drift is None:
+            for body in late:
+                self._log.record(EventKind.PATCH_DECIDED, None, body, self._log.last)

@@ -1,0 +1,62 @@
+"""How a claimed run, or the next incarnation of an owned one, comes into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from continuum.declare.registry import AnyWorkflow
+from continuum.engine.execution import Execution
+from continuum.engine.outcome import RunIdentity
+from continuum.journal.events import Event
+from continuum.journal.tasks import RESULT
+from continuum.store.protocol import ClaimedRun, InboxMessage
+from continuum.worker.owned import OwnedRun
+from continuum.worker.paranoia import Paranoia
+
+
+def adopted(claimed: ClaimedRun, workflow: AnyWorkflow) -> tuple[OwnedRun, RunIdentity]:
+    """A run that was just claimed. Its `load` reads the results in its inbox."""
+    run = OwnedRun(
+        claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
+        claimed.state, claimed.parent_id,
+    )  # fmt: skip
+    if not claimed.pin.version_hash:
+        run.pin = workflow.pin
+    run.unread = {message.id for message in _results(claimed)} or None
+    identity = RunIdentity(
+        claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
+        claimed.started_at, claimed.parent_id, claimed.depth,
+    )  # fmt: skip
+    return run, identity
+
+
+def load(
+    run: OwnedRun,
+    identity: RunIdentity,
+    events: Sequence[Event],
+    claimed: ClaimedRun | None,
+    paranoia: Paranoia | None,
+    at: datetime,
+) -> None:
+    """Replay what is journaled of an incarnation, or begin it."""
+    if paranoia is not None:
+        paranoia.loaded(run, events)
+    run.execution = execution = Execution(identity)
+    if events:
+        execution.replay(events)
+    if execution.drift is not None:
+        return
+    begun = execution.started
+    if not begun:
+        execution.start(at)
+    if claimed is None:
+        return
+    for message in _results(claimed):  # an attempt that answered did not crash
+        run.deliver(message, at)
+    if begun:
+        execution.recover(at, claimed.heartbeats)
+
+
+def _results(claimed: ClaimedRun) -> list[InboxMessage]:
+    return [message for message in claimed.inbox if message.kind == RESULT]
