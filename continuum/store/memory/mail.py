@@ -7,7 +7,8 @@ from uuid import UUID
 
 from continuum.journal.events import Entry, EventKind, RunCancelled
 from continuum.journal.turn import NewRun, RunEnd, RunState
-from continuum.store.memory.tables import LeaseRow, RunRow, Tables
+from continuum.store.family import news_of_end
+from continuum.store.memory.tables import RunRow, Tables
 from continuum.store.protocol import NewMessage, PostOutcome
 
 _NOWHERE = PostOutcome(state=None, posted=None)
@@ -38,7 +39,11 @@ class MemoryMail:
             return _NOWHERE
         before = row.state
         lease = self._tables.leases.get(run_id)
+        touched: list[UUID] = []
         if lease is not None:
+            for message in news_of_end(run_id, reason, self._relatives(row)):
+                self._tables.deliver(message)
+                touched.append(message.run_id)
             now = self._tables.clock.now()
             body = RunCancelled(reason=reason, forced=True)
             entry = Entry(EventKind.RUN_CANCELLED, None, body, now)
@@ -46,25 +51,34 @@ class MemoryMail:
             self._tables.finish(row, RunEnd(RunState.CANCELLED))
             row.error_message = reason
             self._tables.changed()
-        return PostOutcome(state=before, posted=None)
+        return PostOutcome(state=before, posted=None, touched=touched)
+
+    def _relatives(self, row: RunRow) -> list[tuple[UUID, str]]:
+        """The living parent, and living children that end with their parent."""
+        leases = self._tables.leases
+        parent = row.parent_id
+        found = [(parent, "child_result")] if parent is not None and parent in leases else []
+        for run_id in leases:
+            other = self._tables.runs[run_id]
+            if other.parent_id == row.run_id and other.parent_close == "cancel":
+                found.append((run_id, "cancel"))
+        return found
 
     def _insert(self, new: NewRun) -> NewRun | None:
         existing = self._tables.find_start(new)
         if existing is not None:
-            return self._as_new(existing)
-        self._tables.insert_run(new, self._tables.clock.now())
-        self._tables.clock.tick()
-        self._tables.leases[new.run_id] = LeaseRow(
-            new.run_id, new.unpinned.version_id, self._tables.next_token()
-        )
+            return self._as_new(existing, new)
+        self._tables.insert_free(new)
         return None
 
-    def _as_new(self, row: RunRow) -> NewRun:
+    def _as_new(self, row: RunRow, asked: NewRun) -> NewRun:
+        # The input of a later incarnation says nothing about the start that made the run.
+        first = row.incarnation == 1
         return NewRun(
             row.run_id,
             row.namespace,
             row.workflow,
-            self._tables.codec.open(row.input),
+            self._tables.codec.open(row.input) if first else asked.input,
             dict(row.attributes),
             row.idempotency_key,
             row.parent_id,

@@ -163,6 +163,7 @@ class MemoryOwnership:
                 for (run_id, incarnation, command), (attempt, details) in tables.beats.items()
                 if (run_id, incarnation) == (row.run_id, row.incarnation)
             },
+            depth=row.depth,
         )
 
     def _open(self, event: Event) -> Event:

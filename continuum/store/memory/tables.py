@@ -6,7 +6,7 @@ lease row; its inbox hangs on that row and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -43,6 +43,8 @@ class RunRow:
     error_type: str | None = None
     error_message: str | None = None
     error_details: str | None = None
+    depth: int = 0
+    parent_close: str | None = None
     events: list[Event] = field(default_factory=list[Event])
     deliveries: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
@@ -224,12 +226,20 @@ class Tables:
             new.parent_id,
             started_at,
             self.clock.now(),
+            depth=new.depth,
+            parent_close=new.parent_close,
         )
         if new.idempotency_key is not None:
             self.keys[new.namespace, new.workflow, new.idempotency_key] = new.run_id
         return row
 
-    def journal(self, row: RunRow, seq: int, incarnation: int, entries: list[Entry]) -> None:
+    def insert_free(self, new: NewRun) -> None:
+        """A new run that any worker may take."""
+        self.insert_run(new, self.clock.now())
+        self.clock.tick()
+        self.leases[new.run_id] = LeaseRow(new.run_id, new.unpinned.version_id, self.next_token())
+
+    def journal(self, row: RunRow, seq: int, incarnation: int, entries: Sequence[Entry]) -> None:
         """Append events from `seq` on."""
         assert seq == len(row.events) + 1, "gap in the journal"
         seal = self.codec.seal

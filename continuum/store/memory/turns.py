@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from continuum.journal.turn import RunState, Turn, TurnStatus
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.memory.tasks import write_tasks
-from continuum.store.protocol import CommitResult, PayloadRejected
+from continuum.store.protocol import CommitResult, NewMessage, PayloadRejected
 
 
 class MemoryTurns:
@@ -58,45 +59,71 @@ class MemoryTurns:
         row = self._tables.insert_run(new, turn.started_at or turn.entries[0].at)
         pin = turn.pin or new.unpinned
         row.bind(pin)
-        self._tables.journal(row, turn.next_seq, turn.incarnation, turn.entries)
-        if turn.end is not None:
-            self._tables.finish(row, turn.end)
-            return
-        row.state = turn.state or RunState.RUNNING
-        self._tables.leases[turn.run_id] = LeaseRow(
-            turn.run_id,
-            pin.version_id,
-            turn.token,
-            owner=node_id,
-            next_seq=turn.next_seq + len(turn.entries),
-            ready=False,
-            wake_at=turn.wake_at,
-            parked=turn.parked,
-            waiting_on=turn.waiting_on,
-        )
-        write_tasks(self._tables, turn)
+        self._write_row(row, turn)
+        if turn.end is None:
+            row.state = turn.state or RunState.RUNNING
+            self._tables.leases[turn.run_id] = LeaseRow(
+                turn.run_id,
+                pin.version_id,
+                turn.token,
+                owner=node_id,
+                next_seq=turn.next_seq + turn.appended,
+                ready=False,
+                wake_at=turn.wake_at,
+                parked=turn.parked,
+                waiting_on=turn.waiting_on,
+            )
+            write_tasks(self._tables, turn)
+        self._send(turn)
 
     def _go_on(self, lease: LeaseRow, turn: Turn) -> None:
         row = self._tables.runs[turn.run_id]
-        self._tables.journal(row, turn.next_seq, turn.incarnation, turn.entries)
         for message_id in turn.consumed:
             lease.inbox.pop(message_id, None)
         if turn.pin is not None:
             row.bind(turn.pin)
-        if turn.end is not None:
-            self._tables.finish(row, turn.end)
-            return
-        if turn.state is not None or turn.pin is not None:
+        self._write_row(row, turn)
+        if turn.end is None:
+            self._keep(lease, row, turn)
+        self._send(turn)
+
+    def _keep(self, lease: LeaseRow, row: RunRow, turn: Turn) -> None:
+        """The run goes on."""
+        if any(part is not None for part in (turn.state, turn.pin, turn.attributes)):
             row.state = turn.state or row.state
             row.updated_at = self._tables.clock.now()
         if turn.pin is not None:
             lease.version_id = turn.pin.version_id
-        lease.next_seq = turn.next_seq + len(turn.entries)
+        lease.next_seq = turn.next_seq + turn.appended
         lease.wake_at, lease.waiting_on, lease.parked = turn.wake_at, turn.waiting_on, turn.parked
         lease.ready, lease.takeovers, lease.blocked_build = False, 0, None
         if turn.cancelling and lease.cancel_requested_at is None:
             lease.cancel_requested_at = self._tables.clock.now()
         write_tasks(self._tables, turn)
+
+    def _write_row(self, row: RunRow, turn: Turn) -> None:
+        """Journal, children, attributes, the next incarnation and the end."""
+        tables = self._tables
+        tables.journal(row, turn.next_seq, turn.incarnation, turn.entries)
+        for child in turn.children:  # what this turn sets before a child is in its own attributes
+            if tables.find_start(child) is None:
+                inherited = {**row.attributes, **child.attributes}
+                tables.insert_free(replace(child, attributes=inherited, parent_id=row.run_id))
+        if turn.attributes is not None:
+            row.attributes = {**row.attributes, **turn.attributes}
+        if turn.continuation is not None:
+            row.incarnation = turn.incarnation + 1
+            row.input = tables.codec.seal(turn.continuation.input)
+            seq = turn.next_seq + len(turn.entries)
+            tables.journal(row, seq, row.incarnation, turn.continuation.carried)
+        if turn.end is not None:
+            tables.finish(row, turn.end)
+
+    def _send(self, turn: Turn) -> None:
+        """Messages to other runs; those that have ended get none."""
+        for post in turn.posts:
+            if post.run_id in self._tables.leases:
+                self._tables.deliver(NewMessage(post.run_id, post.kind, post.name, post.value))
 
     def _look_again(self, node_id: UUID, turn: Turn) -> TurnStatus:
         """Whether we wrote this turn earlier, or lost the run (rule 2)."""
@@ -109,7 +136,7 @@ class MemoryTurns:
             written
             and lease is not None
             and (lease.owner, lease.token) == (node_id, turn.token)
-            and lease.next_seq == turn.next_seq + len(turn.entries)
+            and lease.next_seq == turn.next_seq + turn.appended
         ):
             return TurnStatus.COMMITTED
         if turn.created is not None and row is not None:
@@ -120,9 +147,10 @@ class MemoryTurns:
 
     def _wrote(self, row: RunRow, turn: Turn) -> bool:
         """Whether the turn's last entry stands where the turn would have put it."""
-        if not turn.entries:
+        last = turn.last_entry
+        if last is None:
             return True
-        seq, last = turn.next_seq + len(turn.entries) - 1, turn.entries[-1]
+        seq = turn.next_seq + turn.appended - 1
         if seq > len(row.events):
             return False
         stored = row.events[seq - 1]

@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import msgspec
-from msgspec import Raw
 from psycopg.errors import SerializationFailure
 
 from continuum.codec.hooks import PayloadCodec
-from continuum.journal.events import (
-    NULL,
-    ChildEnded,
-    Entry,
-    EventKind,
-    Failure,
-    RunCancelled,
-)
+from continuum.journal.events import Entry, EventKind, RunCancelled
 from continuum.journal.turn import RunState
+from continuum.store.family import news_of_end
 from continuum.store.postgres.arrays import (
     Element,
     blobs,
@@ -146,7 +138,7 @@ class PostgresInbox:
                 body = RunCancelled(reason=reason, forced=True)
                 event = Entry(EventKind.RUN_CANCELLED, None, body, now)
                 payload = self._codec.seal(event.payload())
-                messages = _news_of_end(run_id, reason, relatives)
+                messages = news_of_end(run_id, reason, relatives)
                 await self._deliver(session, messages, range(len(messages)))
                 await session.run(
                     _SQL["end_by_force"],
@@ -184,16 +176,3 @@ class PostgresInbox:
             ],
         )
         return dict(rows)
-
-
-def _news_of_end(
-    run_id: UUID, reason: str | None, relatives: Sequence[tuple[UUID, str]]
-) -> list[NewMessage]:
-    """What parent and children of a run that is ended by force are told."""
-    error = None if reason is None else Failure("cancelled", reason)
-    ended = ChildEnded(run_id, RunState.CANCELLED.value, Raw(NULL), error)
-    values = {
-        "child_result": msgspec.json.encode(ended),
-        "cancel": msgspec.json.encode(f"its parent ended: run {run_id} was cancelled by force"),
-    }
-    return [NewMessage(relative, kind, "", values[kind]) for relative, kind in relatives]
