@@ -181,20 +181,11 @@ class Worker:
             on_joined=self._joined,
         )
         self.serving.connect(self.membership)
-        self.claims = Claims(
-            store,
-            random,
-            runner=self.runner,
-            membership=self.membership,
-        )
+        self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
         self.releases = Releases(
-            store,
-            random,
-            runner=self.runner,
-            clock=self.clock,
-            membership=self.membership,
+            store, random, runner=self.runner, clock=self.clock, membership=self.membership,
             max_cached_runs=max_cached_runs,
-        )
+        )  # fmt: skip
         self.wake = Wake(
             store,
             random,
