@@ -51,3 +51,26 @@ async def test_code_that_does_not_is_named_with_both_sides(
     assert "signal_awaited signal 1" in text
     assert "signal_awaited signal 2" in text
     assert await cluster.state(run_id) == "suspended"
+
+
+@workflow
+async def renewed(n: int) -> int:
+    """Goes on as new with a signal that nobody took."""
+    await continuum.wait_signal("go")
+    if n:
+        continuum.continue_as_new(n - 1)
+    return n
+
+
+async def test_incarnations_are_compared_each_by_itself(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The events that an incarnation carries along are part of its journal."""
+    with caplog.at_level(logging.ERROR):
+        await cluster.join(renewed)
+        run_id = await cluster.start(renewed, 2)
+        await cluster.suspended(run_id)
+        for _ in range(3):
+            await cluster.signal(run_id, "go")
+        assert await cluster.result(run_id) == 0
+    assert caplog.records == []
