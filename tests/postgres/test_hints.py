@@ -17,7 +17,7 @@ from continuum.store.postgres.hints import (
     encode_hint,
 )
 from continuum.store.postgres.listen import ChannelListener, PostgresListener
-from tests.postgres.scene import Scene, last_turn
+from tests.postgres.scene import SESSION_LOCKS, Scene, last_turn
 
 pytestmark = pytest.mark.every_server
 

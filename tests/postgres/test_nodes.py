@@ -14,7 +14,7 @@ from continuum.store.postgres.listen import PostgresListener
 from continuum.store.postgres.liveness import PostgresLiveness
 from continuum.store.postgres.nodes import lock_key
 from continuum.store.postgres.pool import connect_blocking
-from tests.postgres.scene import LOADED, PIN, Scene, next_turn, started
+from tests.postgres.scene import LOADED, PIN, SESSION_LOCKS, Scene, next_turn, started
 
 pytestmark = pytest.mark.every_server
 
