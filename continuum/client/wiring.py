@@ -68,27 +68,39 @@ class PostgresBackend:
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
 
-    @cached_property
+    @property
     def store(self) -> PostgresStore:
         """The half that writes; a process that only reads never loads it."""
+        return self._store
+
+    @cached_property
+    def _store(self) -> PostgresStore:
         from continuum.store.postgres.store import PostgresStore
 
         store = PostgresStore(self._pool, self._connect_direct, self._codec)
         self._resources.push_async_callback(store.close)
         return store
 
-    @cached_property
+    @property
     def hints(self) -> PostgresHints:
         """Wakes workers and waiters of other processes."""
+        return self._hints
+
+    @cached_property
+    def _hints(self) -> PostgresHints:
         from continuum.store.postgres.hints import PostgresHints
 
         hints = PostgresHints(self._connect_direct, enabled=self._hints_on)
         self._resources.push_async_callback(hints.close)
         return hints
 
-    @cached_property
+    @property
     def waiter(self) -> EndWaiter:
         """Waits for the ends of runs."""
+        return self._waiter
+
+    @cached_property
+    def _waiter(self) -> EndWaiter:
         waiter = EndWaiter(self.reads.ends, self._ended_listener)
         self._resources.push_async_callback(waiter.close)
         return waiter
