@@ -6,7 +6,6 @@ Continuum never connects to a database that the user did not name; the embedded 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +119,8 @@ def _project_dsn(path: Path) -> str | None:
 
 def _project_table(path: Path) -> dict[str, Any]:
     """`[tool.continuum]`, empty when there is none."""
+    import tomllib
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

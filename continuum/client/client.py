@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
-from continuum.client.control import Control
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from continuum.client.backend import Backend
     from continuum.client.blocking import BlockingContinuum
+    from continuum.client.control import Control
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
 from continuum.declare.queue import Queue
@@ -76,8 +76,7 @@ class Continuum(Looking):
     async def __aenter__(self) -> Self:
         if self._opened is not None:
             raise ConfigurationError("this client is open already")
-        opened = self._opened = await self._open_backend()
-        self._control = Control(opened.store, opened.reads, opened.hints, opened.workers)
+        self._opened = await self._open_backend()
         return self
 
     async def _open_backend(self) -> Backend:
@@ -372,8 +371,12 @@ class Continuum(Looking):
 
     @property
     def _controls(self) -> Control:
-        _ = self._backend
-        assert self._control is not None
+        """Starts and messages; a process that only reads never loads them."""
+        if self._control is None:
+            from continuum.client.control import Control
+
+            backend = self._backend
+            self._control = Control(backend.store, backend.reads, backend.hints, backend.workers)
         return self._control
 
     async def _resolve(self, flow: Workflow[..., Any] | str) -> Workflow[..., Any] | str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from continuum.client.control import Control
 from continuum.client.handle import RunHandle
 from continuum.client.starting import match_existing
 from continuum.declare.workflow import Workflow
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from continuum.client.backend import Backend
     from continuum.client.client import Continuum
+    from continuum.client.control import Control
 
 
 class PreparedStart:

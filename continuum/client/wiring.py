@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -22,10 +23,6 @@ from continuum.errors import ConfigurationError
 from continuum.journal.turn import NewRun
 from continuum.settings import resolve_dsn
 from continuum.store.postgres import migrate
-from continuum.store.postgres.embedded import EmbeddedServer
-from continuum.store.postgres.hints import ENDED_CHANNEL, PostgresHints, decode_hint
-from continuum.store.postgres.listen import ChannelListener, PostgresListener
-from continuum.store.postgres.liveness import PostgresLiveness
 from continuum.store.postgres.pool import (
     PostgresSettings,
     connect,
@@ -34,12 +31,14 @@ from continuum.store.postgres.pool import (
     translated,
 )
 from continuum.store.postgres.reads import PostgresReads
-from continuum.store.postgres.starts import insert_runs_on, insert_runs_on_blocking
-from continuum.store.postgres.store import PostgresStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
+    from continuum.store.postgres.hints import PostgresHints
+    from continuum.store.postgres.listen import ChannelListener, PostgresListener
+    from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.store import PostgresStore
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -63,13 +62,48 @@ class PostgresBackend:
     def __init__(self, settings: PostgresSettings, codec: PayloadCodec, pool: Any) -> None:
         self._settings = settings
         self._codec = codec
+        self._pool = pool
         self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
-        self.store = PostgresStore(pool, self._connect_direct, codec)
         self.reads = PostgresReads(pool, codec)
-        self.hints = PostgresHints(self._connect_direct, enabled=self._hints_on)
-        self.waiter = EndWaiter(self.reads.ends, self._ended_listener)
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
+
+    @property
+    def store(self) -> PostgresStore:
+        """The half that writes; a process that only reads never loads it."""
+        return self._store
+
+    @cached_property
+    def _store(self) -> PostgresStore:
+        from continuum.store.postgres.store import PostgresStore
+
+        store = PostgresStore(self._pool, self._connect_direct, self._codec)
+        self._resources.push_async_callback(store.close)
+        return store
+
+    @property
+    def hints(self) -> PostgresHints:
+        """Wakes workers and waiters of other processes."""
+        return self._hints
+
+    @cached_property
+    def _hints(self) -> PostgresHints:
+        from continuum.store.postgres.hints import PostgresHints
+
+        hints = PostgresHints(self._connect_direct, enabled=self._hints_on)
+        self._resources.push_async_callback(hints.close)
+        return hints
+
+    @property
+    def waiter(self) -> EndWaiter:
+        """Waits for the ends of runs."""
+        return self._waiter
+
+    @cached_property
+    def _waiter(self) -> EndWaiter:
+        waiter = EndWaiter(self.reads.ends, self._ended_listener)
+        self._resources.push_async_callback(waiter.close)
+        return waiter
 
     @classmethod
     async def open(cls, dsn: str | None, codec: PayloadCodec) -> PostgresBackend:
@@ -82,6 +116,8 @@ class PostgresBackend:
         async with AsyncExitStack() as stack:
             text = found.text
             if text is None:
+                from continuum.store.postgres.embedded import EmbeddedServer
+
                 server = EmbeddedServer()
                 await asyncio.to_thread(server.join)
                 stack.push_async_callback(asyncio.to_thread, server.leave)
@@ -91,9 +127,6 @@ class PostgresBackend:
             pool = await open_pool(settings)
             stack.push_async_callback(pool.close)
             backend = cls(settings, codec, pool)
-            stack.push_async_callback(backend.store.close)
-            stack.push_async_callback(backend.hints.close)
-            stack.push_async_callback(backend.waiter.close)
             backend._resources = stack.pop_all()
         return backend
 
@@ -109,6 +142,8 @@ class PostgresBackend:
         """Insert runs in the caller's transaction."""
         if not isinstance(connection, AsyncConnection):
             raise ConfigurationError("connection must be a psycopg AsyncConnection")
+        from continuum.store.postgres.starts import insert_runs_on
+
         return await insert_runs_on(connection, runs, self._codec, notify=self._hints_on)
 
     def insert_on_blocking(
@@ -117,6 +152,8 @@ class PostgresBackend:
         """Insert runs in the transaction of a synchronous caller, on its thread."""
         if not isinstance(connection, Connection):
             raise ConfigurationError("connection must be a psycopg Connection")
+        from continuum.store.postgres.starts import insert_runs_on_blocking
+
         return insert_runs_on_blocking(connection, runs, self._codec, notify=self._hints_on)
 
     def node_listener(
@@ -126,6 +163,8 @@ class PostgresBackend:
         on_reconnect: Callable[[], None],
     ) -> PostgresListener:
         """A `ListenerFactory`."""
+        from continuum.store.postgres.listen import PostgresListener
+
         heard = on_hint if self._hints_on else _ignore
         return PostgresListener(self._connect_direct, self._connect, node_id, heard, on_reconnect)
 
@@ -139,6 +178,8 @@ class PostgresBackend:
         on_reconnect: Callable[[], None],
     ) -> PostgresLiveness:
         """A `LivenessFactory`."""
+        from continuum.store.postgres.liveness import PostgresLiveness
+
         return PostgresLiveness(
             self._connect_heartbeat, node_id, ttl, heartbeat, on_beat, on_lost, on_reconnect
         )
@@ -146,6 +187,9 @@ class PostgresBackend:
     def _ended_listener(
         self, on_hint: Callable[[Sequence[UUID]], None], on_reconnect: Callable[[], None]
     ) -> ChannelListener:
+        from continuum.store.postgres.hints import ENDED_CHANNEL, decode_hint
+        from continuum.store.postgres.listen import ChannelListener
+
         heard = on_hint if self._hints_on else _ignore
         return ChannelListener(
             self._connect_direct,
@@ -190,6 +234,8 @@ async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any
     async with AsyncExitStack() as stack:
         text = found.text
         if text is None:
+            from continuum.store.postgres.embedded import EmbeddedServer
+
             server = EmbeddedServer()
             await asyncio.to_thread(server.join)
             stack.push_async_callback(asyncio.to_thread, server.leave)

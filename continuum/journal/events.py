@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -299,7 +300,12 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.RUN_CONTINUED: RunContinued,
 }
 
-_decoders: Final = {kind: msgspec.json.Decoder(type_) for kind, type_ in type_of_kind.items()}
+
+@cache
+def _decoder(kind: EventKind) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_of_kind[kind])
+
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -349,4 +355,4 @@ class Event:
 
     def body(self) -> Any:
         """The payload as its struct. Raises `msgspec.DecodeError` when it is not one."""
-        return _decoders[self.kind].decode(self.payload)
+        return _decoder(self.kind).decode(self.payload)

@@ -33,6 +33,12 @@ from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
 from continuum.store.protocol import ClaimedRun, NewMessage, NodeRegistration
 from continuum.system import new_run_id
 
+SESSION_LOCKS = (
+    "pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""Session locks of this test's database; other tests share the server."""
+
 PIN = VersionPin("shop:order", 1, "hash-a", "1-py3.11")
 LOADED = [PIN.version_id, VersionPin(PIN.workflow).version_id]
 BUILD = "build-m"

@@ -17,7 +17,7 @@ from continuum.store.postgres.hints import (
     encode_hint,
 )
 from continuum.store.postgres.listen import ChannelListener, PostgresListener
-from tests.postgres.scene import Scene, last_turn
+from tests.postgres.scene import SESSION_LOCKS, Scene, last_turn
 
 pytestmark = pytest.mark.every_server
 
@@ -159,13 +159,11 @@ async def test_listener_comes_back_for_ever_and_asks_for_a_poll(scene: Scene) ->
     await ear.listener.start()
     for _ in range(2):
         ear.reconnected.clear()
-        await scene.rows(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
-        )
+        await scene.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM {SESSION_LOCKS}")
         await asyncio.wait_for(ear.reconnected.wait(), 10)
         assert await ear.next() == []
         assert await scene.value(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            f"SELECT count(*) FROM {SESSION_LOCKS}"
         ) == 1  # fmt: skip
     assert await ear.listener.hears_itself()
     await ear.listener.close()

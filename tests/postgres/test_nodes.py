@@ -14,7 +14,7 @@ from continuum.store.postgres.listen import PostgresListener
 from continuum.store.postgres.liveness import PostgresLiveness
 from continuum.store.postgres.nodes import lock_key
 from continuum.store.postgres.pool import connect_blocking
-from tests.postgres.scene import LOADED, PIN, Scene, next_turn, started
+from tests.postgres.scene import LOADED, PIN, SESSION_LOCKS, Scene, next_turn, started
 
 pytestmark = pytest.mark.every_server
 
@@ -244,10 +244,10 @@ async def test_heartbeat_survives_the_loss_of_its_connection(scene: Scene) -> No
     heart.liveness.begin()
     assert await asyncio.to_thread(heart.beat.wait, 10)
     heart.beat.clear()
-    await scene.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    await scene.rows(f"SELECT pg_terminate_backend(pid) FROM {SESSION_LOCKS}")
     assert await asyncio.to_thread(heart.reconnected.wait, 10)
     assert await asyncio.to_thread(heart.beat.wait, 10)
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    locks = f"SELECT count(*) FROM {SESSION_LOCKS}"
     assert await scene.value(locks) == 1
     assert not heart.lost.is_set()
     await heart.liveness.close()
@@ -275,10 +275,7 @@ async def test_rule_8_a_live_node_holds_two_locks(scene: Scene) -> None:
     await listener.start()
     await scene.register()
     assert await scene.value("SELECT lock_key FROM continuum_nodes") == lock_key(node)
-    locks = (
-        "SELECT count(*) FROM pg_locks k JOIN pg_database d ON d.oid = k.database"
-        " WHERE locktype = 'advisory' AND mode = 'ShareLock' AND datname = current_database()"
-    )
+    locks = f"SELECT count(*) FROM {SESSION_LOCKS} AND mode = 'ShareLock'"
     assert await scene.value(locks) == 2
     await listener.close()
     await heart.liveness.close()
