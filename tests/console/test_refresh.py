@@ -133,7 +133,7 @@ async def test_paused_reads_only_when_asked() -> None:
     async with looping(reader, interval=0.001) as live:
         await wait_until(lambda: len(reader.shown) >= 2)
         assert live.toggle_pause()
-        await wait_until(lambda: reader.running == 0)
+        await wait_until(lambda: live.idle)
         before = reader.started
         for _ in range(50):
             await asyncio.sleep(0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import psycopg
 import pytest
-from psycopg import conninfo, errors
+from psycopg import AsyncConnection, conninfo, errors
 from psycopg_pool import PoolTimeout
 
 from continuum.errors import ConfigurationError, DatabaseUnavailable
@@ -18,6 +21,7 @@ from continuum.store.postgres.pool import (
     translated,
     unavailable,
 )
+from continuum.store.postgres.session import Dedicated
 
 SESSION = "SELECT current_setting('search_path'), current_setting('TimeZone')"
 
@@ -144,3 +148,19 @@ def test_only_transient_errors_are_translated() -> None:
         raise errors.AdminShutdown("terminating connection")
     with pytest.raises(errors.UndefinedColumn), translated(settings):
         raise errors.UndefinedColumn("x")
+
+
+async def test_a_dedicated_connection_is_opened_once(dsn: str) -> None:
+    """Two callers that need the connection at the same time share one; no second is left open."""
+    opened: list[AsyncConnection[Any]] = []
+
+    async def count() -> AsyncConnection[Any]:
+        connection = await connect(PostgresSettings(dsn))
+        opened.append(connection)
+        return connection
+
+    dedicated = Dedicated(count)
+    first, second = await asyncio.gather(dedicated.session(), dedicated.session())
+    assert first is second
+    assert len(opened) == 1
+    await dedicated.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -122,11 +123,18 @@ class Dedicated:
         self._connect = connect
         self._prepare = prepare
         self._session: Session | None = None
+        self._opening = asyncio.Lock()
 
     async def session(self) -> Session:
         """The live session. Raises `StoreUnavailable`."""
         if self._session is not None and not self._session.connection.closed:
             return self._session
+        async with self._opening:  # two callers at once must not open two
+            if self._session is None or self._session.connection.closed:
+                self._session = await self._open()
+            return self._session
+
+    async def _open(self) -> Session:
         with transient_errors():
             connection = await self._connect()
             try:
@@ -137,8 +145,7 @@ class Dedicated:
             except BaseException:
                 await connection.close()
                 raise
-        self._session = Session(connection)
-        return self._session
+        return Session(connection)
 
     async def close(self) -> None:
         """Close the connection; `session` would open another."""
