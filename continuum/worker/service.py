@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from random import Random
 from typing import Generic, TypeVar
 
@@ -65,7 +66,7 @@ class Backoff:
         return pause
 
 
-class Service:
+class Service(ABC):
     """A loop that survives everything but `stop`: an outage, and a bug in one iteration.
 
     Subclasses implement `iterate`, one bounded piece of work including its own waiting.
@@ -95,9 +96,9 @@ class Service:
             task.cancel()  # again, should a library have swallowed the first
             await asyncio.wait([task], timeout=STOP_LOOK)
 
+    @abstractmethod
     async def iterate(self) -> None:
         """One piece of work."""
-        raise NotImplementedError
 
     async def _main(self) -> None:
         while True:
