@@ -99,6 +99,10 @@ class LocalWorker:
         """Whether it takes new runs of that workflow now."""
         return self._worker.loads(workflow_name)
 
+    def holds(self, run_id: UUID) -> bool:
+        """Whether it owns that run now."""
+        return run_id in self._worker.runner.runs
+
     async def create_local(self, new_run: NewRun) -> UUID:
         """Start a run on it: start and first turn are one commit."""
         return await self._worker.create_local(new_run)

@@ -39,21 +39,24 @@ class EndWaiter:
         ends: reads how runs ended, as `ReadStore.ends`.
         listener: builds the shared listener from its hint and reconnect callbacks; started when
             something may end in another process.
-        poll: seconds between two looks at everything waited for.
+        held: whether a worker of this process owns the run; its end will be delivered, so the
+            poll leaves it out.
+        poll: seconds between two looks at everything else that is waited for.
     """
 
     def __init__(
         self,
         ends: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, RunEnd | None]]],
         listener: Callable[[Callable[[Sequence[UUID]], None], Callable[[], None]], EndListener],
+        held: Callable[[UUID], bool] = lambda _: False,
         poll: float = POLL,
     ) -> None:
         self._ends = ends
+        self._held = held
         self._listener = listener(self.hint, self.look_at_all)
         self._poll = poll
         self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
         self._here: set[UUID] = set()
-        self._young: set[UUID] = set()
         self._unlooked: dict[UUID, None] = {}
         self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
         self._wake = asyncio.Event()
@@ -67,7 +70,7 @@ class EndWaiter:
         Args:
             run_id: of any run.
             here: a worker of this process took it, so most likely it will `deliver` the end;
-                neither the database nor the listener is asked before the second poll.
+                neither the database nor the listener is asked before the next poll.
 
         Raises:
             RunNotFound: there is no such run.
@@ -81,7 +84,6 @@ class EndWaiter:
             self._tasks.append(asyncio.create_task(self._look(), name="continuum-ends"))
         if here:
             self._here.add(run_id)
-            self._young.add(run_id)
             if self._idle:
                 self._wake.set()
         else:
@@ -156,7 +158,6 @@ class EndWaiter:
             if not futures:
                 del self._waiting[run_id]
                 self._here.discard(run_id)
-                self._young.discard(run_id)
 
     def _is_awaited(self, run_id: UUID) -> bool:
         return any(not future.done() for future in self._waiting.get(run_id, ()))
@@ -185,9 +186,9 @@ class EndWaiter:
                 await self._read([run_id for run_id in batch if self._is_awaited(run_id)])
 
     def _poll_all(self) -> None:
-        """Everything but what was taken here since the last poll."""
-        due = [run_id for run_id in self._waiting if run_id not in self._young]
-        self._young.clear()
+        """Everything that no worker of this process owns."""
+        held = self._held
+        due = [run_id for run_id in self._waiting if not held(run_id)]
         if due:
             self._unlooked.update(dict.fromkeys(due))
             self._listen_from_now()

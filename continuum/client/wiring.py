@@ -101,7 +101,7 @@ class PostgresBackend:
 
     @cached_property
     def _waiter(self) -> EndWaiter:
-        waiter = EndWaiter(self.reads.ends, self._ended_listener)
+        waiter = EndWaiter(self.reads.ends, self._ended_listener, self._held)
         self._resources.push_async_callback(waiter.close)
         return waiter
 
@@ -183,6 +183,9 @@ class PostgresBackend:
         return PostgresLiveness(
             self._connect_heartbeat, node_id, ttl, heartbeat, on_beat, on_lost, on_reconnect
         )
+
+    def _held(self, run_id: UUID) -> bool:
+        return any(worker.holds(run_id) for worker in self.workers)
 
     def _ended_listener(
         self, on_hint: Callable[[Sequence[UUID]], None], on_reconnect: Callable[[], None]

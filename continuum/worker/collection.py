@@ -3,7 +3,7 @@
 A run is freed by reference counts when it ends, and thousands of them live at once. With CPython's
 default the collector starts after every 700 new objects, a few dozen runs, and each time looks at
 whatever is young; that was a third of a worker's CPU. While a worker is at work the collector
-starts after 10,000. A host that has chosen a higher number, or none, keeps it.
+starts after 50,000. A host that has chosen a higher number, or none, keeps it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-YOUNG: Final = 10_000
+YOUNG: Final = 50_000
 """New objects after which the youngest generation is collected."""
 
 
