@@ -12,10 +12,7 @@ from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
 from continuum.client.outcome import decode_end
-from continuum.client.prepared import PreparedStart
-from continuum.client.starting import find_loaded_name, prepare
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
 from continuum.store.reading import ReadStore
@@ -27,8 +24,10 @@ if TYPE_CHECKING:
     from continuum.client.blocking import BlockingContinuum
     from continuum.client.control import Control
     from continuum.client.local_worker import LocalWorker
+    from continuum.client.prepared import PreparedStart
     from continuum.declare.activity import Activity
-from continuum.declare.queue import Queue
+    from continuum.declare.queue import Queue
+    from continuum.declare.workflow import Startable, Workflow
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -170,16 +169,9 @@ class Continuum(Looking):
         self, flow: Workflow[..., Any] | str, *args: Any, **options: Any
     ) -> PreparedStart:
         """All checks of a start (same arguments, no connection), without writing anything."""
-        workflow = await self._resolve(flow)
-        new_run = prepare(workflow, args, **options)
-        return PreparedStart(
-            self,
-            self._backend,
-            self._controls,
-            new_run,
-            workflow if isinstance(workflow, Workflow) else None,
-            fresh=options.get("run_id") is None and new_run.idempotency_key is None,
-        )
+        from continuum.client.prepared import prepare_start  # see `_controls`
+
+        return await prepare_start(self, self._backend, self._controls, flow, args, options)
 
     async def signal(
         self,
@@ -378,13 +370,3 @@ class Continuum(Looking):
             backend = self._backend
             self._control = Control(backend.store, backend.reads, backend.hints, backend.workers)
         return self._control
-
-    async def _resolve(self, flow: Workflow[..., Any] | str) -> Workflow[..., Any] | str:
-        """A name becomes the workflow loaded here, or the full name known to live workers."""
-        if not isinstance(flow, str):
-            return flow
-        for worker in self._backend.workers:
-            loaded = worker.workflow(flow)
-            if loaded is not None:
-                return loaded
-        return find_loaded_name(flow, await self._backend.store.nodes())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
-from continuum.declare.workflow import Workflow
 from continuum.errors import WorkflowCancelled, WorkflowFailed
-from continuum.journal.turn import RunEnd, RunState
+from continuum.journal.ends import RunEnd
+from continuum.model import RunState
+
+if TYPE_CHECKING:
+    from continuum.declare.workflow import Workflow
 
 
 def decode_end(run_id: UUID, end: RunEnd, workflow: Workflow[..., Any] | None) -> Any:

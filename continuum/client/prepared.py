@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from continuum.client.handle import RunHandle
-from continuum.client.starting import match_existing
+from continuum.client.starting import find_loaded_name, match_existing, prepare
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
 
@@ -64,3 +65,35 @@ class PreparedStart:
         wanted = self._new_run
         run_id = wanted.run_id if existing is None else match_existing(wanted, existing)
         return RunHandle(self._client, run_id, self._workflow, here=here)
+
+
+async def prepare_start(
+    client: Continuum,
+    backend: Backend,
+    control: Control,
+    flow: Workflow[..., Any] | str,
+    args: Sequence[Any],
+    options: Mapping[str, Any],
+) -> PreparedStart:
+    """All checks of a start, without writing anything; arguments as of `Continuum.start`."""
+    workflow = await _resolve(backend, flow)
+    new_run = prepare(workflow, args, **options)
+    return PreparedStart(
+        client,
+        backend,
+        control,
+        new_run,
+        workflow if isinstance(workflow, Workflow) else None,
+        fresh=options.get("run_id") is None and new_run.idempotency_key is None,
+    )
+
+
+async def _resolve(backend: Backend, flow: Workflow[..., Any] | str) -> Workflow[..., Any] | str:
+    """A name becomes the workflow loaded here, or the full name known to live workers."""
+    if not isinstance(flow, str):
+        return flow
+    for worker in backend.workers:
+        loaded = worker.workflow(flow)
+        if loaded is not None:
+            return loaded
+    return find_loaded_name(flow, await backend.store.nodes())

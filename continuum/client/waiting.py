@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from continuum.errors import DatabaseUnavailable, QueryError, RunNotFound
-from continuum.journal.turn import RunEnd
+from continuum.journal.ends import RunEnd
 
 POLL: Final = 1.0
 """Seconds after which a lost hint is made good."""

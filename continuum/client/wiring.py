@@ -20,7 +20,6 @@ from psycopg import AsyncConnection, Connection
 from continuum.client.waiting import EndWaiter
 from continuum.codec.hooks import PayloadCodec
 from continuum.errors import ConfigurationError
-from continuum.journal.turn import NewRun
 from continuum.settings import resolve_dsn
 from continuum.store.postgres import migrate
 from continuum.store.postgres.pool import (
@@ -35,6 +34,7 @@ from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
+    from continuum.journal.turn import NewRun
     from continuum.store.postgres.hints import PostgresHints
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
@@ -123,8 +123,9 @@ class PostgresBackend:
                 stack.push_async_callback(asyncio.to_thread, server.leave)
                 text = server.dsn
             settings = PostgresSettings(text, found.direct, max_size=POOL_SIZE)
-            await _prepare_schema(settings, migrate_first=found.text is None)
-            pool = await open_pool(settings)
+            pool = await open_pool(
+                settings, migrate.migrate if found.text is None else migrate.check
+            )
             stack.push_async_callback(pool.close)
             backend = cls(settings, codec, pool)
             backend._resources = stack.pop_all()
@@ -209,21 +210,6 @@ class PostgresBackend:
 
     def _connect_heartbeat(self) -> Connection[Any]:
         return connect_blocking(self._settings, direct=True)
-
-
-async def _prepare_schema(settings: PostgresSettings, *, migrate_first: bool) -> None:
-    """Migrate the embedded server's database; check any other."""
-    connection = await connect(settings)
-    async with connection:
-        with translated(settings):  # such as a role that may not look
-            await _check_or_migrate(connection, migrate_first=migrate_first)
-
-
-async def _check_or_migrate(connection: AsyncConnection[Any], *, migrate_first: bool) -> None:
-    if migrate_first:
-        await migrate.migrate(connection)
-    else:
-        await migrate.check(connection)
 
 
 def _ignore(run_ids: Sequence[UUID]) -> None:

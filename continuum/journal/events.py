@@ -24,6 +24,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
+from continuum.journal.ends import Failure as Failure
+
 NULL: Final = b"null"
 NO_DETAILS: Final = Raw(NULL)
 """Default of optional user values; left out of the stored form."""
@@ -85,14 +87,6 @@ ENDS: Final = frozenset({
     EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
     EventKind.RUN_CONTINUED,
 })  # fmt: skip
-
-
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A raised exception in a storable, bounded form (codec/failures.py makes it)."""
-
-    type: str
-    message: str
-    details: str | None = None
 
 
 class RunStarted(msgspec.Struct, frozen=True):

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from continuum.journal.events import Entry, Failure
+from continuum.journal.ends import RunEnd
+from continuum.journal.events import Entry
 from continuum.model import RunState as RunState
 
 
@@ -56,15 +57,6 @@ class NewRun:
     def unpinned(self) -> VersionPin:
         """The pin with which it is inserted when no worker of this process takes it at once."""
         return VersionPin(self.workflow)
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """How a run ended. `result` is JSON bytes for a completed run."""
-
-    state: RunState
-    result: bytes | None = None
-    error: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

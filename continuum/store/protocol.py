@@ -19,14 +19,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from continuum.errors import DatabaseUnavailable
 from continuum.journal.events import Event
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
 from continuum.model import NodeInfo as NodeInfo
-
-
-class StoreUnavailable(DatabaseUnavailable):
-    """The store cannot answer now; nothing is known to be lost. Retry with back-off."""
+from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 
 
 class PayloadRejected(Exception):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from continuum.journal.turn import RunEnd
+from continuum.journal.ends import RunEnd
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.tree import Query
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 import continuum
 from continuum import Continuum, PayloadError, Retry, activity, workflow
-from continuum.codec import MAX_PAYLOAD
+from continuum.codec.annotations import MAX_PAYLOAD
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "codecs.md"
 SECRET = "4242-4242"

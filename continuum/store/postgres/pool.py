@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import select
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
@@ -136,15 +136,25 @@ def connect_blocking(
     return connection
 
 
-async def open_pool(settings: PostgresSettings) -> AsyncConnectionPool[AsyncConnection[Any]]:
+async def open_pool(
+    settings: PostgresSettings,
+    prepare: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None,
+) -> AsyncConnectionPool[AsyncConnection[Any]]:
     """Open a pool whose first connection works; `await pool.close()` when done.
+
+    Args:
+        settings: how to reach the database.
+        prepare: what to do on a connection first, such as checking the schema.
 
     Raises:
         ConfigurationError: the DSN cannot be read.
         DatabaseUnavailable: see `connect`.
     """
     # The pool would retry in silence; one attempt of our own tells the reason at once.
-    await (await connect(settings)).close()
+    async with await connect(settings) as connection:
+        if prepare is not None:
+            with translated(settings):  # such as a role that may not look
+                await prepare(connection)
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         "",
         kwargs=settings.parameters(),

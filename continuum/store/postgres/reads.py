@@ -14,14 +14,14 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.codec.attributes import MAX_ATTRIBUTES
 from continuum.codec.hooks import PayloadCodec
 from continuum.errors import AttributesError, QueryError
-from continuum.journal.events import Failure
-from continuum.journal.turn import RunEnd, RunState
+from continuum.journal.ends import Failure, RunEnd
 from continuum.model import (
     MAX_SHOWN_PAYLOAD,
     HistoryEvent,
     Page,
     Run,
     RunError,
+    RunState,
     ServerInfo,
     StoredValue,
 )

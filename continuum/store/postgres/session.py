@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.errors import DatabaseUnavailable
 from continuum.store.postgres.arrays import register
 from continuum.store.postgres.pool import Verdict, classify
-from continuum.store.protocol import StoreUnavailable
+from continuum.store.unavailable import StoreUnavailable
 
 Row = tuple[Any, ...]
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.codec import check_attributes, check_json, check_namespace
+from continuum.codec.attributes import check_attributes, check_json, check_namespace
 from continuum.errors import AttributesError, NamespaceError, PayloadError
 from tests.unit.codec.shapes import Colour, Item, Level, Order
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.codec import capture_failure
-from continuum.codec.failures import MAX_TEXT, MAX_TOTAL
+from continuum.codec.failures import MAX_TEXT, MAX_TOTAL, capture_failure
 
 
 class OrderRejected(Exception):

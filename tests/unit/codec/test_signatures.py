@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.codec import DecodeFailure, SignatureCodec, ValueCodec
+from continuum.codec.annotations import DecodeFailure, SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints
 from continuum.errors import DefinitionError, PayloadError
 from tests.unit.codec.shapes import Item, Order

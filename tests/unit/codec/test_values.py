@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.codec import MAX_PAYLOAD, DecodeFailure, ValueCodec
+from continuum.codec.annotations import MAX_PAYLOAD, DecodeFailure, ValueCodec
 from continuum.errors import DefinitionError, PayloadError
 from tests.unit.codec.shapes import (
     Cat,

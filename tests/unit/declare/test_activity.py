@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from continuum.declare import Activity, Retry, activity
+from continuum.declare.activity import Activity, activity
+from continuum.declare.retry import Retry
 from continuum.errors import DefinitionError, PayloadError
 
 

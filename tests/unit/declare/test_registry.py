@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from continuum.declare import activity, load_app, resolve_activities, resolve_workflows, workflow
+from continuum.declare.activity import activity
+from continuum.declare.registry import load_app, resolve_activities, resolve_workflows
+from continuum.declare.workflow import workflow
 from continuum.errors import ConfigurationError, DefinitionError
 
 SHOP = """

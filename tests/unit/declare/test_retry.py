@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.declare import Retry
+from continuum.declare.retry import Retry
 from continuum.errors import DefinitionError
 
 FRACTION = st.floats(0, 1)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from continuum.declare import workflow
+from continuum.declare.workflow import workflow
 from continuum.errors import DefinitionError
-from continuum.versions import runtime_tag, version_hash
+from continuum.versions.hashing import version_hash
+from continuum.versions.runtime import runtime_tag
 
 
 @workflow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from continuum.versions import LOOP_SEMANTICS, runtime_tag
+from continuum.versions.runtime import LOOP_SEMANTICS, runtime_tag
 
 ROOT = Path(__file__).parents[3]
 FLOWS = """
@@ -24,7 +24,7 @@ if json:
 async def order(): return total(1)
 """
 PRINT = """
-from continuum.versions import build_fingerprint
+from continuum.versions.build import build_fingerprint
 from shop.flows import order
 {extra}
 print(build_fingerprint([order]))

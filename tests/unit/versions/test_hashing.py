@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from continuum.versions import version_hash
+from continuum.versions.hashing import version_hash
 from continuum.versions.normalise import normalised
 
 FIXTURE = Path(__file__).with_name("fixture_flows.py")
@@ -191,7 +191,7 @@ def test_without_source_the_byte_code_decides() -> None:
 def test_byte_code_hashes_do_not_depend_on_the_process() -> None:
     """Sets in the byte code have another order in every process; the hash has not."""
     script = (
-        "from continuum.versions import version_hash as h; n = {};"
+        "from continuum.versions.hashing import version_hash as h; n = {};"
         'exec(\'async def flow(a): return a in {"a", "b", "c", "d"}\', n); print(h(n[\'flow\']))'
     )
     answers = {

@@ -1,0 +1,26 @@
+"""How runs end, and how an exception is kept; all that a process needs that only looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from continuum.model import RunState
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A raised exception in a storable, bounded form (codec/failures.py makes it)."""
+
+    type: str
+    message: str
+    details: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended. `result` is JSON bytes for a completed run."""
+
+    state: RunState
+    result: bytes | None = None
+    error: Failure | None = None
