@@ -114,6 +114,8 @@ class ClaimedRun:
     )
     """Details of attempts of this incarnation, by command and attempt."""
     depth: int = 0
+    blocked_build: str | None = None
+    """The build that could not go on with it, if it drifted when it was last owned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Attention:
 
     now: datetime
     claimable: bool
+    suspect: bool
+    """Whether there is something for `claim_suspect`."""
     unread: Sequence[UUID]
     """Own runs with unread inbox rows."""
     overdue: Sequence[UUID]
@@ -187,8 +191,16 @@ class OwnershipStore(Protocol):
     ) -> list[ClaimedRun]:
         """Take up to `limit` free runs that are ready or overdue and load them.
 
-        Runs with two or more takeovers since their last committed turn come alone; with four
-        they are quarantined and never come (rule 23).
+        Not those with two or more takeovers since their last committed turn.
+        """
+        ...
+
+    async def claim_suspect(
+        self, node_id: UUID, version_ids: Sequence[int], build: str
+    ) -> list[ClaimedRun]:
+        """Take one run that lost its owner two or three times since its last committed turn.
+
+        It may be poison. With four takeovers a run is quarantined and never comes (rule 23).
         """
         ...
 

@@ -23,6 +23,7 @@ def adopted(claimed: ClaimedRun, workflow: AnyWorkflow) -> tuple[OwnedRun, RunId
     )  # fmt: skip
     if not claimed.pin.version_hash:
         run.pin = workflow.pin
+    run.blocked_before = claimed.blocked_build is not None
     run.unread = {message.id for message in _results(claimed)} or None
     identity = RunIdentity(
         claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,

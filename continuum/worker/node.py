@@ -194,6 +194,7 @@ class Worker:
             membership=self.membership,
             observe=self.clock.observe,
             claim=self.claims.request,
+            suspect=self.claims.request_suspects,
             fire=self.runner.fire,
             poll=poll,
         )

@@ -35,11 +35,13 @@ class OwnedRun:
         parked: nothing to do here until something outside wakes it; it may leave the memory.
         in_flight: the turn (or release) whose outcome is awaited; no stepping meanwhile.
         dropped: ownership ended; nothing may be written or started for it any more.
+        blocked_before: another build could not go on with it, either.
     """
 
     __slots__ = (
         "__weakref__",
         "attempts",
+        "blocked_before",
         "collected",
         "consumed",
         "created",
@@ -99,6 +101,7 @@ class OwnedRun:
         self.queued = False
         self.parked = False
         self.dropped = False
+        self.blocked_before = False
 
     def deliver(self, message: InboxMessage, at: datetime) -> None:
         """Hand an inbox message to the execution; its row goes with the next turn (rule 9)."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from random import Random
 from uuid import UUID
 
 from continuum.journal.turn import RunState, Turn
-from continuum.store.protocol import OwnershipStore, Release, StoreUnavailable
+from continuum.store.protocol import ClaimedRun, OwnershipStore, Release, StoreUnavailable
 from continuum.system import Clock
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
@@ -21,12 +22,18 @@ MAX_WORKING = 4000
 """Runs with something to do that one node holds; the rest is left to others, or for later."""
 
 RELEASE_BATCH = 500
+BLOCKED_AGAIN = timedelta(seconds=60)
+"""How long a run rests that two builds could not go on with, or they would hand it to and fro."""
+
 IDLE = 60.0
 """Seconds between two looks when nothing asks for one; the poll asks every second."""
 
 
 class Claims(Service):
-    """Claims free runs until there are none, whenever something says that there are some."""
+    """Claims free runs until there are none, whenever something says that there are some.
+
+    Runs that may be poison come one at a time, each alone on probation, in turns with the others.
+    """
 
     def __init__(
         self,
@@ -42,10 +49,16 @@ class Claims(Service):
         self._runner = runner
         self._membership = membership
         self._wanted = asyncio.Event()
+        self._suspects = False
         self._unsure = False
 
     def request(self) -> None:
         """Something may be claimable."""
+        self._wanted.set()
+
+    def request_suspects(self) -> None:
+        """Something may be claimable that lost its owners again and again."""
+        self._suspects = True
         self._wanted.set()
 
     async def iterate(self) -> None:
@@ -54,24 +67,43 @@ class Claims(Service):
         self._wanted.clear()
         membership = self._membership
         node_id = membership.node_id
-        while membership.active and (room := MAX_WORKING - self._working()) > 0:
+        while (
+            membership.active
+            and node_id == membership.node_id
+            and (room := MAX_WORKING - self._working()) > 0
+        ):
             if self._unsure:
                 await self._free_unknown(node_id)
             try:
                 claimed = await self._store.claim(
                     node_id, membership.version_ids, membership.build, min(room, CLAIM_BATCH)
                 )
+                self._adopt(node_id, claimed)
+                if self._suspects:
+                    await self._claim_suspect(node_id)
             except BaseException:
                 self._unsure = True
                 self._wanted.set()
                 raise
-            if not membership.active or node_id != membership.node_id:
-                return  # the epoch ended meanwhile: these leases are free again
-            for run in claimed:
-                self._runner.adopt(run)
-                self.claimed.emit(run.run_id)
-            if not claimed:
+            if not claimed and not self._suspects:
                 break
+
+    async def _claim_suspect(self, node_id: UUID) -> None:
+        membership, probation = self._membership, self._runner.probation
+        await probation.over()
+        if not membership.active or node_id != membership.node_id:
+            return
+        claimed = await self._store.claim_suspect(node_id, membership.version_ids, membership.build)
+        self._suspects = bool(claimed)
+        self._adopt(node_id, claimed)
+        await probation.over()
+
+    def _adopt(self, node_id: UUID, claimed: Sequence[ClaimedRun]) -> None:
+        if not self._membership.active or node_id != self._membership.node_id:
+            return  # the epoch ended meanwhile: these leases are free again
+        for run in claimed:
+            self._runner.adopt(run)
+            self.claimed.emit(run.run_id)
 
     def _working(self) -> int:
         return len(self._runner.runs) - len(self._runner.parked)
@@ -118,7 +150,11 @@ class Releases(Service):
             self._more.set()
 
     def block(self, run: OwnedRun, message: str) -> None:
-        """Park a run that this build cannot go on with; another build may (rule 19)."""
+        """Park a run that this build cannot go on with; another build may (rule 19).
+
+        One that another build had given up before rests, or the two would take turns for ever.
+        """
+        again = run.blocked_before
         turn = Turn(
             run_id=run.run_id,
             token=run.token,
@@ -128,9 +164,10 @@ class Releases(Service):
             state=RunState.SUSPENDED if run.state is not RunState.SUSPENDED else None,
             waiting_on=f"blocked: {message}",
             parked=True,
+            wake_at=self._clock.now() + BLOCKED_AGAIN if again else None,
         )
         run.in_flight = turn
-        release = Release(turn, ready=True, blocked_build=self._membership.build)
+        release = Release(turn, ready=not again, blocked_build=self._membership.build)
         self._blocked.append((run, release))
         self._more.set()
 

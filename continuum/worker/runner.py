@@ -32,6 +32,7 @@ from continuum.worker.committer import Committer
 from continuum.worker.loading import adopted, load
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.paranoia import paranoia
+from continuum.worker.probation import Probation
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
 from continuum.worker.turns import failing_turn, next_incarnation, turn_of
@@ -55,6 +56,7 @@ class Runner:
         runs: every owned run by id.
         on_tasks: called when a turn that queued or stopped attempts is committed.
         parked: those that wait for something outside, least recently used first.
+        probation: the claimed runs of which no step is durable yet.
         stepping, step_began: the run whose code is running now, and since when; the watchdog
             reads them from its thread.
     """
@@ -70,6 +72,7 @@ class Runner:
     ) -> None:
         self.runs: dict[UUID, OwnedRun] = {}
         self.parked: dict[UUID, OwnedRun] = {}
+        self.probation = Probation()
         self.stepping: OwnedRun | None = None
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
@@ -124,6 +127,7 @@ class Runner:
             self.drop(existing)
         run, identity = adopted(claimed, self._workflow_of(claimed))
         self.runs[run.run_id] = run
+        self.probation.begin(run.run_id)
         self.stimulate(run, partial(load, run, identity, claimed.events, claimed, self._paranoia))
         self.deliveries.deliver(run, claimed.inbox)
 
@@ -261,6 +265,7 @@ class Runner:
             run.state = turn.state
         run.wake_at, run.waiting_on = turn.wake_at, turn.waiting_on
         run.pin = run.created = None
+        run.blocked_before = False
         assert collected is not None
         if turn.continuation is not None:
             self._continue(run, turn.continuation)
@@ -312,6 +317,7 @@ class Runner:
 
     def _settled(self, run: OwnedRun, collected: Collected) -> None:
         """Everything the run decided is durable: act on it."""
+        self.probation.end(run.run_id)
         if collected.start:
             self._activities.start(run, collected.start)
         if collected.stop:
@@ -355,6 +361,7 @@ class Runner:
 
     def _forget(self, run: OwnedRun) -> None:
         run.dropped = True
+        self.probation.end(run.run_id)
         run.stimuli.clear()
         if run.attempts:
             self._activities.forget(run)

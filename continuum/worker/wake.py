@@ -87,6 +87,7 @@ class Wake(Service):
         membership: this epoch's node id, the version ids it can run and its build.
         observe: takes the store's clock.
         claim: called when something is claimable.
+        suspect: called when something is that may be poison.
         fire: called for an owned run whose timer is overdue by the store's clock.
     """
 
@@ -100,6 +101,7 @@ class Wake(Service):
         membership: Membership,
         observe: Callable[[datetime], None],
         claim: Callable[[], None],
+        suspect: Callable[[], None],
         fire: Callable[[OwnedRun], None],
         poll: float = POLL,
     ) -> None:
@@ -111,6 +113,7 @@ class Wake(Service):
         self._membership = membership
         self._observe = observe
         self._claim = claim
+        self._suspect = suspect
         self._fire = fire
         self._poll = poll
         self._random = random
@@ -172,6 +175,8 @@ class Wake(Service):
                 self._fire(run)
         if found.claimable:
             self._claim()
+        if found.suspect:
+            self._suspect()
         self.polled.emit(len(found.unread) + len(found.overdue))
 
     async def _read_hinted(self) -> None:

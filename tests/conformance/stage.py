@@ -61,6 +61,9 @@ class Stage:
     ) -> list[ClaimedRun]:  # fmt: skip
         return await self.store.claim(node or self.node, versions, build, limit)
 
+    async def claim_suspect(self, *, build: str = BUILD) -> list[ClaimedRun]:
+        return await self.store.claim_suspect(self.node, LOADED, build)
+
     async def post(
         self, run_id: UUID, name: str = "go", kind: str = "signal", **options: Any
     ) -> PostOutcome:

@@ -82,10 +82,24 @@ async def test_a_drifted_run_waits_for_another_build(stage: Stage) -> None:
     for build in ("a-build", "z-build"):
         assert (await stage.store.attend(stage.node, LOADED, build)).claimable
     [again] = await stage.claim(build="z-build")
+    assert again.blocked_build == BUILD
     assert await stage.commit(parked(again)) == [COMMITTED]
     await stage.store.free_unknown(stage.node, ())
     await stage.post(run.run_id)
     assert [r.run_id for r in await stage.claim()] == [run.run_id]
+
+
+async def test_a_run_that_rests_is_not_hurried_by_its_mail(stage: Stage) -> None:
+    """Blocked and not ready, it waits for its time with the mail that nobody could deliver."""
+    run_id = await stage.started()
+    [run] = await stage.claim()
+    await stage.post(run_id)
+    resting = parked(run, wake_at=await stage.future())
+    release = Release(resting, ready=False, blocked_build=BUILD)
+    await stage.store.release(stage.node, [release])
+    assert await stage.claim(build="z-build") == []
+    await stage.post(run_id)
+    assert [r.run_id for r in await stage.claim(build="z-build")] == [run_id]
 
 
 async def test_release_is_fenced_and_changes_the_token(stage: Stage) -> None:
@@ -184,29 +198,51 @@ async def test_a_run_that_loses_its_owners_is_isolated_then_quarantined(stage: S
     """From the second takeover without a commit it comes alone, from the fourth not at all."""
     poison = await stage.started()
     for takeovers in range(4):
-        if takeovers >= 2:
+        suspect = takeovers >= 2
+        found = await stage.store.attend(stage.node, LOADED, BUILD)
+        assert (found.claimable, found.suspect) == (not suspect, suspect)
+        if suspect:
             neighbours = {await stage.started(), await stage.started()}
-            batches = [await stage.claim(), await stage.claim()]
-            alone = next(batch for batch in batches if batch[0].run_id == poison)
-            others = next(batch for batch in batches if batch is not alone)
+            others = await stage.claim()
             assert {run.run_id for run in others} == neighbours
             await stage.store.release(stage.node, [Release(parked(run)) for run in others])
+            alone = await stage.claim_suspect()
         else:
+            assert await stage.claim_suspect() == []
             alone = await stage.claim()
         assert [(run.run_id, run.takeovers) for run in alone] == [(poison, takeovers)]
         assert await stage.store.free_dead(10) == 1
-    assert await stage.claim() == []
-    assert await stage.claim() == []
-    assert not (await stage.store.attend(stage.node, LOADED, BUILD)).claimable
+    assert await stage.claim() == await stage.claim_suspect() == []
+    found = await stage.store.attend(stage.node, LOADED, BUILD)
+    assert not found.claimable
+    assert not found.suspect
+
+
+async def test_suspects_come_one_at_a_time(stage: Stage) -> None:
+    """However many there are, and not those that this build could not go on with."""
+    runs = {await stage.started() for _ in range(3)}
+    for _ in range(2):
+        await stage.claim()
+        assert await stage.store.free_dead(10) == 3
+    [first] = await stage.claim_suspect()
+    [second] = await stage.claim_suspect()
+    blocked = Release(parked(second), ready=True, blocked_build=BUILD)
+    await stage.store.release(stage.node, [blocked])
+    assert await stage.store.free_dead(10) == 1
+    [third] = await stage.claim_suspect()
+    [again] = await stage.claim_suspect()
+    assert {again.run_id, third.run_id} == runs - {second.run_id}
+    assert first.run_id in runs
+    assert await stage.claim_suspect() == []
 
 
 async def test_a_committed_turn_forgives_takeovers(stage: Stage) -> None:
     """Progress means that the run was not the culprit."""
     await stage.started()
-    for _ in range(3):
-        [run] = await stage.claim()
+    for claim in (stage.claim, stage.claim, stage.claim_suspect):
+        [run] = await claim()
         await stage.store.free_dead(10)
-    [run] = await stage.claim()
+    [run] = await stage.claim_suspect()
     assert run.takeovers == 3
     await stage.commit(parked(run, pin=PIN, parked=False, state=RunState.RUNNING))
     await stage.store.free_dead(10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import anyio
@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from continuum.errors import SchemaError, SchemaOutOfDate, SchemaTooNew
 from continuum.store.postgres import migrate
 from continuum.store.postgres.pool import PostgresSettings, connect
-from tests.migrations.catalog import schema
+from tests.migrations.catalog import QUERIES, differences, schema
 
 pytestmark = pytest.mark.every_server
 
@@ -34,6 +34,53 @@ VALUES ('018f0000-0000-7000-8000-000000000002', 1, 1, 'run_started', '{}', '2026
 INSERT INTO continuum_inbox (run_id, kind, name, payload)
 VALUES ('018f0000-0000-7000-8000-000000000002', 'signal', 'fraud_review', '"approved"');
 """
+
+
+CHANGES = {
+    "columns": [
+        "ALTER TABLE continuum_runs ALTER COLUMN depth SET DEFAULT 1",
+        "ALTER TABLE continuum_runs ALTER COLUMN parent_id SET NOT NULL",
+        "ALTER TABLE continuum_leases ALTER COLUMN version_id SET STATISTICS 500",
+        "ALTER TABLE continuum_runs ALTER COLUMN input SET STORAGE EXTERNAL",
+        "ALTER TABLE continuum_runs ALTER COLUMN parent_id SET (n_distinct = 7)",
+        "GRANT UPDATE (state) ON continuum_runs TO PUBLIC",
+    ],
+    "column order": [
+        "ALTER TABLE continuum_runs DROP depth, ADD depth integer NOT NULL DEFAULT 0",
+    ],
+    "indexes": [
+        "CREATE INDEX more ON continuum_runs (state)",
+        "ALTER TABLE continuum_runs CLUSTER ON continuum_runs_started_idx",
+    ],
+    "constraints": [
+        "ALTER TABLE continuum_runs ADD CHECK (depth >= 0)",
+        "ALTER TABLE continuum_inbox ALTER CONSTRAINT continuum_inbox_run_id_fkey DEFERRABLE",
+    ],
+    "relations": [
+        "ALTER TABLE continuum_leases SET (fillfactor = 80)",
+        "ALTER TABLE continuum_runs ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE continuum_runs REPLICA IDENTITY FULL",
+        "ALTER TABLE continuum_activity_results SET UNLOGGED",
+        "GRANT SELECT ON continuum_runs TO PUBLIC",
+    ],
+    "sequences": ["ALTER SEQUENCE continuum_lease_token_seq CACHE 10"],
+    "functions": ["CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+    "triggers": [
+        (
+            "CREATE TRIGGER same BEFORE UPDATE ON continuum_runs FOR EACH ROW"
+            " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+        ),
+    ],
+    "policies": ["CREATE POLICY everyone ON continuum_runs USING (true)"],
+    "statistics": ["CREATE STATISTICS pair ON namespace, state FROM continuum_runs"],
+    "types": ["CREATE TYPE mood AS ENUM ('good')"],
+    "comments": ["COMMENT ON COLUMN continuum_runs.state IS 'of the run'"],
+    "default grants": [
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+    ],
+    "rules": ["CREATE RULE nothing AS ON DELETE TO continuum_runs DO INSTEAD NOTHING"],
+}
+"""By kind, statements after which a schema is not the one we ship."""
 
 
 @pytest.fixture
@@ -84,18 +131,36 @@ async def test_fresh_and_upgraded_schemas_are_identical(
     await empty.execute(V04_ROWS)
     for migration in migrate.migrations()[V04:]:
         await migrate.migrate(empty, target=migration.version)
-    fresh, upgraded = schema(dsn), schema(empty_dsn)
-    for kind, rows in fresh.items():
-        assert upgraded[kind] == rows, kind
+    assert differences(dsn, empty_dsn) == set()
+    fresh = schema(dsn)
     assert any("continuum_runs_attributes_gin_idx" in row for row in fresh["indexes"])
     assert any("continuum_runs_namespace_state_idx" in row for row in fresh["indexes"])
+
+
+def test_no_difference_between_two_schemas_is_missed(new_dsn: Callable[[], str]) -> None:
+    """Each kind of change to a migrated database shows as a difference of its kind."""
+    shipped, changed = new_dsn(), new_dsn()
+    assert set(CHANGES) == set(QUERIES)
+    assert differences(shipped, changed) == set()
+    ours = schema(shipped)
+    for kind, statements in CHANGES.items():
+        for statement in statements:
+            with psycopg.connect(changed) as connection:
+                connection.execute(statement.encode())
+                assert ours[kind] != rows_of(connection, kind), statement
+                connection.rollback()
+
+
+def rows_of(connection: psycopg.Connection, kind: str) -> list[str]:
+    """One kind of thing as a transaction that will be rolled back sees it."""
+    return sorted(repr(row) for row in connection.execute(QUERIES[kind].encode()))
 
 
 async def test_printed_script_makes_the_same_schema(dsn: str, empty_dsn: str) -> None:
     """What `continuum migrate --sql` prints, run by hand, gives the same database."""
     with psycopg.connect(empty_dsn, autocommit=True) as connection:
         connection.execute(migrate.sql().encode())
-    assert schema(empty_dsn) == schema(dsn)
+    assert differences(dsn, empty_dsn) == set()
     async with await connect(PostgresSettings(empty_dsn)) as connection:
         await migrate.check(connection)
 
@@ -105,7 +170,7 @@ async def test_printed_script_upgrades(dsn: str, empty: AsyncConnection, empty_d
     await migrate.migrate(empty, target=V04)
     with psycopg.connect(empty_dsn, autocommit=True) as connection:
         connection.execute(migrate.sql(after=V04).encode())
-    assert schema(empty_dsn) == schema(dsn)
+    assert differences(dsn, empty_dsn) == set()
     await migrate.check(empty)
 
 

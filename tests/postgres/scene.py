@@ -110,6 +110,9 @@ class Scene:
     async def claim(self, limit: int = 100, node: UUID | None = None) -> list[ClaimedRun]:
         return await self.store.claim(node or self.node, LOADED, BUILD, limit)
 
+    async def claim_suspect(self, node: UUID | None = None) -> list[ClaimedRun]:
+        return await self.store.claim_suspect(node or self.node, LOADED, BUILD)
+
     async def register(self, node: UUID | None = None, ttl: float = 30.0) -> UUID:
         """A node row, without any session lock."""
         registration = NodeRegistration(

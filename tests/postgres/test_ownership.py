@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -45,10 +47,10 @@ ALTER TABLE continuum_leases ENABLE ROW LEVEL SECURITY;
 """
 
 
-async def test_rule_1_claim_reads_the_journal_after_it_holds_the_run(scene: Scene) -> None:
-    """A claim whose snapshot is older than a turn it did not see still loads that turn."""
-    low, high = sorted([await scene.create_free() for _ in range(2)], key=lambda run_id: run_id.int)
-    await scene.observer.execute(PAUSING_POLICY.format(pause=PAUSE, stop=low).encode())
+@asynccontextmanager
+async def claim_that_stops_at(scene: Scene, stop: UUID, build: str) -> AsyncIterator[Any]:
+    """A claim by another node, held at the moment it looks at one run, until the block ends."""
+    await scene.observer.execute(PAUSING_POLICY.format(pause=PAUSE, stop=stop).encode())
     async with role_without_bypass(scene) as role:
 
         async def configure(connection: AsyncConnection[Any]) -> None:
@@ -62,43 +64,46 @@ async def test_rule_1_claim_reads_the_journal_after_it_holds_the_run(scene: Scen
         gate = await scene.connect()
         async with gate.transaction():
             await gate.execute("SELECT pg_advisory_xact_lock(%s)", [PAUSE])
-            claim = started(slow.claim(uuid4(), LOADED, BUILD, 10))
+            claim = started(slow.claim(uuid4(), LOADED, build, 10))
             await scene.blocked(claim)
-            # Meanwhile another node takes the later run, writes a turn and gives it back.
-            other = uuid4()
-            async with (await scene.connect()).transaction() as holding:
-                await holding.connection.execute(
-                    "SELECT FROM continuum_leases WHERE run_id = %s FOR UPDATE", [low]
-                )
-                [run] = await scene.claim(node=other)
-            assert run.run_id == high
-            turn = next_turn(claimed_turn(run))
-            await scene.store.commit_turns(other, [turn])
-            await scene.store.release(other, [Release(next_turn(turn), ready=True)])
-        claimed = {run.run_id: run for run in await claim}
+            yield claim
+        await claim
         await pool.close()
+
+
+@asynccontextmanager
+async def role_without_bypass(scene: Scene) -> AsyncIterator[str]:
+    """A role of this test that row security binds; superusers ignore it."""
+    name = f"plain_{uuid4().hex}"
+    await scene.observer.execute(f"CREATE ROLE {name}")
+    await scene.observer.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    await scene.observer.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {name}")
+    try:
+        yield name
+    finally:
+        await scene.observer.execute(f"DROP OWNED BY {name}")
+        await scene.observer.execute(f"DROP ROLE {name}")
+
+
+async def test_rule_1_claim_reads_the_journal_after_it_holds_the_run(scene: Scene) -> None:
+    """A claim whose snapshot is older than a turn it did not see still loads that turn."""
+    low, high = sorted([await scene.create_free() for _ in range(2)], key=lambda run_id: run_id.int)
+    async with claim_that_stops_at(scene, low, BUILD) as claim:
+        # Meanwhile another node takes the later run, writes a turn and gives it back.
+        other = uuid4()
+        async with (await scene.connect()).transaction() as holding:
+            await holding.connection.execute(
+                "SELECT FROM continuum_leases WHERE run_id = %s FOR UPDATE", [low]
+            )
+            [run] = await scene.claim(node=other)
+        assert run.run_id == high
+        turn = next_turn(claimed_turn(run))
+        await scene.store.commit_turns(other, [turn])
+        await scene.store.release(other, [Release(next_turn(turn), ready=True)])
+    claimed = {run.run_id: run for run in await claim}
     assert set(claimed) == {low, high}
     assert [event.seq for event in claimed[high].events] == [1, 2]
     assert claimed[high].next_seq == 3
-
-
-def role_without_bypass(scene: Scene) -> Any:
-    """A role of this test that row security binds; superusers ignore it."""
-    from contextlib import asynccontextmanager
-
-    @asynccontextmanager
-    async def made() -> Any:
-        name = f"plain_{uuid4().hex}"
-        await scene.observer.execute(f"CREATE ROLE {name}")
-        await scene.observer.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
-        await scene.observer.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {name}")
-        try:
-            yield name
-        finally:
-            await scene.observer.execute(f"DROP OWNED BY {name}")
-            await scene.observer.execute(f"DROP ROLE {name}")
-
-    return made()
 
 
 async def test_claim_loads_everything_needed_to_replay(scene: Scene) -> None:
@@ -160,37 +165,112 @@ async def test_rule_6_claim_loads_this_incarnation_and_seq_goes_on(scene: Scene)
     assert run.next_seq == 4
 
 
+STRANGERS = """
+INSERT INTO continuum_leases (run_id, version_id, lease_token, ready, wake_at, lease_owner,
+                              blocked_build, takeovers)
+SELECT lpad(to_hex(n), 32, '0')::uuid, v.id, 1, NOT v.asleep,
+       clock_timestamp() + CASE WHEN v.asleep THEN interval '1 hour' ELSE interval '-1 s' END * n,
+       v.owner, v.blocked, v.takeovers
+FROM generate_series(%(first)s::int, %(last)s::int) AS n
+JOIN (VALUES (0, -7, false, NULL::uuid, NULL, 0),
+             (1, 7, false, NULL, NULL, 0),
+             (2, %(loaded)s, false, NULL, %(build)s, 0),
+             (3, %(loaded)s, false, NULL, NULL, 4),
+             (4, %(loaded)s, true, NULL, NULL, 0),
+             (5, %(loaded)s, false, gen_random_uuid(), NULL, 0))
+  AS v (kind, id, asleep, owner, blocked, takeovers) ON v.kind = n %% 6
+"""
+"""Runs this node must leave alone: of versions it has not, blocked for its build, quarantined,
+asleep, owned by another node. All but the sleepers are overdue, so they would come first."""
+
+UNREAD = """
+INSERT INTO continuum_inbox (run_id, kind, name, payload)
+SELECT run_id, 'signal', 'go', '1' FROM continuum_leases WHERE lease_owner IS DISTINCT FROM %s
+"""
+
+
 async def test_rule_19_unknown_versions_cost_a_claim_nothing(scene: Scene) -> None:
-    """Among 100,000 overdue and ready runs of versions nobody has, a claim reads a few pages."""
-    run_id = await scene.create_free()
-    await fill_with_strangers(scene, 100_000)
-    session = Session(scene.observer)
-    parameters = [scene.node, int8s(LOADED), BUILD, Packed((100).to_bytes(4, "big"))]
+    """What a claim, a look for suspects and the poll read does not grow with runs of others."""
+    runs = {await scene.create_free() for _ in range(3)}
+    await scene.create_owned()
+    costs: list[dict[str, tuple[int, int]]] = []
+    written = 0
+    for total in (3_000, 30_000):
+        await add_strangers(scene, written, total)
+        written = total
+        costs.append({name: await cost(scene, name) for name in QUESTIONS})
+    few, many = costs
+    for name in QUESTIONS:
+        rows, pages = many[name]
+        assert rows <= 60, name
+        assert pages <= few[name][1] + 30 < 200, name
+    assert (await scene.store.attend(scene.node, LOADED, BUILD)).unread == []
+    assert {run.run_id for run in await scene.claim()} == runs
+    found = await scene.store.attend(scene.node, LOADED, BUILD)
+    assert (found.claimable, found.suspect) == (False, False)
+
+
+QUESTIONS = {"claim": 4, "claim_suspect": 3, "attend": 3}
+"""Statements that look for something to do, and how many parameters each takes."""
+
+
+async def cost(scene: Scene, name: str) -> tuple[int, int]:
+    """Rows that the steps of a statement's plan read and threw away, and the pages they touched."""
+    four = Packed((100).to_bytes(4, "big"))
+    parameters = [scene.node, int8s(LOADED), BUILD, four][: QUESTIONS[name]]
     async with scene.observer.transaction(force_rollback=True):
         explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-        [(plan,)] = await session.rows(explain + statements("ownership")["claim"], parameters)
-    plan = plan if isinstance(plan, list) else json.loads(plan)
-    leases = [node for node in walk(plan[0]["Plan"]) if "continuum_leases" in str(node)]
-    assert leases
-    assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 100
-    assert sum(node.get("Rows Removed by Filter", 0) for node in walk(plan[0]["Plan"])) <= 2
-    assert [run.run_id for run in await scene.claim()] == [run_id]
-    found = await scene.store.attend(scene.node, LOADED, BUILD)
-    assert not found.claimable
+        session = Session(scene.observer)
+        [(plan,)] = await session.rows(explain + statements("ownership")[name], parameters)
+    [answer] = plan if isinstance(plan, list) else json.loads(plan)
+    rows = 0
+    for node in walk(answer["Plan"]):
+        loops = node["Actual Loops"]
+        rows += round(loops * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
+    return rows, answer["Plan"]["Shared Hit Blocks"] + answer["Plan"]["Shared Read Blocks"]
 
 
-async def fill_with_strangers(scene: Scene, count: int) -> None:
-    """Unowned, ready, overdue leases of versions that no node has loaded; no run rows needed."""
+async def add_strangers(scene: Scene, first: int, last: int) -> None:
+    """Leases `first` to `last` of runs that are none of this node's business, each with mail."""
+    numbers = {"first": first + 1, "last": last, "loaded": LOADED[0], "build": BUILD}
     async with scene.observer.transaction():
         await scene.observer.execute("SET LOCAL session_replication_role = replica")
-        await scene.observer.execute("SET LOCAL statement_timeout = 0")
-        await scene.observer.execute(
-            "INSERT INTO continuum_leases (run_id, version_id, lease_token, ready, wake_at) "
-            "SELECT gen_random_uuid(), n %% 7, 1, true, now() - interval '1 day' "
-            "FROM generate_series(1, %s) AS n",
-            [count],
-        )
-    await scene.observer.execute("ANALYZE continuum_leases")
+        await scene.observer.execute(STRANGERS, numbers)
+        await scene.observer.execute("TRUNCATE continuum_inbox")
+        await scene.observer.execute(UNREAD, [scene.node])
+    await scene.observer.execute("ANALYZE continuum_leases, continuum_inbox")
+
+
+@pytest.mark.parametrize("build", [BUILD, "build-z"])
+async def test_rule_19_claim_in_flight_meets_a_drift(scene: Scene, build: str) -> None:
+    """A claim that saw the run free, while another took it and drifted, leaves it alone."""
+    low, high = sorted([await scene.create_free() for _ in range(2)], key=lambda run_id: run_id.int)
+    async with claim_that_stops_at(scene, low, build) as claim:
+        async with (await scene.connect()).transaction() as holding:
+            await holding.connection.execute(
+                "SELECT FROM continuum_leases WHERE run_id = %s FOR UPDATE", [low]
+            )
+            [run] = await scene.claim()
+        assert run.run_id == high
+        blocked = Release(claimed_turn(run), ready=True, blocked_build=BUILD)
+        await scene.store.release(scene.node, [blocked])
+    assert [run.run_id for run in await claim] == [low]
+    assert await scene.lease(high, "lease_owner IS NULL")
+    assert await scene.claim() == []
+    [again] = await scene.store.claim(uuid4(), LOADED, "build-z", 10)
+    assert (again.run_id, again.blocked_build) == (high, BUILD)
+
+
+async def test_rule_19_builds_race_for_a_drifted_run(scene: Scene) -> None:
+    """Of two builds that want a run blocked for a third, the second passes over it."""
+    run_id = await scene.create_free()
+    [run] = await scene.claim()
+    blocked = Release(claimed_turn(run), ready=True, blocked_build=BUILD)
+    await scene.store.release(scene.node, [blocked])
+    async with claim_that_stops_at(scene, run_id, "build-z") as slow:
+        fast = await scene.store.claim(uuid4(), LOADED, "build-a", 10)
+    taken = [run.token for run in [*fast, *await slow]]
+    assert taken == [await scene.lease(run_id, "lease_token")]
 
 
 async def test_rule_19_drifted_run_waits_for_another_build(scene: Scene) -> None:
@@ -223,26 +303,36 @@ async def free_by_death(scene: Scene, run_id: UUID) -> None:
 async def test_rule_23_poison_run_is_claimed_alone_then_quarantined(scene: Scene) -> None:
     """Lost twice, a run comes alone; lost four times, never; a committed turn forgives."""
     poison = await scene.create_free()
-    for _ in range(2):
-        await scene.claim(node=uuid4())
+    for takeovers in range(4):
+        claim = scene.claim if takeovers < 2 else scene.claim_suspect
+        [run] = await claim(node=uuid4())
+        assert (run.run_id, run.takeovers) == (poison, takeovers)
         await free_by_death(scene, poison)
-    neighbours = {await scene.create_free() for _ in range(3)}
-    batches = [{run.run_id for run in await scene.claim(node=uuid4())} for _ in range(2)]
-    assert sorted(batches, key=len) == [{poison}, neighbours]
-    await free_by_death(scene, poison)
-    assert await scene.lease(poison, "takeovers") == 3
-    await scene.observer.execute("DELETE FROM continuum_runs WHERE id <> %s", [poison])
-    [run] = await scene.claim()
-    assert run.takeovers == 3
-    await free_by_death(scene, poison)
     assert await scene.lease(poison, "takeovers") == 4
-    assert not (await scene.store.attend(scene.node, LOADED, BUILD)).claimable
-    assert await scene.claim() == []
-    assert await scene.claim() == []
+    neighbours = {await scene.create_free() for _ in range(3)}
+    assert await scene.claim_suspect() == []
+    assert {run.run_id for run in await scene.claim()} == neighbours
+    found = await scene.store.attend(scene.node, LOADED, BUILD)
+    assert (found.claimable, found.suspect) == (False, False)
     await scene.observer.execute("UPDATE continuum_leases SET takeovers = 3")
-    [run] = await scene.claim()
+    [run] = await scene.claim_suspect()
     await scene.store.commit_turns(scene.node, [next_turn(claimed_turn(run))])
     assert await scene.lease(poison, "takeovers") == 0
+
+
+async def test_rule_23_two_nodes_never_share_a_suspect(scene: Scene) -> None:
+    """While one claim holds a suspect, another node's passes over it and takes the next."""
+    runs = {await scene.create_free() for _ in range(2)}
+    await scene.observer.execute("UPDATE continuum_leases SET takeovers = 2")
+    holder = await scene.connect()
+    async with holder.transaction():
+        [(held,)] = await Session(holder).rows(
+            statements("ownership")["claim_suspect"], [uuid4(), int8s(LOADED), BUILD]
+        )
+        [other] = await scene.claim_suspect()
+        assert {held, other.run_id} == runs
+        assert await scene.claim_suspect() == []
+    assert await scene.claim_suspect() == []
 
 
 async def test_rule_24_the_poll_finds_own_overdue_timers_by_the_database_clock(

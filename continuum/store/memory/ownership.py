@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from continuum.store.protocol import (
     Release,
 )
 
-ALONE_FROM = 2
+SUSPECT_FROM = 2
 QUARANTINED_FROM = 4
 """Takeovers since the last committed turn (rule 23)."""
 
@@ -32,7 +31,6 @@ class MemoryOwnership:
     def __init__(self, tables: Tables, turns: MemoryTurns) -> None:
         self._tables = tables
         self._turns = turns
-        self._claims = count()
 
     def claim(
         self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
@@ -40,17 +38,15 @@ class MemoryOwnership:
         """See `OwnershipStore.claim`."""
         if limit < 1:
             return []
-        free = sorted(self._claimable(set(version_ids), build), key=_run_id)
-        alone = [lease for lease in free if lease.takeovers >= ALONE_FROM][:1]
-        together = [lease for lease in free if lease.takeovers < ALONE_FROM][:limit]
-        # Runs that may be poison take turns with the others, or a steady load would starve them.
-        first, second = (alone, together) if next(self._claims) % 2 else (together, alone)
-        chosen = first or second
-        for lease in chosen:
-            self._take(lease, node_id)
-        if chosen:
-            self._tables.changed()
-        return [self._load(lease) for lease in chosen]
+        free = sorted(self._claimable(version_ids, build, suspect=False), key=_run_id)
+        return self._take(free[:limit], node_id)
+
+    def claim_suspect(
+        self, node_id: UUID, version_ids: Sequence[int], build: str
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore.claim_suspect`."""
+        suspects = sorted(self._claimable(version_ids, build, suspect=True), key=_run_id)
+        return self._take(suspects[:1], node_id)
 
     def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
         """See `OwnershipStore.release`."""
@@ -62,7 +58,7 @@ class MemoryOwnership:
             lease = tables.leases.get(run_id)
             if status is TurnStatus.COMMITTED and lease is not None:
                 lease.owner, lease.token = None, tables.next_token()
-                lease.ready = release.ready or bool(lease.inbox)
+                lease.ready = release.ready or (release.blocked_build is None and bool(lease.inbox))
                 lease.blocked_build = release.blocked_build
             statuses[run_id] = status
         tables.changed()
@@ -85,7 +81,8 @@ class MemoryOwnership:
         own = [lease for lease in self._tables.leases.values() if lease.owner == node_id]
         return Attention(
             now=now,
-            claimable=any(True for _ in self._claimable(set(version_ids), build)),
+            claimable=any(True for _ in self._claimable(version_ids, build, suspect=False)),
+            suspect=any(True for _ in self._claimable(version_ids, build, suspect=True)),
             unread=[lease.run_id for lease in own if lease.inbox],
             overdue=[
                 lease.run_id for lease in own if lease.wake_at is not None and lease.wake_at <= now
@@ -123,21 +120,28 @@ class MemoryOwnership:
             self._tables.changed()
         return len(leases)
 
-    def _claimable(self, version_ids: Collection[int], build: str) -> Iterator[LeaseRow]:
+    def _claimable(
+        self, version_ids: Sequence[int], build: str, *, suspect: bool
+    ) -> Iterator[LeaseRow]:
         now = self._tables.clock.now()
+        takeovers = range(SUSPECT_FROM, QUARANTINED_FROM) if suspect else range(SUSPECT_FROM)
         return (
             lease
             for lease in self._tables.leases.values()
             if lease.owner is None
             and lease.version_id in version_ids
-            and lease.takeovers < QUARANTINED_FROM
+            and lease.takeovers in takeovers
             and lease.blocked_build != build
             and lease.wanted(now)
         )
 
-    def _take(self, lease: LeaseRow, node_id: UUID) -> None:
-        lease.owner, lease.token = node_id, self._tables.next_token()
-        lease.ready = lease.parked = False
+    def _take(self, leases: Sequence[LeaseRow], node_id: UUID) -> list[ClaimedRun]:
+        for lease in leases:
+            lease.owner, lease.token = node_id, self._tables.next_token()
+            lease.ready = lease.parked = False
+        if leases:
+            self._tables.changed()
+        return [self._load(lease) for lease in leases]
 
     def _load(self, lease: LeaseRow) -> ClaimedRun:
         tables = self._tables
@@ -164,6 +168,7 @@ class MemoryOwnership:
                 if (run_id, incarnation) == (row.run_id, row.incarnation)
             },
             depth=row.depth,
+            blocked_build=lease.blocked_build,
         )
 
     def _open(self, event: Event) -> Event:

@@ -136,6 +136,12 @@ class MemoryStore:
         """See `OwnershipStore`."""
         return self._ownership.claim(node_id, version_ids, build, limit)
 
+    async def claim_suspect(
+        self, node_id: UUID, version_ids: Sequence[int], build: str
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore`."""
+        return self._ownership.claim_suspect(node_id, version_ids, build)
+
     async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
         """See `OwnershipStore`."""
         return self._ownership.release(node_id, releases)

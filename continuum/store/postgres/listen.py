@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
 from continuum.store.postgres.hints import decode_hint
 from continuum.store.postgres.nodes import lock_key, node_channel
@@ -138,8 +138,9 @@ class PostgresListener:
         await self._listener.start()
         if not await self.hears_itself():
             log.warning(
-                "notifications do not reach this node (a transaction pooler?): it works by its "
-                "poll, a second late at most; set CONTINUUM_DIRECT_DSN to a direct connection"
+                "notifications do not reach this node (a transaction pooler, or a full queue?): it "
+                "works by its poll, a second late at most; behind a pooler set "
+                "CONTINUUM_DIRECT_DSN to a direct connection"
             )
 
     async def close(self) -> None:
@@ -152,7 +153,12 @@ class PostgresListener:
         with transient_errors():
             connection = await self._second()
             async with connection:
-                await connection.execute("SELECT pg_notify(%s, %s)", [self._channel, self._probe])
+                try:
+                    await connection.execute(
+                        "SELECT pg_notify(%s, %s)", [self._channel, self._probe]
+                    )
+                except errors.ProgramLimitExceeded:  # the queue is full: nobody hears anything
+                    return False
                 return await _arrives(self._probed.wait(), _PROBE_WITHIN)
 
     def _receive(self, payload: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Final
 from uuid import UUID
 
@@ -45,7 +44,6 @@ class PostgresOwnership:
     def __init__(self, sessions: Sessions, codec: PayloadCodec) -> None:
         self._sessions = sessions
         self._codec = codec
-        self._claims = count()
 
     async def claim(
         self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
@@ -53,15 +51,20 @@ class PostgresOwnership:
         """See `OwnershipStore.claim`."""
         if limit < 1 or not version_ids:
             return []
-        wanted = [node_id, int8s(version_ids), build]
-        # Runs that may be poison take turns with the others, or a steady load would starve them.
-        alone_first = next(self._claims) % 2 == 1
+        wanted = [node_id, int8s(version_ids), build, _int4(limit)]
         async with self._sessions.transaction() as session:
-            rows = await session.rows(_SQL["claim_alone"], wanted) if alone_first else []
-            if not rows:
-                rows = await session.rows(_SQL["claim"], [*wanted, _int4(limit)])
-            if not rows and not alone_first:
-                rows = await session.rows(_SQL["claim_alone"], wanted)
+            rows = await session.rows(_SQL["claim"], wanted)
+            return await self._load(session, [run_id for (run_id,) in rows])
+
+    async def claim_suspect(
+        self, node_id: UUID, version_ids: Sequence[int], build: str
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore.claim_suspect`."""
+        if not version_ids:
+            return []
+        async with self._sessions.transaction() as session:
+            wanted = [node_id, int8s(version_ids), build]
+            rows = await session.rows(_SQL["claim_suspect"], wanted)
             return await self._load(session, [run_id for (run_id,) in rows])
 
     async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
@@ -99,8 +102,8 @@ class PostgresOwnership:
         """See `OwnershipStore.attend`."""
         async with self._sessions.autocommit() as session:
             [row] = await session.rows(_SQL["attend"], [node_id, int8s(version_ids), build])
-        now, claimable, unread, overdue = row
-        return Attention(now=now, claimable=claimable, unread=unread, overdue=overdue)
+        now, claimable, suspect, unread, overdue = row
+        return Attention(now, claimable, suspect, unread=unread, overdue=overdue)
 
     async def _load(self, session: Session, run_ids: Sequence[UUID]) -> list[ClaimedRun]:
         """Everything needed to replay runs whose leases this transaction has just taken."""
@@ -139,9 +142,8 @@ class PostgresOwnership:
         progress: Mapping[tuple[int, int, int], bytes] | None,
     ) -> ClaimedRun:
         run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
-        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested, depth = row[
-            8:
-        ]
+        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:15]
+        depth, blocked_build = row[15:]
         return ClaimedRun(
             run_id=run_id,
             namespace=namespace,
@@ -164,6 +166,7 @@ class PostgresOwnership:
                 if of == incarnation
             },
             depth=depth,
+            blocked_build=blocked_build,
         )
 
     def _event(self, row: Row) -> Event:

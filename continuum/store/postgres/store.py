@@ -78,6 +78,12 @@ class PostgresStore:
         """See `OwnershipStore`."""
         return await self._ownership.claim(node_id, version_ids, build, limit)
 
+    async def claim_suspect(
+        self, node_id: UUID, version_ids: Sequence[int], build: str
+    ) -> list[ClaimedRun]:
+        """See `OwnershipStore`."""
+        return await self._ownership.claim_suspect(node_id, version_ids, build)
+
     async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
         """See `OwnershipStore`."""
         return await self._ownership.release(node_id, releases)

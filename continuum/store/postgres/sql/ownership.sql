@@ -23,14 +23,14 @@ WITH found AS MATERIALIZED (
          WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
            AND l.blocked_build < $3::text AND l.takeovers < 2
            AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
-         LIMIT $4::int FOR UPDATE SKIP LOCKED) AS other_build
+         ORDER BY l.blocked_build LIMIT $4::int FOR UPDATE SKIP LOCKED) AS other_build
         UNION ALL
         SELECT run_id FROM (
          SELECT l.run_id FROM continuum_leases l
          WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
            AND l.blocked_build > $3::text AND l.takeovers < 2
            AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
-         LIMIT $4::int FOR UPDATE SKIP LOCKED) AS another_build
+         ORDER BY l.blocked_build LIMIT $4::int FOR UPDATE SKIP LOCKED) AS another_build
     ) AS c
     LIMIT $4::int
 )
@@ -40,23 +40,27 @@ SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'), 
 WHERE l.run_id IN (SELECT run_id FROM found)
 RETURNING l.run_id;
 
--- name: claim_alone
+-- name: claim_suspect
 -- One run that lost its owner two or three times since it last committed a turn.
 UPDATE continuum_leases l
 SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'), ready = false,
     parked = false
 WHERE l.run_id = (
-    SELECT c.run_id FROM continuum_leases c
-    WHERE c.version_id = ANY ($2::bigint[]) AND c.lease_owner IS NULL
-      AND c.takeovers >= 2 AND c.takeovers < 4 AND c.blocked_build IS DISTINCT FROM $3::text
-      AND (c.ready OR c.wake_at <= (SELECT clock_timestamp()))
-    LIMIT 1 FOR UPDATE SKIP LOCKED)
+    SELECT c.run_id
+    FROM unnest($2::bigint[]) AS v (version_id)
+    CROSS JOIN LATERAL (
+        SELECT s.run_id FROM continuum_leases s
+        WHERE s.version_id = v.version_id AND s.lease_owner IS NULL
+          AND s.takeovers >= 2 AND s.takeovers < 4 AND s.blocked_build IS DISTINCT FROM $3::text
+          AND (s.ready OR s.wake_at <= (SELECT clock_timestamp()))
+        ORDER BY s.takeovers LIMIT 1 FOR UPDATE SKIP LOCKED) AS c
+    LIMIT 1)
 RETURNING l.run_id;
 
 -- name: load_runs
 SELECT r.id, r.namespace, r.workflow, r.version, r.version_hash, r.runtime, l.lease_token,
        l.next_seq, r.incarnation, l.takeovers, r.state, r.input, r.started_at, r.parent_id,
-       l.cancel_requested_at IS NOT NULL, r.depth
+       l.cancel_requested_at IS NOT NULL, r.depth, l.blocked_build
 FROM unnest($1::uuid[]) AS c (run_id)
 JOIN continuum_leases l ON l.run_id = c.run_id
 JOIN continuum_runs r ON r.id = c.run_id;
@@ -82,11 +86,12 @@ JOIN continuum_heartbeats h ON h.run_id = c.run_id;
 -- name: give_back
 -- Follows the turn statement in the same transaction, which holds the lease rows FOR UPDATE: a
 -- sender either committed its mail before, and this statement's snapshot has it, or waits and will
--- find the run unowned.
+-- find the run unowned. Mail does not hurry a run that several builds could not go on with.
 UPDATE continuum_leases l
 SET lease_owner = NULL,
     lease_token = nextval('continuum_lease_token_seq'),
-    ready = g.ready OR EXISTS (SELECT FROM continuum_inbox m WHERE m.run_id = l.run_id),
+    ready = g.ready OR (g.blocked_build IS NULL AND EXISTS (
+        SELECT FROM continuum_inbox m WHERE m.run_id = l.run_id)),
     blocked_build = g.blocked_build
 FROM unnest($2::uuid[], $3::bool[], $4::text[]) AS g (run_id, ready, blocked_build)
 WHERE l.run_id = g.run_id AND l.lease_owner = $1::uuid;
@@ -99,35 +104,44 @@ JOIN continuum_inbox m ON m.run_id = c.run_id
 ORDER BY m.id;
 
 -- name: attend
+-- The orders are those of the indexes: without them a planner that expects many rows would read
+-- the whole live table for the first one.
 SELECT clock_timestamp(),
        EXISTS (
            SELECT FROM unnest($2::bigint[]) AS v (version_id)
            CROSS JOIN LATERAL (
                (SELECT FROM continuum_leases l
                 WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
-                  AND l.blocked_build IS NULL AND l.takeovers < 2 AND l.ready LIMIT 1)
+                  AND l.blocked_build IS NULL AND l.takeovers < 2 AND l.ready
+                ORDER BY l.run_id LIMIT 1)
                UNION ALL
                (SELECT FROM continuum_leases l
                 WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
                   AND l.blocked_build IS NULL AND l.takeovers < 2
-                  AND l.wake_at <= (SELECT clock_timestamp()) LIMIT 1)
+                  AND l.wake_at <= (SELECT clock_timestamp())
+                ORDER BY l.wake_at LIMIT 1)
                UNION ALL
                (SELECT FROM continuum_leases l
                 WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
                   AND l.blocked_build < $3::text AND l.takeovers < 2
-                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
+                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
+                ORDER BY l.blocked_build LIMIT 1)
                UNION ALL
                (SELECT FROM continuum_leases l
                 WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
                   AND l.blocked_build > $3::text AND l.takeovers < 2
-                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
-               UNION ALL
-               (SELECT FROM continuum_leases l
-                WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
-                  AND l.takeovers >= 2 AND l.takeovers < 4
-                  AND l.blocked_build IS DISTINCT FROM $3::text
-                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp())) LIMIT 1)
+                  AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
+                ORDER BY l.blocked_build LIMIT 1)
            ) AS c),
+       EXISTS (
+           SELECT FROM unnest($2::bigint[]) AS v (version_id)
+           CROSS JOIN LATERAL (
+               SELECT FROM continuum_leases l
+               WHERE l.version_id = v.version_id AND l.lease_owner IS NULL
+                 AND l.takeovers >= 2 AND l.takeovers < 4
+                 AND l.blocked_build IS DISTINCT FROM $3::text
+                 AND (l.ready OR l.wake_at <= (SELECT clock_timestamp()))
+               ORDER BY l.takeovers LIMIT 1) AS s),
        ARRAY(SELECT DISTINCT m.run_id FROM continuum_inbox m
              JOIN continuum_leases l ON l.run_id = m.run_id
              WHERE l.lease_owner = $1::uuid LIMIT 1000),
