@@ -143,11 +143,13 @@ class Actor:
 
     async def _child(self, node: Node, label: str) -> Any:
         _, how, end, *parts = node
-        args = (self.world, f"{label}c", parts, end, [])
+        child = f"{label}c"
         try:
             if how == "run":
-                return await continuum.run_child(simulated, *args)
-            handle = await continuum.start_child(simulated, *args, attributes={f"{label}c": how})
+                return await continuum.run_child(simulated, self.world, child, parts, end, [])
+            handle = await continuum.start_child(
+                simulated, self.world, child, parts, end, [], attributes={child: how}
+            )
             await outside.effect(self.world, label)
             return [await handle.result(), await handle.result()]
         except continuum.ChildFailed as error:
@@ -166,12 +168,15 @@ class Actor:
         if node[1] == "cancel":
             await self._start_hanging(label)
         else:
-            args = (self.world, f"{label}c", [["sleep", 60], ["effect"]], "value", [])
-            await continuum.start_child(simulated, *args, parent_close="abandon")
+            parts: list[Node] = [["sleep", 60], ["effect"]]
+            await continuum.start_child(
+                simulated, self.world, f"{label}c", parts, "value", [], parent_close="abandon"
+            )
 
-    def _start_hanging(self, label: str) -> Awaitable[Any]:
+    def _start_hanging(self, label: str) -> Awaitable[continuum.ChildHandle[Any]]:
+        done: list[Any] = []
         return continuum.start_child(
-            simulated, self.world, f"{label}c", [HANGING], "cancelled", []
+            simulated, self.world, f"{label}c", [HANGING], "cancelled", done
         )
 
     # -- branches ------------------------------------------------------------------------------
@@ -291,8 +296,8 @@ class Actor:
         elif how == "sleep":
             await continuum.sleep(FOREVER)
         elif how == "child":
-            args = (self.world, f"{label}c", [HANGING], "cancelled", [])
-            await continuum.run_child(simulated, *args)
+            child = f"{label}c"
+            await continuum.run_child(simulated, self.world, child, [HANGING], "cancelled", [])
         elif how == "future":
             await asyncio.Event().wait()
         else:

@@ -53,9 +53,12 @@ def check_same(undisturbed: Outcome, disturbed: Outcome, *, repeating: bool) -> 
     Args:
         repeating: whether an attempt may have been lost, and made again.
     """
-    assert disturbed.runs == undisturbed.runs
+    assert disturbed.runs == undisturbed.runs, (
+        f"disturbed, the runs end {disturbed.runs}; undisturbed {undisturbed.runs}"
+    )
     optional = undisturbed.at_most_once | disturbed.at_most_once
-    assert disturbed.effects.keys() | optional == undisturbed.effects.keys() | optional
+    other = (disturbed.effects.keys() ^ undisturbed.effects.keys()) - optional
+    assert not other, f"effects of one execution only: {sorted(other)}"
     check_effects(undisturbed, repeating=False)
     check_effects(disturbed, repeating=repeating)
 
@@ -78,10 +81,8 @@ def check_compensated(outcome: Outcome) -> None:
 
 def check_journals(tables: Tables) -> None:
     """Gapless, in order of time, ended once; and nothing is left of a run but its history."""
-    assert not tables.leases
-    assert not tables.tasks
-    assert not tables.beats
-    assert not tables.waiters
+    for left in (tables.leases, tables.tasks, tables.beats, tables.waiters):
+        assert not left, f"left behind: {left}"
     assert all(row.result is not None for row in tables.results.values())
     for row in tables.runs.values():
         assert row.completed_at is not None, f"{row.run_id} is {row.state}"

@@ -144,15 +144,14 @@ def _signals(node: Node, label: str) -> Iterator[tuple[str, int]]:
 
 ACTIVITIES: Final = ("effect", "sync", "queued", "flaky", "refused", "timeout", "once", "keyed",
                      "stubborn", "abort")  # fmt: skip
-LEAVES: Final = {
+LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "activities": (*ACTIVITIES, "sleep", "draw", "side_effect", "patch", "attributes"),
     "messages": ("effect", "signal", "signals", "silence", "attributes", "patch", "draw", "queued"),
     "family": ("effect", "child", "child_cancel", "leave_child", "attributes", "sleep", "flaky"),
-    "sagas": ("effect", "refused", "flaky", "queued", "child_cancel", "silence", "once",
-              "abort"),
+    "sagas": ("effect", "refused", "flaky", "queued", "child_cancel", "silence", "once", "abort"),
 }
 LEAVES["all"] = tuple(dict.fromkeys(kind for kinds in LEAVES.values() for kind in kinds))
-BRANCHES: Final = {
+BRANCHES: Final[dict[str, tuple[str, ...]]] = {
     "activities": ("seq", "gather", "group", "queue", "lock", "within", "shielded", "interrupt"),
     "messages": ("seq", "gather", "group", "within", "interrupt"),
     "family": ("seq", "gather", "interrupt", "saga"),
@@ -215,12 +214,9 @@ def _leaf(kind: str, focus: str) -> Nodes:
     }
     if kind == "child":
         part = steps(focus, 1, inside=True)
-        return st.builds(
-            lambda how, end, parts: ["child", how, end, *parts],
-            st.sampled_from(["run", "start"]),
-            st.sampled_from(["value", "error"]),
-            st.lists(part, min_size=1, max_size=2),
-        )
+        how, end = st.sampled_from(["run", "start"]), st.sampled_from(["value", "error"])
+        parts = st.lists(part, min_size=1, max_size=2)
+        return st.tuples(how, end, parts).map(lambda child: ["child", *child[:2], *child[2]])
     if kind in parameters:
         return st.tuples(st.just(kind), parameters[kind]).map(list)
     return st.just([kind])
@@ -273,8 +269,6 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
 
 
 @st.composite
-def examples(
-    draw: st.DrawFn, focus: str, races: bool = False, cancels: bool = False
-) -> Example:
+def examples(draw: st.DrawFn, focus: str, races: bool = False, cancels: bool = False) -> Example:
     """A program and what goes wrong."""
     return Example(draw(programs(focus, races)), draw(disturbances(cancels=cancels)))

@@ -24,7 +24,7 @@ from tests.simulation.replays import Album
 from tests.simulation.world import World
 
 UNDISTURBED = Disturbance()
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds of real time after which an execution counts as stuck."""
 
 AFTERWARDS = 1000.0
@@ -56,7 +56,8 @@ async def execute(program: Program, disturbance: Disturbance) -> Outcome:
     env = Chaos(disturbance, album.take)
     await env.open()
     try:
-        args = (world.number, "", program.parts, program.end, [])
+        done: list[object] = []
+        args = (world.number, "", program.parts, program.end, done)
         try:
             async with asyncio.timeout(PATIENCE):
                 run = await env.start(simulated, *args, run_id=RUN_ID)

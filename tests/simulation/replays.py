@@ -97,6 +97,7 @@ def picture_of(execution: Execution) -> Picture:
             (s.command, s.attempt, s.failures, s.crashes, s.abandoned, s.queue, s.protected,
              s.details, s.error, s.due_at if s.pending else None)
             for s in attempts.open.values()
+            if not s.abandoned or s.queue  # of those nothing more is wanted, begun or not
         ],
         "timers": [(t.command, t.due_at) for t in loop.timers.values()],
         "wake_at": execution.wake_at,
