@@ -22,15 +22,17 @@ class Outcome:
         runs: by label: state, result, error, and the attributes the run set itself.
         effects: how often each label's effect happened.
         at_most_once: labels of effects that must not be repeated, and may be missing.
+        commits: how many it took.
     """
 
     state: str
     runs: dict[str, Any]
     effects: dict[str, int]
     at_most_once: frozenset[str]
+    commits: int
 
 
-def outcome_of(tables: Tables, world: World) -> Outcome:
+def outcome_of(tables: Tables, world: World, commits: int) -> Outcome:
     """What is in the store, and what happened outside."""
     runs: dict[str, Any] = {}
     for row in tables.runs.values():
@@ -38,7 +40,7 @@ def outcome_of(tables: Tables, world: World) -> Outcome:
         assert label not in runs, f"two runs are {label!r}"
         runs[label] = _end_of(row, label)
     state = tables.runs[RUN_ID].state.value
-    return Outcome(state, runs, dict(world.effects), frozenset(world.at_most_once))
+    return Outcome(state, runs, dict(world.effects), frozenset(world.at_most_once), commits)
 
 
 def _end_of(row: RunRow, label: str) -> Any:

@@ -14,7 +14,7 @@ is only compared with its own replay.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any, Final, cast
 
@@ -67,7 +67,8 @@ class Disturbance:
     """What goes wrong while a program runs.
 
     Attributes:
-        faults: commit (from 1) -> what happens at it, see `chaos.FAULTS`.
+        faults: commit -> what happens at it, see `chaos.FAULTS`. A commit is given by its place
+            among those of the undisturbed run, in hundredths, until `scaled`.
         workers: how many share the work.
         cached: runs that each keeps in memory; parked ones beyond are given back.
         deaf: whether hints are lost, three in four.
@@ -86,6 +87,12 @@ class Disturbance:
     cancel_at: int | None = None
     force: bool = False
     seed: int | None = None
+
+    def scaled(self, commits: int) -> Disturbance:
+        """With the numbers of commits, from 1, of a run that takes so many undisturbed."""
+        faults = {1 + at * commits // 100: fault for at, fault in self.faults.items()}
+        cancel_at = None if self.cancel_at is None else 1 + self.cancel_at * commits // 100
+        return replace(self, faults=faults, cancel_at=cancel_at)
 
 
 @dataclass(frozen=True)
@@ -254,7 +261,7 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
     """Up to three faults and some inconveniences."""
     from tests.simulation.chaos import FAULTS
 
-    commits = st.integers(1, 16)
+    commits = st.integers(0, 99)
     return Disturbance(
         faults=draw(st.dictionaries(commits, st.sampled_from(FAULTS), max_size=3)),
         workers=draw(st.sampled_from([1, 2])),

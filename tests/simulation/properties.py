@@ -39,7 +39,7 @@ def check(example: Example) -> None:
     """
     program, disturbance = example.program, example.disturbance
     undisturbed = asyncio.run(execute(program, UNDISTURBED))
-    disturbed = asyncio.run(execute(program, disturbance))
+    disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
     stopped = disturbance.cancel_at is not None
     if not program.races and not stopped:
         repeating = not REPEATING.isdisjoint(disturbance.faults.values())
@@ -67,7 +67,7 @@ async def execute(program: Program, disturbance: Disturbance) -> Outcome:
             raise AssertionError(f"nothing ends any more: {leases}") from None
         check_journals(env.store.tables)
         album.check(env.store.tables, msgspec.json.encode(args))
-        return outcome_of(env.store.tables, world)
+        return outcome_of(env.store.tables, world, env.commits)
     finally:
         await env.close()
         world.close()
