@@ -16,7 +16,7 @@ help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
 	@echo "make test          the whole test suite; ARGS='-k name' narrows it"
 	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form"
-	@echo "make simulate      seeded simulation of the engine; SEEDS=$(SEEDS)"
+	@echo "make simulate      random workflows with random faults; SEEDS=$(SEEDS) of them"
 	@echo "make lint          ruff, types, import contracts"
 	@echo "make bench         speed against a raw psycopg script on this machine"
 	@echo "make screenshots   screenshots/*.svg from the demo"
@@ -35,7 +35,8 @@ test-cluster: $(READY)
 	  tests/cluster $(ARGS)
 
 simulate: $(READY)
-	$(RUN) pytest -n logical --timeout 0 tests/simulation --seeds $(SEEDS) $(ARGS)
+	CONTINUUM_SIMULATION_SEEDS=$(SEEDS) $(RUN) pytest -v -n logical --timeout 0 --durations 0 \
+	  tests/simulation $(ARGS)
 
 lint: $(READY)
 	$(RUN) ruff check .

@@ -147,6 +147,16 @@ class WorkflowContext:
             self._attempts.open[self._log.count].protected = True
         return await future
 
+    def saga_entered(self, saga: object) -> None:
+        """From here on the run does not end before the saga is left."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._loop.sagas[saga] = task
+
+    def saga_left(self, saga: object) -> None:
+        """Its block is over, and what it had to undo is undone."""
+        self._loop.sagas.pop(saga, None)
+
     async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:
         """The next signal of this name, decoded."""
         data = await self._signals.wait(name, timeout)

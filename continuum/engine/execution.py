@@ -289,13 +289,18 @@ class Execution(ActivityEvents):
 
     def _settle(self) -> None:
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
-        if self._cancellation.due and self._main_pending():
+        loop = self._loop
+        if self._cancellation.due and (self._main_pending() or loop.sagas):
             self._loop.step(self._cancel_main)
         if self._context.next_input is not None and self.ended_as is None:
             self._continue(self._context.next_input)
             return
-        main = self._loop.main
-        if main is not None and main.done() and not self._log.latched:
+        main = loop.main
+        if main is None or not main.done() or self._log.latched:
+            return
+        if loop.sagas:
+            loop.step(loop.cancel_sagas)
+        if not loop.sagas and not self._log.latched:
             self._finish(*end_of(main, self._identity.workflow, self._cancellation))
 
     def _main_pending(self) -> bool:

@@ -84,6 +84,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.main: DurableTask | None = None
         self.tasks: dict[DurableTask, None] = {}
         self.timers: dict[int, DurableTimer] = {}
+        self.sagas: dict[object, asyncio.Task[Any]] = {}
         self._log = log
         self._deadlines = deadlines
         self._started_at = started_at
@@ -235,9 +236,15 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                     self._callback_failed(handle, error)
                 if main is None:
                     main = self.main
-                if log.latched or (main is not None and main.done()):
+                if log.latched or (main is not None and main.done() and not self.sagas):
                     self._ready.clear()
                     return
+
+    def cancel_sagas(self) -> None:
+        """The workflow function has ended: tasks still inside a saga are to leave it, undoing."""
+        for task in list(self.sagas.values()):
+            if not task.cancelling():
+                task.cancel()
 
     def _callback_failed(self, handle: ReadyHandle, error: BaseException) -> None:
         if not isinstance(getattr(handle._callback, "__self__", None), DurableTask):
@@ -282,6 +289,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.tasks.clear()
         self._failed.clear()
         self.timers.clear()
+        self.sagas.clear()
         self._generators.clear()
         self._ready.clear()
         self.main = None

@@ -43,6 +43,14 @@ class SagaRun(Protocol):
         """Issue an activity command."""
         ...
 
+    def saga_entered(self, saga: object) -> None:
+        """The run must not end before it is left."""
+        ...
+
+    def saga_left(self, saga: object) -> None:
+        """It is over."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FailedCompensation:
@@ -101,6 +109,7 @@ class Saga:
             self._steps.append((name, partial(compensation, *args, **kwargs)))
 
     async def __aenter__(self) -> Self:
+        self._run.saga_entered(self)
         return self
 
     async def __aexit__(
@@ -110,6 +119,12 @@ class Saga:
         traceback: TracebackType | None,
     ) -> None:
         self._left = True
+        try:
+            await self._leave(exc)
+        finally:
+            self._run.saga_left(self)
+
+    async def _leave(self, exc: BaseException | None) -> None:
         # A run that is dropped, drifts or continues as new is not over: nothing is undone.
         if exc is None or not self._steps or self._run.latched or isinstance(exc, GeneratorExit):
             return

@@ -114,6 +114,52 @@ def test_a_crash_during_compensation_while_stopping_repeats_it() -> None:
     after.check_replays()
 
 
+@workflow(name="side_by_side")
+async def side_by_side() -> None:
+    """Two sagas under `gather`, which is over when the first of its parts is."""
+
+    async def one(number: int) -> None:
+        async with continuum.saga() as saga:
+            for _ in range(number):
+                saga.undo(undo, number)
+            await a(number)
+            await continuum.wait_signal("never")
+
+    async def failing() -> None:
+        await continuum.wait_signal("fail")
+        raise ValueError("a third part fails")
+
+    await asyncio.gather(one(1), one(2), failing())
+
+
+@pytest.mark.parametrize("how", ["cancel", "fail"])
+def test_the_run_does_not_end_before_its_sagas(how: str) -> None:
+    """Though the workflow function is over, every saga still undoes; crashes change nothing."""
+    run = Driver(side_by_side).start().complete(1).complete(2)
+    if how == "cancel":
+        run.cancel("stop")
+    else:
+        run.signal("fail")
+    assert len(undone(run)) == 2
+    while run.execution.end is None:
+        run = run.crashed().recover()
+        run.complete(min(run.calls))
+    assert undone(run) == ["activity_scheduled undo"] * 3
+    assert run.execution.end.state is (RunState.CANCELLED if how == "cancel" else RunState.FAILED)
+    run.check_replays()
+
+
+def test_a_cancel_while_the_run_waits_for_its_sagas() -> None:
+    """The function has ended; a request that comes now neither disturbs nor stalls the rest."""
+    run = Driver(side_by_side).start().complete(1).complete(2).signal("fail").cancel("late")
+    assert run.stopped == []
+    for _ in range(3):
+        run.complete(next(iter(run.execution.open_activities)))
+    assert run.execution.end is not None
+    assert run.execution.end.state is RunState.CANCELLED
+    run.check_replays()
+
+
 def test_a_timeout_around_a_saga_waits_for_it() -> None:
     """asyncio.timeout cancels the block; the compensations run, then TimeoutError is raised."""
 

@@ -1,0 +1,179 @@
+"""An environment in which workers die, commits go unanswered and hints get lost, as planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from random import Random
+from typing import Any, Final, NoReturn
+from uuid import UUID
+
+from continuum.codec.hooks import IDENTITY
+from continuum.engine.execution import Execution
+from continuum.errors import RunTerminal
+from continuum.journal.turn import Turn, TurnStatus
+from continuum.store.memory.clock import NOON
+from continuum.store.protocol import CommitResult, StoreUnavailable
+from continuum.testing.environments import Environment, _kill
+from tests.simulation.interpreter import simulated
+from tests.simulation.programs import Disturbance
+from tests.simulation.world import ON_QUEUES, QUEUE
+
+FAULTS: Final = (
+    "killed before",  # the worker, at this commit; nothing was written
+    "killed after",  # it was written
+    "unavailable",  # the commit fails and is sent again
+    "unanswered",  # it succeeds, but looks as if it had failed
+    "declared dead",  # the worker goes on, but its runs are others'
+    "drained",  # it gives everything back and leaves
+)
+REPEATING: Final = frozenset({"killed before", "killed after", "declared dead", "drained"})
+"""Faults by which an attempt in progress is lost, and its effect may happen again."""
+
+RUN_ID: Final = UUID("01930000-0000-7000-8000-00000000abcd")
+
+_POLL: Final = 0.01
+_DRAIN: Final = 0.01
+_ALL: Final = 1_000_000
+_HEARD: Final = 0.25
+
+OnCommit = Callable[[Turn, Execution], None]
+
+
+class Chaos(Environment):
+    """An environment with a plan of what goes wrong.
+
+    Args:
+        disturbance: the plan.
+        on_commit: called with each turn that was committed and the execution it was taken from.
+    """
+
+    def __init__(self, disturbance: Disturbance, on_commit: OnCommit) -> None:
+        super().__init__(
+            [simulated],
+            ON_QUEUES,
+            start_at=NOON,
+            skip_time=True,
+            codec=IDENTITY,
+            random=Random(0),
+            options={
+                "queues": [QUEUE],
+                "max_cached_runs": disturbance.cached,
+                "poll": _POLL,
+                "drain_timeout": _DRAIN,
+                "heartbeat": _POLL,
+            },
+        )
+        self._plan = disturbance
+        self._on_commit = on_commit
+        self._write = self.store.commit_turns
+        self.store.commit_turns = self._commit  # type: ignore[method-assign]
+        self._background: set[asyncio.Task[None]] = set()
+        self._ears = Random(disturbance.seed or 0)
+        if disturbance.seed is not None:
+            self.faults.disturb(Random(disturbance.seed), 0.0)
+        if disturbance.deaf:
+            self._hear = self._hints.runs_changed
+            self._hints.runs_changed = self._hear_sometimes  # type: ignore[method-assign]
+
+    async def open(self) -> None:
+        """Begin, with all workers."""
+        await super().open()
+        for _ in range(1, self._plan.workers):
+            await self._start_worker()
+
+    async def close(self) -> None:
+        """End."""
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await super().close()
+
+    def _hear_sometimes(self, run_ids: Sequence[UUID]) -> None:
+        if self._ears.random() < _HEARD:
+            self._hear(run_ids)
+
+    # -- commits -------------------------------------------------------------------------------
+
+    async def _commit(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        number = self.store.commits + 1
+        fault = self._plan.faults.get(number)
+        if fault == "killed before":
+            self.store.commits += 1
+            await self._vanish(node_id)
+        if fault == "unavailable":
+            self.store.commits += 1
+            raise StoreUnavailable("on purpose, before the commit")
+        if fault == "declared dead":
+            await self._outlive(node_id)
+        result = await self._write(node_id, turns)
+        self._look(node_id, turns, result)
+        if number == self._plan.cancel_at:
+            self._in_background(self._stop_run())
+        if fault == "killed after":
+            await self._vanish(node_id)
+        if fault == "unanswered":
+            raise StoreUnavailable("on purpose, after the commit")
+        if fault == "drained":
+            self._in_background(self._drain(node_id))
+        return result
+
+    def _look(self, node_id: UUID, turns: Sequence[Turn], result: CommitResult) -> None:
+        for local in self._backend.workers:
+            if local.worker.committer.node_id != node_id:
+                continue
+            for turn in turns:
+                run = local.worker.runner.runs.get(turn.run_id)
+                if result.statuses[turn.run_id] is TurnStatus.COMMITTED and run is not None:
+                    assert run.execution is not None
+                    self._on_commit(turn, run.execution)
+
+    async def _stop_run(self) -> None:
+        try:
+            await self.client.cancel(RUN_ID, reason="at some commit", force=self._plan.force)
+        except RunTerminal:
+            return
+
+    # -- workers -------------------------------------------------------------------------------
+
+    async def _vanish(self, node_id: UUID) -> NoReturn:
+        """The worker is killed in this commit, which therefore never returns."""
+        self._recovery = self._in_background(self._replace(node_id))
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("a lost commit is answered by nobody")
+
+    async def _replace(self, node_id: UUID) -> None:
+        async with self._losing:
+            for local in list(self._backend.workers):
+                if local.worker.committer.node_id == node_id:
+                    self._backend.workers.remove(local)
+                    await _kill(local.worker)
+                    await self._bury(node_id)
+                    await self._start_worker()
+            self._hints.poll_now()
+            self._backend.waiter.look_at_all()
+
+    async def _outlive(self, node_id: UUID) -> None:
+        """The others think that it is dead; it hears of that later."""
+        await self._bury(node_id)
+        self._hints.poll_now()
+        for local in self._backend.workers:
+            if local.worker.committer.node_id == node_id:
+                lose = local.worker.membership._epoch_lost
+                asyncio.get_running_loop().call_later(_POLL / 2, lose, node_id)
+
+    async def _bury(self, node_id: UUID) -> None:
+        await self.store.declare_dead([node_id])
+        await self.store.free_dead(_ALL)
+
+    async def _drain(self, node_id: UUID) -> None:
+        async with self._losing:
+            for local in list(self._backend.workers):
+                if local.worker.committer.node_id == node_id:
+                    await self._start_worker()
+                    await local.close()
+            self._hints.poll_now()
+            self._backend.waiter.look_at_all()
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        return task

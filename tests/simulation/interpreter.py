@@ -1,0 +1,409 @@
+"""The one workflow of the simulation: it does what its program says (`programs`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import continuum
+from continuum import workflow
+from tests.simulation import world as outside
+from tests.simulation.programs import SLACK, Node, bound, kids
+
+FOREVER = 1e7
+"""Seconds; longer than any simulation."""
+
+HANGING: Node = ["cleanup", ["effect"], ["hang", "signal"]]
+"""What a child does that only its parent can end."""
+
+
+class Unfortunate(Exception):
+    """How a run fails that is to fail."""
+
+
+@workflow(name="simulated")
+async def simulated(world: int, label: str, parts: list[Any], end: str, done: list[Any]) -> Any:
+    """Perform the first part; the others in further incarnations.
+
+    Args:
+        world: where the effects happen.
+        label: of the run, unique in its world.
+        parts: what is left of the program.
+        end: how the last part ends.
+        done: what earlier incarnations returned.
+    """
+    number = len(done)
+    actor = Actor(world, f"{label}p{number}")
+    if end == "cancelled" and len(parts) == 1:
+        return await actor.wait(parts[0], actor.label)
+    done = [*done, await actor.perform(parts[0], actor.label)]
+    if len(parts) > 1:
+        continuum.continue_as_new(world, label, parts[1:], end, done)
+    if end == "error":
+        raise Unfortunate(label)
+    return done
+
+
+class Actor:
+    """Performs the nodes of one part.
+
+    Args:
+        world: where the effects happen.
+        label: of the part; a node's is that of the node above it and its position there.
+    """
+
+    def __init__(self, world: int, label: str) -> None:
+        self.world = world
+        self.label = label
+
+    async def perform(self, node: Node, label: str) -> Any:
+        """A step, to its end."""
+        kind = node[0]
+        if kind in _PLAIN:
+            return await _outcome(_PLAIN[kind](self.world, label))
+        return await getattr(self, f"_{kind}")(node, label)
+
+    async def wait(self, node: Node, label: str) -> Any:
+        """A wait, until it is cancelled."""
+        return await getattr(self, f"_{node[0]}")(node, label)
+
+    def _below(self, node: Node, label: str) -> list[Coroutine[Any, Any, Any]]:
+        return [self.perform(step, f"{label}.{position}") for position, step in kids(node)]
+
+    # -- leaves --------------------------------------------------------------------------------
+
+    async def _flaky(self, node: Node, label: str) -> Any:
+        return await _outcome(outside.flaky(self.world, label, node[1]))
+
+    async def _once(self, node: Node, label: str) -> Any:
+        await _outcome(outside.once(self.world, label))  # a crash may have failed it, lawfully
+
+    async def _keyed(self, node: Node, label: str) -> Any:
+        one, other = await asyncio.gather(
+            outside.keyed(self.world, label), outside.keyed(self.world, label)
+        )
+        return one == other
+
+    async def _sleep(self, node: Node, label: str) -> Any:
+        before = continuum.now()
+        await continuum.sleep(node[1])
+        return (continuum.now() - before).total_seconds() >= node[1]
+
+    async def _signal(self, node: Node, label: str) -> Any:
+        limit = bound(node) * 1000
+        return [await continuum.wait_signal(label, timeout=limit) for _ in range(node[1])]
+
+    async def _signals(self, node: Node, label: str) -> Any:
+        waiting = [
+            asyncio.create_task(continuum.wait_signal(f"{label}-{name}")) for name in ("a", "b")
+        ]
+        if node[1] == "both":
+            return await asyncio.gather(*waiting)
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(waiting)
+        return [task.result() for task in done]
+
+    async def _silence(self, node: Node, label: str) -> Any:
+        try:
+            return await continuum.wait_signal(f"{label}-never", timeout=node[1])
+        except TimeoutError:
+            return "silence"
+
+    async def _draw(self, node: Node, label: str) -> Any:
+        drawn = [continuum.now(), continuum.today(), continuum.random(), continuum.uuid4()]
+        number = continuum.rng().randint(1, 6)
+        return await outside.noted(self.world, label, [str(value) for value in [*drawn, number]])
+
+    async def _side_effect(self, node: Node, label: str) -> Any:
+        def look() -> int:
+            if node[1]:
+                raise LookupError(label)
+            outside.World.looks += 1
+            return outside.World.looks
+
+        try:
+            seen = continuum.side_effect(look)
+        except continuum.ActivityFailed as error:
+            return error.type
+        return await outside.noted(self.world, label, [seen])
+
+    async def _patch(self, node: Node, label: str) -> Any:
+        return continuum.patched("simulated-change")
+
+    async def _attributes(self, node: Node, label: str) -> Any:
+        for value in range(node[1]):
+            continuum.set_attributes({label: value})
+        await asyncio.sleep(0)
+        return None
+
+    # -- children ------------------------------------------------------------------------------
+
+    async def _child(self, node: Node, label: str) -> Any:
+        _, how, end, *parts = node
+        child = f"{label}c"
+        try:
+            if how == "run":
+                return await continuum.run_child(simulated, self.world, child, parts, end, [])
+            handle = await continuum.start_child(
+                simulated, self.world, child, parts, end, [], attributes={child: how}
+            )
+            await outside.effect(self.world, label)
+            return [await handle.result(), await handle.result()]
+        except continuum.ChildFailed as error:
+            return error.type
+
+    async def _child_cancel(self, node: Node, label: str) -> Any:
+        handle = await self._start_hanging(label)
+        await outside.effect(self.world, label)
+        handle.cancel("no longer wanted")
+        try:
+            return await handle.result()
+        except continuum.ChildCancelled as error:
+            return error.reason
+
+    async def _leave_child(self, node: Node, label: str) -> Any:
+        if node[1] == "cancel":
+            await self._start_hanging(label)
+        else:
+            parts: list[Node] = [["sleep", 60], ["effect"]]
+            await continuum.start_child(
+                simulated, self.world, f"{label}c", parts, "value", [], parent_close="abandon"
+            )
+
+    def _start_hanging(self, label: str) -> Awaitable[continuum.ChildHandle[Any]]:
+        done: list[Any] = []
+        return continuum.start_child(
+            simulated, self.world, f"{label}c", [HANGING], "cancelled", done
+        )
+
+    # -- branches ------------------------------------------------------------------------------
+
+    async def _seq(self, node: Node, label: str) -> Any:
+        return [await self.perform(n, f"{label}.{i}") for i, n in kids(node)]
+
+    async def _gather(self, node: Node, label: str) -> Any:
+        return await asyncio.gather(*self._below(node, label))
+
+    async def _group(self, node: Node, label: str) -> Any:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(step) for step in self._below(node, label)]
+        return [task.result() for task in tasks]
+
+    async def _queue(self, node: Node, label: str) -> Any:
+        items: asyncio.Queue[Any] = asyncio.Queue(1)
+
+        async def produce(position: int, step: Node) -> None:
+            await items.put(await self.perform(step, f"{label}.{position}"))
+
+        async with asyncio.TaskGroup() as group:
+            for position, step in kids(node):
+                group.create_task(produce(position, step))
+            seen = [await items.get() for _ in node[1:]]
+        return sorted(map(repr, seen))
+
+    async def _lock(self, node: Node, label: str) -> Any:
+        lock = asyncio.Lock()
+
+        async def alone(position: int, step: Node) -> Any:
+            async with lock:
+                return await self.perform(step, f"{label}.{position}")
+
+        return await asyncio.gather(*(alone(i, step) for i, step in kids(node)))
+
+    async def _within(self, node: Node, label: str) -> Any:
+        async with asyncio.timeout(bound(node[1]) + SLACK):
+            return await self.perform(node[1], f"{label}.1")
+
+    async def _shielded(self, node: Node, label: str) -> Any:
+        return await asyncio.shield(self.perform(node[1], f"{label}.1"))
+
+    async def _guard(self, node: Node, label: str) -> Any:
+        try:
+            return await self.perform(node[1], f"{label}.1")
+        finally:
+            await outside.effect(self.world, label)
+
+    async def _saga(self, node: Node, label: str) -> Any:
+        _, parallel, undos, clumsy, fails, _ = node
+        saga = continuum.saga(parallel=parallel)
+        try:
+            async with saga:
+                for number in range(undos):
+                    saga.undo(outside.effect, self.world, f"{label}/undo{number}")
+                if clumsy:
+                    saga.undo(outside.refused, self.world, label)
+                await outside.effect(self.world, f"{label}/charge{undos}")
+                value = await self.perform(node[5], f"{label}.5")
+                if fails:
+                    await outside.refused(self.world, label)
+                await outside.effect(self.world, f"{label}/ship")
+                return value
+        except continuum.ActivityFailed:
+            return ["undone", len(saga.failures)]
+
+    async def _abort(self, node: Node, label: str) -> Any:
+        """A failure stops an activity while it runs."""
+        endless = outside.queued_endless if node[1] else outside.endless
+
+        async def run_on() -> None:
+            try:
+                await endless(self.world, label)
+            finally:
+                await outside.effect(self.world, label)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run_on())
+                group.create_task(outside.refused(self.world, label))
+        except* continuum.ActivityFailed:
+            pass
+
+    async def _interrupt(self, node: Node, label: str) -> Any:
+        limit = bound(node[2]) + SLACK
+        await INTERRUPTIONS[node[1]](self.wait(node[2], f"{label}.2"), limit)
+        return "interrupted"
+
+    # -- races: only replay knows what they should do ------------------------------------------
+
+    async def _race(self, node: Node, label: str) -> Any:
+        tasks = [asyncio.create_task(step) for step in self._below(node, label)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(tasks)
+        return len(done)
+
+    async def _deadline(self, node: Node, label: str) -> Any:
+        try:
+            async with asyncio.timeout(node[1]):
+                return await self.perform(node[2], f"{label}.2")
+        except TimeoutError:
+            return "late"
+
+    async def _stray(self, node: Node, label: str) -> Any:
+        asyncio.ensure_future(self.perform(node[1], f"{label}.1"))  # noqa: RUF006
+        await asyncio.sleep(0)
+
+    # -- waits ---------------------------------------------------------------------------------
+
+    async def _hang(self, node: Node, label: str) -> Any:
+        how = node[1]
+        if how == "signal":
+            await continuum.wait_signal(f"{label}-never")
+        elif how == "sleep":
+            await continuum.sleep(FOREVER)
+        elif how == "child":
+            child = f"{label}c"
+            await continuum.run_child(simulated, self.world, child, [HANGING], "cancelled", [])
+        elif how == "future":
+            await asyncio.Event().wait()
+        else:
+            failing = outside.failing if how == "activity" else outside.queued_failing
+            await failing(self.world, label)
+
+    async def _cleanup(self, node: Node, label: str) -> Any:
+        try:
+            await self.wait(node[2], f"{label}.2")
+        except asyncio.CancelledError:
+            await self.perform(node[1], f"{label}.1")
+            raise
+
+    async def _then(self, node: Node, label: str) -> Any:
+        await self.perform(node[1], f"{label}.1")
+        await self.wait(node[2], f"{label}.2")
+
+    async def _beside(self, node: Node, label: str) -> Any:
+        step, wait = self.perform(node[1], f"{label}.1"), self.wait(node[2], f"{label}.2")
+        await asyncio.gather(step, wait)
+
+    async def _hang_saga(self, node: Node, label: str) -> Any:
+        async with continuum.saga(parallel=node[1]) as saga:
+            for number in range(2):
+                saga.undo(outside.effect, self.world, f"{label}/undo{number}")
+            await outside.effect(self.world, f"{label}/charge2")
+            await self.wait(node[2], f"{label}.2")
+
+
+# -- how a wait is interrupted -------------------------------------------------------------------
+
+
+async def _by_timeout(wait: Coroutine[Any, Any, Any], limit: float) -> None:
+    try:
+        async with asyncio.timeout(limit):
+            await wait
+    except TimeoutError:
+        return
+
+
+async def _by_wait_for(wait: Coroutine[Any, Any, Any], limit: float) -> None:
+    try:
+        await asyncio.wait_for(wait, limit)
+    except TimeoutError:
+        return
+
+
+async def _by_cancel(wait: Coroutine[Any, Any, Any], limit: float) -> None:
+    task = asyncio.create_task(wait)
+    try:
+        await continuum.sleep(limit)
+    finally:
+        await _cancel([task])
+    _must_have_waited(task)
+
+
+async def _by_race(wait: Coroutine[Any, Any, Any], limit: float) -> None:
+    tasks = [asyncio.create_task(wait), asyncio.create_task(continuum.sleep(limit))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _cancel(tasks)
+    _must_have_waited(tasks[0])
+
+
+def _must_have_waited(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.result()
+
+
+async def _by_group(wait: Coroutine[Any, Any, Any], limit: float) -> None:
+    async def give_up() -> None:
+        await continuum.sleep(limit)
+        raise Unfortunate
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wait)
+            group.create_task(give_up())
+    except* Unfortunate:
+        pass
+
+
+INTERRUPTIONS = {"timeout": _by_timeout, "wait_for": _by_wait_for, "cancel": _by_cancel,
+                 "race": _by_race, "group": _by_group}  # fmt: skip
+
+_PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
+    "effect": outside.effect,
+    "sync": outside.sync,
+    "queued": outside.queued,
+    "refused": outside.refused,
+    "timeout": outside.timeout,
+    "stubborn": outside.stubborn,
+}
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel all and let them clean up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _outcome(call: Awaitable[Any]) -> Any:
+    """What an activity gave; its failure as a value."""
+    try:
+        return await call
+    except continuum.ActivityFailed as error:
+        return ["failed", error.type]

@@ -1,0 +1,105 @@
+"""What is left when everything has ended, and what must hold of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from continuum.journal.events import ENDS, EventKind
+from continuum.store.memory.tables import RunRow, Tables
+from tests.simulation.chaos import RUN_ID
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The final state of a program: comparable between executions.
+
+    Attributes:
+        state: of the run itself.
+        runs: by label: state, result, error, and the attributes the run set itself.
+        effects: how often each label's effect happened.
+        at_most_once: labels of effects that must not be repeated, and may be missing.
+        commits: how many it took.
+    """
+
+    state: str
+    runs: dict[str, Any]
+    effects: dict[str, int]
+    at_most_once: frozenset[str]
+    commits: int
+
+
+def outcome_of(tables: Tables, world: World, commits: int) -> Outcome:
+    """What is in the store, and what happened outside."""
+    runs: dict[str, Any] = {}
+    for row in tables.runs.values():
+        label = msgspec.json.decode(row.input)[1]
+        assert label not in runs, f"two runs are {label!r}"
+        runs[label] = _end_of(row, label)
+    state = tables.runs[RUN_ID].state.value
+    return Outcome(state, runs, dict(world.effects), frozenset(world.at_most_once), commits)
+
+
+def _end_of(row: RunRow, label: str) -> Any:
+    result = None if row.result is None else msgspec.json.decode(row.result)
+    attributes = {key: value for key, value in row.attributes.items() if key.startswith(label)}
+    return row.state.value, result, row.error_type, row.error_message, attributes
+
+
+def check_same(undisturbed: Outcome, disturbed: Outcome, *, repeating: bool) -> None:
+    """Nothing but time may differ.
+
+    Args:
+        repeating: whether an attempt may have been lost, and made again.
+    """
+    assert disturbed.runs == undisturbed.runs, (
+        f"disturbed, the runs end {disturbed.runs}; undisturbed {undisturbed.runs}"
+    )
+    optional = undisturbed.at_most_once | disturbed.at_most_once
+    other = (disturbed.effects.keys() ^ undisturbed.effects.keys()) - optional
+    assert not other, f"effects of one execution only: {sorted(other)}"
+    check_effects(undisturbed, repeating=False)
+    check_effects(disturbed, repeating=repeating)
+
+
+def check_effects(outcome: Outcome, *, repeating: bool) -> None:
+    """Exactly once, or at most once where that is promised, if attempts may be lost."""
+    labels = outcome.at_most_once if repeating else outcome.effects.keys()
+    repeated = {label: outcome.effects[label] for label in labels if outcome.effects[label] > 1}
+    assert not repeated, f"more than once: {repeated}"
+
+
+def check_compensated(outcome: Outcome) -> None:
+    """No charge without shipment or all of its compensations."""
+    for effect in outcome.effects:
+        label, charge, undos = effect.rpartition("/charge")
+        if charge and f"{label}/ship" not in outcome.effects:
+            missing = [n for n in range(int(undos)) if f"{label}/undo{n}" not in outcome.effects]
+            assert not missing, f"{effect} is not undone by {missing}"
+
+
+def check_journals(tables: Tables) -> None:
+    """Gapless, in order of time, ended once; and nothing is left of a run but its history."""
+    for left in (tables.leases, tables.tasks, tables.beats, tables.waiters):
+        assert not left, f"left behind: {left}"
+    assert all(row.result is not None for row in tables.results.values())
+    for row in tables.runs.values():
+        assert row.completed_at is not None, f"{row.run_id} is {row.state}"
+        assert [event.seq for event in row.events] == list(range(1, len(row.events) + 1))
+        times = [event.at for event in row.events]
+        assert times == sorted(times), f"{row.run_id}: time went backwards"
+        _check_incarnations(row)
+
+
+def _check_incarnations(row: RunRow) -> None:
+    numbers = [event.incarnation for event in row.events]
+    assert numbers == sorted(numbers)
+    for number in range(1, row.incarnation + 1):
+        kinds = [event.kind for event in row.events if event.incarnation == number]
+        ends = [kind for kind in kinds if kind in ENDS]
+        assert len(ends) == 1, f"{row.run_id}: incarnation {number} ends {ends}"
+        assert kinds[-1] is ends[0] or EventKind.RUN_STARTED not in kinds
+        assert (ends[0] is EventKind.RUN_CONTINUED) == (number < row.incarnation)

@@ -1,0 +1,102 @@
+"""Executes an example twice, undisturbed and disturbed, and checks what must hold."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import cycle
+
+import msgspec
+
+from continuum.client.handle import RunHandle
+from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
+from tests.simulation.chaos import REPEATING, RUN_ID, Chaos
+from tests.simulation.interpreter import simulated
+from tests.simulation.outcomes import (
+    Outcome,
+    check_compensated,
+    check_journals,
+    check_same,
+    outcome_of,
+)
+from tests.simulation.programs import SIGNALS_WITHIN, Disturbance, Example, Program
+from tests.simulation.replays import Album
+from tests.simulation.world import World
+
+UNDISTURBED = Disturbance()
+PATIENCE = 30.0
+"""Seconds of real time after which an execution counts as stuck."""
+
+AFTERWARDS = 1000.0
+"""Virtual seconds in which children that were left alone end."""
+
+
+def check(example: Example) -> None:
+    """All properties of one example.
+
+    Raises:
+        AssertionError: one does not hold.
+    """
+    program, disturbance = example.program, example.disturbance
+    undisturbed = asyncio.run(execute(program, UNDISTURBED))
+    disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    stopped = disturbance.cancel_at is not None
+    if not program.races and not stopped:
+        repeating = not REPEATING.isdisjoint(disturbance.faults.values())
+        check_same(undisturbed, disturbed, repeating=repeating)
+    if stopped:
+        assert disturbed.state in ("cancelled", undisturbed.state)
+        if not disturbance.force:
+            check_compensated(disturbed)
+
+
+async def execute(program: Program, disturbance: Disturbance) -> Outcome:
+    """Run a program to its end and everything after; its journals replay from every prefix."""
+    world, album = World(), Album()
+    env = Chaos(disturbance, album.take)
+    await env.open()
+    try:
+        done: list[object] = []
+        args = (world.number, "", program.parts, program.end, done)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                run = await env.start(simulated, *args, run_id=RUN_ID)
+                await _live(env, run, program, disturbance)
+        except TimeoutError:
+            leases = list(env.store.tables.leases.values())
+            raise AssertionError(f"nothing ends any more: {leases}") from None
+        check_journals(env.store.tables)
+        album.check(env.store.tables, msgspec.json.encode(args))
+        return outcome_of(env.store.tables, world, env.commits)
+    finally:
+        await env.close()
+        world.close()
+
+
+async def _live(
+    env: Chaos, run: RunHandle[object], program: Program, disturbance: Disturbance
+) -> None:
+    """Until everything has ended."""
+    await _send_signals(env, run, program, disturbance)
+    if program.end == "cancelled":
+        await env.sleep(program.duration + SIGNALS_WITHIN)
+        with suppress(RunTerminal):
+            await run.cancel(reason="enough")
+    with suppress(WorkflowFailed, WorkflowCancelled):
+        await run.result()
+    await env.sleep(program.duration + AFTERWARDS)
+
+
+async def _send_signals(
+    env: Chaos, run: RunHandle[object], program: Program, disturbance: Disturbance
+) -> None:
+    delays = cycle(disturbance.delays or [0.0])
+    left = SIGNALS_WITHIN
+    for number, (name, value) in enumerate(program.signals()):
+        delay = next(delays)
+        if 0 < delay <= left:
+            left -= delay
+            await env.sleep(delay)
+        with suppress(RunTerminal):
+            for _ in range(2 if disturbance.repeated else 1):
+                await run.signal(name, value, delivery_id=f"delivery-{number}")
