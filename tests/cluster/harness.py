@@ -74,12 +74,15 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        drifts: list[str] = []
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.send(signal.SIGCONT)
                 worker.kill()
+            drifts += [line for line in worker.output().splitlines() if "drift: run" in line]
             worker.log.close()
             Path(worker.log.name).unlink(missing_ok=True)
+        assert drifts == []
 
     def start_worker(self, *options: str) -> WorkerProcess:
         """Start `continuum worker` with the test application."""
