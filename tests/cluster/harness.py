@@ -65,6 +65,7 @@ class Cluster:
     """Worker processes on one database. Use as a context manager: none outlives it."""
 
     dsn: str
+    app: str = "tests.cluster.flows"
     environment: dict[str, str] = field(default_factory=dict[str, str])
     workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
@@ -89,7 +90,7 @@ class Cluster:
         log = tempfile.NamedTemporaryFile(prefix="continuum-worker-", suffix=".log", delete=False)  # noqa: SIM115
         command = [
             sys.executable, "-m", "continuum.cli", "worker",
-            "--app", "tests.cluster.flows", "--dsn", self.dsn, *options,
+            "--app", self.app, "--dsn", self.dsn, *options,
         ]  # fmt: skip
         environment = {
             **os.environ,
