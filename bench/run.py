@@ -81,6 +81,26 @@ def bench_parked(dsn: str) -> None:
     )  # fmt: skip
 
 
+def module(name: str) -> Any:
+    """What a measurement without a database prints, in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-m", name], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def bench_replay(_: str) -> None:
+    """Replay of long journals, and a user's test that skips a day."""
+    for shape, taken in module("bench.replay").items():
+        what = f"replay of 10,000 events, {shape}, CPU ms"
+        line(what, f"{1000 * taken:.0f}", "", "< 1,000", taken < 1.0)
+    taken = module("bench.order")
+    line(
+        "test of an order with 24 h time-out, ms", f"{median(taken):.1f}",
+        f"best {min(taken):.1f}", "< 50", median(taken) < 50,
+    )  # fmt: skip
+
+
 def wall(command: list[str], repeat: int = 9) -> float:
     """Median milliseconds of a whole process, byte code cached."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -109,7 +129,7 @@ def main() -> None:
     """Run all, or those named on the command line."""
     benches = {
         "throughput": bench_throughput, "latency": bench_latency,
-        "parked": bench_parked, "start-up": bench_start_up,
+        "parked": bench_parked, "start-up": bench_start_up, "replay": bench_replay,
     }  # fmt: skip
     chosen = sys.argv[1:] or list(benches)
     print(f"PostgreSQL 18, fsync on; {ROUNDS} rounds; CPU probe {cpu_probe():.1f} ms")

@@ -11,12 +11,16 @@ Databases (each test gets its own, on a server shared by the whole run):
 - `pg_server`: the server itself (`tests.servers.TestServer`), for more databases;
 - `own_server`: a server that only this test uses, and may crash.
 
+Under CONTINUUM_PARANOID=1 a test in whose workers a replay differs fails, unless it is marked
+`drifts`.
+
 `pytestmark = pytest.mark.every_server` runs tests that use these on each server found: the
 embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTINUUM_TEST_DSN.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,8 +29,10 @@ from uuid import uuid4
 
 import pytest
 
+from continuum.worker.paranoia import VARIABLE
 from tests import servers
 
+_PARANOID = os.environ.get(VARIABLE) == "1"
 _OWNED: list[tuple[Path, int]] = []
 
 
@@ -56,6 +62,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marked = metafunc.definition.get_closest_marker("every_server")
     if marked is not None and "pg_server" in metafunc.fixturenames:
         metafunc.parametrize("pg_server", servers.server_names(), indirect=True)
+
+
+class _Drifts(logging.Handler):
+    """What the paranoid mode has found."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture(autouse=_PARANOID)
+def _replays_alike(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In paranoid mode no run of a test may replay differently."""
+    found = _Drifts()
+    logger = logging.getLogger("continuum.worker.paranoia")
+    logger.addHandler(found)
+    yield
+    logger.removeHandler(found)
+    if request.node.get_closest_marker("drifts") is None:
+        assert found.messages == []
 
 
 @pytest.fixture(scope="session")

@@ -214,7 +214,8 @@ class Continuum(Looking):
         Args:
             run_id: of a live run.
             reason: shown to people.
-            force: end it at once instead, whoever owns it; no clean-up runs.
+            force: end it at once instead, whoever owns it; no clean-up runs, and no
+                compensation of a saga.
             namespace: only a run of this namespace.
 
         Raises:

@@ -199,10 +199,11 @@ def saga(*, parallel: bool = False) -> Saga:
     """Compensations for a block: `async with continuum.saga() as saga: saga.undo(...)`.
 
     They run when the block is left by an error or by the cancellation of the run, never because
-    a worker stops or the run moves to another one. The last registered runs first. Each is
-    retried as its activity says; one that fails does not stop the others: it is logged, noted on
-    the error that the run then reports, and kept in `failures`. Neither a cancellation nor a
-    timeout interrupts them; it is raised when they are done.
+    a worker stops or the run moves to another one; a run that is cancelled by force undoes
+    nothing. The last registered runs first. Each is retried as its activity says; one that fails
+    does not stop the others: it is logged, noted on the error that the run then reports, and kept
+    in `failures`. Neither a cancellation nor a timeout interrupts them; it is raised when they
+    are done.
 
     Args:
         parallel: run them all at once.

@@ -138,7 +138,7 @@ class Attempts:
         self.open: dict[int, ActivityState] = {}
         self.start: list[ActivityCall] = []
         self.stop: list[int] = []
-        self.tasks: Sequence[NewTask] = ()
+        self.tasks: list[NewTask] | tuple[()] = ()  # an empty list would take memory of each run
         self.stop_tasks: Sequence[int] = ()
         self.running = 0
 
@@ -325,7 +325,11 @@ class Attempts:
     def _hand_over(self, state: ActivityState) -> None:
         if state.queue is not None:
             state.phase = Phase.QUEUED
-            self.tasks = (*self.tasks, task_of(state, state.queue))
+            task = task_of(state, state.queue)
+            if self.tasks:
+                self.tasks.append(task)
+            else:
+                self.tasks = [task]
             return
         who = self._identity
         self.running += 1

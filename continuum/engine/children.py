@@ -8,7 +8,7 @@ last turn posts how it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -163,8 +163,11 @@ class Children:
 
     # what arrives
 
-    def ended(self, body: ChildEnded, where: str | None) -> None:
-        """A child has ended; one that this incarnation does not know is nobody's concern."""
+    def ended(self, body: ChildEnded, where: Callable[[], str | None]) -> None:
+        """A child has ended; one that this incarnation does not know is nobody's concern.
+
+        `where` tells where the code waits, should the result not fit it.
+        """
         child = self.open.pop(body.run_id, None)
         if child is None or child.future.done():
             return
@@ -176,7 +179,7 @@ class Children:
             value = None if child.returns is None else child.returns.decode(bytes(body.value))
         except DecodeFailure as error:
             what = f"the result of command {child.command} (child {child.name})"
-            self._log.fail(unreadable(what, error, where))
+            self._log.fail(unreadable(what, error, where()))
         else:
             child.future.set_result(value)
 

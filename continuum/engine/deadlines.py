@@ -52,7 +52,3 @@ class Deadlines:
             return None
         heappop(self._heap)
         return first
-
-    def pending(self) -> list[Deadline]:
-        """All that still count, earliest first."""
-        return [d for due, _, _, d in sorted(self._heap) if d.pending and d.due_at == due]

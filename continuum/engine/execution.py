@@ -122,7 +122,7 @@ class Execution(ActivityEvents):
         if self.ended_as is not None or self._attempts.running:
             return None
         return waiting_on(
-            self._deadlines, self._signals, self._children, self._attempts.open.values()
+            self._loop.timers.values(), self._signals, self._children, self._attempts.open.values()
         )
 
     @property
@@ -259,7 +259,7 @@ class Execution(ActivityEvents):
         elif kind is EventKind.CHILD_CARRIED:
             self._children.carry(body)
         else:
-            self._children.ended(body, self.waiting_at())
+            self._children.ended(body, self.waiting_at)
 
     def _begin(self) -> None:
         workflow = self._identity.workflow

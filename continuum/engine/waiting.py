@@ -4,53 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Final
 
 from continuum.engine.attempts import ActivityState, Phase
-from continuum.engine.children import Children
-from continuum.engine.deadlines import Deadlines
+from continuum.engine.children import Child, Children
 from continuum.engine.loop import DurableTimer
-from continuum.engine.signals import Signals
+from continuum.engine.signals import Signals, Waiter
 
 SHOWN: Final = 5
 NOTHING: Final = "nothing: no signal, timer, activity or child is pending"
 
+_WAITING: Final = (Phase.BACKOFF, Phase.QUEUED, Phase.RELEASED)
+_by_command: Final = attrgetter("command")
+
 
 def waiting_on(
-    deadlines: Deadlines,
+    timers: Iterable[DurableTimer],
     signals: Signals,
     children: Children,
     activities: Iterable[ActivityState] = (),
 ) -> str:
-    """`signal fraud_review until 2026-11-23T10:00:00Z`, `timer until ...`, joined by `, `."""
-    waits = [(child.command, f"child {child.run_id}") for child in children.watched()]
-    for waiter in signals.waiters():
-        text = f"signal {waiter.name[:80]}"
-        timer = waiter.timer
-        if isinstance(timer, DurableTimer) and timer.pending:
-            text += f" until {_time(timer.due_at)}"
-        waits.append((waiter.command, text))
-    for deadline in deadlines.pending():
-        if isinstance(deadline, DurableTimer):
-            if deadline.shown:
-                waits.append((deadline.command, f"timer until {_time(deadline.due_at)}"))
-        elif isinstance(deadline, ActivityState):
-            waits.append((deadline.command, _retry(deadline)))
-    for state in activities:
-        if state.abandoned:
-            continue
-        if state.phase is Phase.QUEUED:
-            waits.append((state.command, _queued(state)))
-        elif state.phase is Phase.RELEASED:
-            key = str(state.activity.idempotency_key)[:80]
-            waits.append((state.command, f"activity {state.activity.name} for the key {key}"))
+    """`signal fraud_review until 2026-11-23T10:00:00Z`, `timer until ...`, joined by `, `.
+
+    It is asked for at every turn, so only what is shown is put into words.
+    """
+    waits: list[Child | Waiter | DurableTimer | ActivityState] = [
+        *children.watched(),
+        *signals.waiters(),
+        *(timer for timer in timers if timer.shown),
+        *(s for s in activities if s.phase in _WAITING and not s.abandoned),
+    ]
     if not waits:
         return NOTHING
-    waits.sort()
-    texts = [text for _, text in waits[:SHOWN]]
+    texts = [_text(wait) for wait in nsmallest(SHOWN, waits, key=_by_command)]
     if len(waits) > SHOWN:
         texts.append(f"and {len(waits) - SHOWN} more")
     return ", ".join(texts)
+
+
+def _text(wait: Child | Waiter | DurableTimer | ActivityState) -> str:
+    if isinstance(wait, Child):
+        return f"child {wait.run_id}"
+    if isinstance(wait, Waiter):
+        text, timer = f"signal {wait.name[:80]}", wait.timer
+        if isinstance(timer, DurableTimer) and timer.pending:
+            text += f" until {_time(timer.due_at)}"
+        return text
+    if isinstance(wait, DurableTimer):
+        return f"timer until {_time(wait.due_at)}"
+    if wait.phase is Phase.QUEUED:
+        return _queued(wait)
+    if wait.phase is Phase.RELEASED:
+        return (
+            f"activity {wait.activity.name} for the key {str(wait.activity.idempotency_key)[:80]}"
+        )
+    return _retry(wait)
 
 
 def _retry(state: ActivityState) -> str:

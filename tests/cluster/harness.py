@@ -65,6 +65,7 @@ class Cluster:
     """Worker processes on one database. Use as a context manager: none outlives it."""
 
     dsn: str
+    app: str = "tests.cluster.flows"
     environment: dict[str, str] = field(default_factory=dict[str, str])
     workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
@@ -74,19 +75,22 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        drifts: list[str] = []
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.send(signal.SIGCONT)
                 worker.kill()
+            drifts += [line for line in worker.output().splitlines() if "drift: run" in line]
             worker.log.close()
             Path(worker.log.name).unlink(missing_ok=True)
+        assert drifts == []
 
     def start_worker(self, *options: str) -> WorkerProcess:
         """Start `continuum worker` with the test application."""
         log = tempfile.NamedTemporaryFile(prefix="continuum-worker-", suffix=".log", delete=False)  # noqa: SIM115
         command = [
             sys.executable, "-m", "continuum.cli", "worker",
-            "--app", "tests.cluster.flows", "--dsn", self.dsn, *options,
+            "--app", self.app, "--dsn", self.dsn, *options,
         ]  # fmt: skip
         environment = {
             **os.environ,

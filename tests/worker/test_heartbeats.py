@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from continuum import ActivityInfo, NotInActivity, activity_info, heartbeat
+import continuum
+from continuum import ActivityInfo, NotInActivity, activity, activity_info, heartbeat, workflow
+from continuum.store.activities import Beat
+from continuum.worker.heartbeats import INTERVAL
 from tests.worker import activity_flows as flows
-from tests.worker.cluster import Cluster, new_run
+from tests.worker.cluster import Between, Cluster, new_run
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +61,51 @@ async def test_heartbeats_write_only_what_is_new_and_forget_the_ended(cluster: C
     assert await cluster.rows("SELECT * FROM continuum_heartbeats") == []
     await service.flush()
     assert service._stored == {}
+
+
+@activity
+async def beats_tightly(beats: int) -> int:
+    """A loop that says after each of its many rounds where it is."""
+    for at in range(beats):
+        continuum.heartbeat(at + 1)
+    await flows.pass_gate("done")
+    return beats
+
+
+@workflow
+async def busy(beats: int) -> int:
+    return await beats_tightly(beats)
+
+
+class CountedBeats(Between):
+    """Counts what is written for heartbeats."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self.written: list[Sequence[Beat]] = []
+
+    async def save_beats(self, beats: Sequence[Beat]) -> None:
+        self.written.append(beats)
+        await self.inner.save_beats(beats)  # type: ignore[attr-defined]
+
+
+async def test_a_tight_loop_of_heartbeats_writes_once_a_flush(cluster: Cluster) -> None:
+    """Fifty thousand beats cost the database one row in one statement a second."""
+    gate = flows.gate("done")
+    member = await cluster.join(busy)
+    service = member.worker.serving.heartbeats
+    service._store = counted = CountedBeats(service._store)
+    assert service._interval == INTERVAL == 1.0
+    await service.stop()
+    run_id = await member.worker.create_local(new_run(busy, 50_000))
+    await asyncio.wait_for(flows.entered["done"].wait(), 20)
+    assert counted.written == []
+    await service.flush()
+    await service.flush()
+    [beats] = counted.written
+    assert [beat.details for beat in beats] == [b"50000"]
+    gate.set()
+    assert await cluster.result(run_id) == 50_000
 
 
 async def test_details_of_a_stale_owner_are_not_stored(cluster: Cluster) -> None:

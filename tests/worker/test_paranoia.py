@@ -38,6 +38,7 @@ async def test_code_that_repeats_itself_is_silent(
     assert caplog.records == []
 
 
+@pytest.mark.drifts
 async def test_code_that_does_not_is_named_with_both_sides(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:

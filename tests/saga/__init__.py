@@ -1,0 +1,1 @@
+"""The saga of the documentation, disturbed at each of its commits."""
