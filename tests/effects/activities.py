@@ -19,6 +19,9 @@ LEDGER = "CONTINUUM_TEST_LEDGER"
 
 QUEUE = "effects"
 
+BOOKINGS = "CREATE TABLE IF NOT EXISTS bookings (scene text NOT NULL)"
+"""What the transactional activity writes to."""
+
 
 def note(scene: str, effect: str) -> None:
     """Write down that an effect happened; one small append, so nothing gets between."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -24,7 +25,7 @@ class Boundaries:
         die: takes the worker out of the world; does not return.
 
     Attributes:
-        inside: commits under way now.
+        struck: the worker has died.
     """
 
     def __init__(self, die: Callable[[], Awaitable[None]]) -> None:
@@ -32,8 +33,9 @@ class Boundaries:
         self._at: int | None = None
         self._moment: Moment = "before"
         self._count = 0
-        self.inside = 0
         self.struck = False
+        self._inside = 0
+        self._settled = asyncio.Event()
 
     def arm(self, at: int | None, moment: Moment) -> None:
         """Die at boundary number `at`, counted from 0 and from now; None: at none."""
@@ -41,7 +43,7 @@ class Boundaries:
 
     async def around(self, commit: Callable[[], Awaitable[Any]], *, claims: bool = False) -> Any:
         """Let a commit happen, or not, or be the last thing that happened."""
-        self.inside += 1
+        self._begin()
         if claims:
             result = await commit()
             if result and self._moment == "after":
@@ -51,8 +53,22 @@ class Boundaries:
             await self.strike_at(number, "before")
             result = await commit()
             await self.strike_at(number, "after")
-        self.inside -= 1
+        self._end()
         return result
+
+    async def settled(self) -> None:
+        """Until no commit is under way: the last one is visible before it is answered."""
+        if not self.struck:
+            await self._settled.wait()
+
+    def _begin(self) -> None:
+        self._inside += 1
+        self._settled.clear()
+
+    def _end(self) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._settled.set()
 
     def next(self) -> int:
         """The number of the boundary that is reached."""
@@ -67,6 +83,7 @@ class Boundaries:
         """Die, if it is there."""
         if self.falls_at(number, moment):
             self.struck = True
+            self._settled.set()
             await self._die()
 
 
@@ -83,18 +100,22 @@ class Mortal:
         found = getattr(self._store, name)
         if name not in COMMITS | CLAIMS:
             return found
-        return lambda *args: self._boundaries.around(lambda: found(*args), claims=name in CLAIMS)
+
+        def commit(*args: Any) -> Awaitable[Any]:
+            return self._boundaries.around(lambda: found(*args), claims=name in CLAIMS)
+
+        return commit
 
     @asynccontextmanager
     async def transaction(self, fence: AttemptFence) -> AsyncGenerator[AttemptTransaction]:
         """Dies before the commit inside the transaction, after it outside."""
         boundaries = self._boundaries
         number = boundaries.next()
-        boundaries.inside += 1
+        boundaries._begin()
         async with self._store.transaction(fence) as transaction:
             yield transaction
             if boundaries.falls_at(number, "before"):
                 await transaction.connection.close()  # a dead process' connection is gone
             await boundaries.strike_at(number, "before")
         await boundaries.strike_at(number, "after")
-        boundaries.inside -= 1
+        boundaries._end()

@@ -11,8 +11,21 @@ from typing import Any
 import continuum
 from continuum import workflow
 from tests.effects.activities import (
-    book, charge, copy_pages, flaky, hangs, once, pay, refund, remember, restock, step,
-    step_in_process, step_in_queue, step_in_thread, QUEUE,
+    QUEUE,
+    book,
+    charge,
+    copy_pages,
+    flaky,
+    hangs,
+    once,
+    pay,
+    refund,
+    remember,
+    restock,
+    step,
+    step_in_process,
+    step_in_queue,
+    step_in_thread,
 )  # fmt: skip
 
 
@@ -163,7 +176,7 @@ async def side_effect(scene: str) -> list[bool]:
 @workflow(name="effects:echo")
 async def echo(values: list[str]) -> list[str]:
     """A child that works."""
-    await step("echo")
+    await step(f"echo {values[0]}")
     return values
 
 
@@ -277,8 +290,8 @@ async def cancellation(scene: str) -> str:
         return await child.result()
     finally:
         await step("clean up")
-        await continuum.sleep(0.02)
         await continuum.wait_signal("cleaned")
+        await continuum.sleep(0.02)
         await step("cleaned")
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from continuum import Continuum
 from continuum.testing import environment
-from tests.effects.activities import LEDGER, QUEUE
+from tests.effects.activities import BOOKINGS, LEDGER, QUEUE
 from tests.effects.boundaries import Boundaries, Moment, Mortal
 from tests.effects.scenarios import FLOWS, SCENARIOS, SERVED, End, Scenario, take_end
 from tests.worker.cluster import Cluster, Member, open_cluster
 
 MOMENTS: tuple[Moment, ...] = ("before", "after")
-BOOKINGS = "CREATE TABLE bookings (scene text NOT NULL)"
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +60,7 @@ class Relay:
         performing = asyncio.ensure_future(scenario.perform(self.ct, scene))
         struck = asyncio.ensure_future(self.struck.wait())
         await asyncio.wait((performing, struck), return_when=asyncio.FIRST_COMPLETED)
-        while self.boundaries.inside and not self.struck.is_set():
-            await asyncio.sleep(0)  # its last commit is visible before it is answered
+        await self.boundaries.settled()
         died = self.struck.is_set()
         struck.cancel()
         if died:
@@ -81,26 +79,68 @@ class Relay:
             assert await self.cluster.rows(f"SELECT * FROM continuum_{table}") == []
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_death_at_every_commit_boundary(dsn: str, name: str) -> None:
+async def test_death_at_every_commit_boundary(dsn: str, name: str, moment: Moment) -> None:
     """Whichever commit was the last, done or not: one end, one set of effects, nothing left."""
     scenario = SCENARIOS[name]
+    async with open_relay(dsn) as relay:
+        undisturbed, _ = await relay.perform(scenario)
+        at, died = 0, True
+        while died:
+            end, died = await relay.perform(scenario, at, moment)
+            with explained(moment, at):
+                end.check_equals(undisturbed, scenario.at_most_once if died else frozenset())
+            at += 1
+        assert at >= 3, "the scenario has boundaries"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("name", [n for n, s in SCENARIOS.items() if not s.needs_database])
+async def test_death_at_every_commit_in_memory(name: str, moment: Moment) -> None:
+    """The same scenarios over the memory store, as users' own tests inject crashes."""
+    scenario = SCENARIOS[name]
+    scenes = (f"scene-{number}" for number in count(1))
+    undisturbed, commits = await perform_in_memory(scenario, next(scenes))
+    assert commits >= 2
+    for at in range(1, commits + 1):
+        end, _ = await perform_in_memory(scenario, next(scenes), at, moment)
+        with explained(moment, at):
+            end.check_equals(undisturbed, scenario.at_most_once)
+
+
+async def perform_in_memory(
+    scenario: Scenario, scene: str, at: int = 0, moment: Moment = "before"
+) -> tuple[End, int]:
+    """One run in an environment of its own; how it ended, and after how many commits."""
+    async with environment(FLOWS, activities=SERVED, queues=[QUEUE]) as env:
+        if at:
+            env.crash_at(at, moment=moment)
+        await scenario.perform(env.client, scene)
+        await env.settle()
+        assert at not in env.store.crashes, "the worker did not come so far"
+        assert (env.store.tables.leases, env.store.tables.tasks) == ({}, {})
+        return await take_end(env.client, scene), env.commits
+
+
+@asynccontextmanager
+async def open_relay(dsn: str) -> AsyncGenerator[Relay]:
+    """A relay on a database."""
     cluster = await open_cluster(dsn)
     try:
         await cluster.execute(BOOKINGS)
         async with Continuum(dsn) as ct:
-            relay = Relay(cluster, ct)
-            undisturbed, _ = await relay.perform(scenario)
-            for moment in MOMENTS:
-                for at in count():
-                    end, died = await relay.perform(scenario, at, moment)
-                    try:
-                        end.check_equals(undisturbed, scenario.at_most_once if died else frozenset())
-                    except AssertionError as error:
-                        error.add_note(f"the worker died {moment} commit {at}")
-                        raise
-                    if not died:
-                        break
-                assert at >= 2, "the scenario has boundaries"
+            yield Relay(cluster, ct)
     finally:
         await cluster.close()
+
+
+@contextmanager
+def explained(moment: Moment, at: int) -> Generator[None]:
+    """Name the boundary in what a comparison raises."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(f"the worker died {moment} commit {at}")
+        raise
