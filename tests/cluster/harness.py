@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ from tests.cluster.flows import EXECUTIONS
 
 LONG = os.environ.get("CONTINUUM_CLUSTER") == "long"
 ROOT = Path(__file__).parents[2]
+APP = "tests.cluster.flows"
 
 
 async def wait_until(
@@ -81,16 +82,19 @@ class Cluster:
             worker.log.close()
             Path(worker.log.name).unlink(missing_ok=True)
 
-    def start_worker(self, *options: str) -> WorkerProcess:
-        """Start `continuum worker` with the test application."""
+    def start_worker(
+        self, *options: str, app: str = APP, variables: Mapping[str, str] | None = None
+    ) -> WorkerProcess:
+        """Start `continuum worker` with the test application, or another."""
         log = tempfile.NamedTemporaryFile(prefix="continuum-worker-", suffix=".log", delete=False)  # noqa: SIM115
         command = [
             sys.executable, "-m", "continuum.cli", "worker",
-            "--app", "tests.cluster.flows", "--dsn", self.dsn, *options,
+            "--app", app, "--dsn", self.dsn, *options,
         ]  # fmt: skip
         environment = {
             **os.environ,
             **self.environment,
+            **(variables or {}),
             "CONTINUUM_TEST_EFFECTS_DSN": self.dsn,
             "PYTHONPATH": str(ROOT),
         }

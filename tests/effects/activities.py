@@ -98,7 +98,11 @@ async def once(what: str) -> None:
     note(_scene(), what)
 
 
-@activity(name="effects:pay", idempotency_key=lambda order: f"pay-{order}")
+def _pay_once(order: str) -> str:
+    return f"pay-{order}"
+
+
+@activity(name="effects:pay", idempotency_key=_pay_once)
 async def pay(order: str) -> str:
     """Its result is kept under a key."""
     note(_scene(), "pay")

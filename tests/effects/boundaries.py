@@ -43,7 +43,7 @@ class Boundaries:
 
     async def around(self, commit: Callable[[], Awaitable[Any]], *, claims: bool = False) -> Any:
         """Let a commit happen, or not, or be the last thing that happened."""
-        self._begin()
+        self.begin()
         if claims:
             result = await commit()
             if result and self._moment == "after":
@@ -53,7 +53,7 @@ class Boundaries:
             await self.strike_at(number, "before")
             result = await commit()
             await self.strike_at(number, "after")
-        self._end()
+        self.end()
         return result
 
     async def settled(self) -> None:
@@ -61,11 +61,13 @@ class Boundaries:
         if not self.struck:
             await self._settled.wait()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """A commit is under way."""
         self._inside += 1
         self._settled.clear()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """It was answered."""
         self._inside -= 1
         if not self._inside:
             self._settled.set()
@@ -111,11 +113,11 @@ class Mortal:
         """Dies before the commit inside the transaction, after it outside."""
         boundaries = self._boundaries
         number = boundaries.next()
-        boundaries._begin()
+        boundaries.begin()
         async with self._store.transaction(fence) as transaction:
             yield transaction
             if boundaries.falls_at(number, "before"):
                 await transaction.connection.close()  # a dead process' connection is gone
             await boundaries.strike_at(number, "before")
         await boundaries.strike_at(number, "after")
-        boundaries._end()
+        boundaries.end()
