@@ -17,7 +17,7 @@ from continuum.client.handle import RunHandle
 from continuum.declare.workflow import Workflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import RunIdentity
-from continuum.errors import ConfigurationError, PayloadError
+from continuum.errors import ConfigurationError, PayloadError, RunNotFound
 from continuum.journal.events import ENDS, STIMULI, Event, EventKind, RunCancelled
 from continuum.model import HistoryEvent, Run, RunState
 
@@ -34,6 +34,7 @@ class History:
     """One recorded run.
 
     Attributes:
+        depth: how many runs are above it; a child of the outermost run has depth 1.
         result: what it returned, when it has completed.
     """
 
@@ -43,6 +44,7 @@ class History:
     input: Any
     started_at: datetime
     parent_id: UUID | None
+    depth: int
     incarnation: int
     state: RunState
     result: Any
@@ -70,10 +72,11 @@ async def dump_history(run: RunHandle[Any] | UUID | str, *, client: Continuum | 
     if client is None:
         raise ConfigurationError("dump_history of a run id needs client=")
     found = await client.get_run(run_id)
+    depth = await _depth_of(found, client)
     events: list[HistoryEvent] = []
     while page := await client.history(run_id, after=len(events), limit=_PAGE):
         events += page
-    return json.dumps(_plain(found, events), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(found, depth, events), indent=1, ensure_ascii=False) + "\n"
 
 
 def assert_replays(flow: Workflow[..., Any], history: str | bytes | Path) -> None:
@@ -135,6 +138,7 @@ def parse_history(text: str | bytes) -> History:
         input=recorded["input"],
         started_at=datetime.fromisoformat(recorded["started_at"]),
         parent_id=None if recorded["parent_id"] is None else UUID(recorded["parent_id"]),
+        depth=recorded.get("depth", 0),
         incarnation=incarnation,
         state=RunState(recorded["state"]),
         result=recorded["result"],
@@ -150,7 +154,19 @@ def parse_history(text: str | bytes) -> History:
     )  # fmt: skip
 
 
-def _plain(run: Run, events: Sequence[HistoryEvent]) -> dict[str, Any]:
+async def _depth_of(run: Run, client: Continuum) -> int:
+    """How many runs are above it, as far as they still exist."""
+    depth = 0
+    while run.parent_id is not None:
+        depth += 1
+        try:
+            run = await client.get_run(run.parent_id)
+        except RunNotFound:  # pruned
+            break
+    return depth
+
+
+def _plain(run: Run, depth: int, events: Sequence[HistoryEvent]) -> dict[str, Any]:
     values = [run.stored_input, *(event.stored_data for event in events)]
     if run.stored_output is not None:
         values.append(run.stored_output)
@@ -163,6 +179,7 @@ def _plain(run: Run, events: Sequence[HistoryEvent]) -> dict[str, Any]:
         "namespace": run.namespace,
         "started_at": run.started_at.isoformat(),
         "parent_id": None if run.parent_id is None else str(run.parent_id),
+        "depth": depth,
         "incarnation": run.incarnation,
         "input": run.input,
         "state": run.state.value,
@@ -185,6 +202,7 @@ def _replay(flow: Workflow[..., Any], history: History, events: Sequence[Event])
     identity = RunIdentity(
         history.run_id, history.namespace, flow, history.incarnation,
         msgspec.json.encode(history.input), history.started_at, history.parent_id,
+        history.depth,
     )  # fmt: skip
     execution = Execution(identity)
     try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ from tests.cluster.flows import EXECUTIONS
 
 LONG = os.environ.get("CONTINUUM_CLUSTER") == "long"
 ROOT = Path(__file__).parents[2]
+APP = "tests.cluster.flows"
 
 
 async def wait_until(
@@ -65,7 +66,7 @@ class Cluster:
     """Worker processes on one database. Use as a context manager: none outlives it."""
 
     dsn: str
-    app: str = "tests.cluster.flows"
+    app: str = APP
     environment: dict[str, str] = field(default_factory=dict[str, str])
     workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
@@ -85,8 +86,10 @@ class Cluster:
             Path(worker.log.name).unlink(missing_ok=True)
         assert drifts == []
 
-    def start_worker(self, *options: str) -> WorkerProcess:
-        """Start `continuum worker` with the test application."""
+    def start_worker(
+        self, *options: str, variables: Mapping[str, str] | None = None
+    ) -> WorkerProcess:
+        """Start `continuum worker` with the application."""
         log = tempfile.NamedTemporaryFile(prefix="continuum-worker-", suffix=".log", delete=False)  # noqa: SIM115
         command = [
             sys.executable, "-m", "continuum.cli", "worker",
@@ -95,6 +98,7 @@ class Cluster:
         environment = {
             **os.environ,
             **self.environment,
+            **(variables or {}),
             "CONTINUUM_TEST_EFFECTS_DSN": self.dsn,
             "PYTHONPATH": str(ROOT),
         }
