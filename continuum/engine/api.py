@@ -257,7 +257,7 @@ def start_child(
     attributes: Mapping[str, Any] | None = None,
     parent_close: ParentClose = "cancel",
 ) -> Coroutine[Any, Any, ChildHandle[T]]:
-    """As `run_child`, but gives a handle at once: `id`, `result()`, `cancel()`.
+    """As `run_child`, but gives a handle at once: `id`, `result()`, `signal()`, `cancel()`.
 
     Example:
         reports = [await continuum.start_child(region_report, r) for r in regions]
@@ -267,6 +267,38 @@ def start_child(
     return run.start_child(_child_call(flow, args, namespace, attributes, parent_close))
 
 
+@overload
+def children() -> list[ChildHandle[Any]]: ...
+@overload
+def children(flow: Startable[*Ts, T]) -> list[ChildHandle[T]]: ...
+def children(flow: Any = None) -> list[ChildHandle[Any]]:
+    """Handles of this run's children whose result no code has taken, in the order of their start.
+
+    They may have been started by earlier incarnations: `continue_as_new` carries live children,
+    and, into the next incarnation, the end of one that ended meanwhile. A plain call.
+
+    Args:
+        flow: only children that run this workflow; their results get its type. Without it a
+            child of an earlier incarnation gives JSON types.
+
+    Raises:
+        DefinitionError: `flow` is no workflow.
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        for report in continuum.children(region_report):
+            total += await report.result()
+    """
+    run = _context("children")
+    return run.children(None if flow is None else _workflow(flow))
+
+
+def _workflow(flow: Any) -> Workflow[..., Any]:
+    if not isinstance(flow, Workflow):
+        raise DefinitionError(f"{flow!r:.80} is not a workflow", hint="decorate it with @workflow")
+    return cast("Workflow[..., Any]", flow)
+
+
 def _child_call(
     flow: Any,
     args: tuple[Any, ...],
@@ -274,9 +306,7 @@ def _child_call(
     attributes: Mapping[str, Any] | None,
     parent_close: ParentClose,
 ) -> ChildCall:
-    if not isinstance(flow, Workflow):
-        raise DefinitionError(f"{flow!r:.80} is not a workflow")
-    child = cast("Workflow[..., Any]", flow)
+    child = _workflow(flow)
     if parent_close not in ("cancel", "abandon"):
         raise DefinitionError(f'parent_close is "cancel" or "abandon", not {parent_close!r}')
     return ChildCall(

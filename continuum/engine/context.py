@@ -17,6 +17,7 @@ from msgspec.json import encode
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.failures import capture_failure
 from continuum.declare.activity import Activity
+from continuum.declare.workflow import Workflow
 from continuum.engine.attempts import Attempts
 from continuum.engine.children import Child, ChildCall, ChildHandle, Children
 from continuum.engine.commands import CommandLog
@@ -190,7 +191,7 @@ class WorkflowContext:
         """Start a child and wait for its result; giving up cancels it."""
         child = await self._start_child(call)
         try:
-            return await self._children.result(child)
+            return await self._children.result(child, child.returns)
         except asyncio.CancelledError:
             self._children.cancel(child, "its parent no longer waits for it")
             raise
@@ -198,6 +199,15 @@ class WorkflowContext:
     async def start_child(self, call: ChildCall) -> ChildHandle[Any]:
         """Start a child."""
         return ChildHandle(self._children, await self._start_child(call))
+
+    def children(self, flow: Workflow[Any, Any] | None) -> list[ChildHandle[Any]]:
+        """Handles of the children whose result no code has taken, in the order of their start."""
+        self._refuse_plain_calls()
+        return [
+            ChildHandle(self._children, child, flow)
+            for child in self._children.untaken.values()
+            if flow is None or child.name == flow.name
+        ]
 
     async def _start_child(self, call: ChildCall) -> Child:
         child = self._children.start(call, self.attributes or {})

@@ -13,13 +13,19 @@ from continuum.journal.events import Event, EventKind
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 _ASYNCIO: Final = str(Path(sys.modules["asyncio"].__file__ or "").parent)
 
-NAMED: Final = (EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED)
+NAMED: Final = (
+    EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED,
+    EventKind.CHILD_SIGNALLED,
+)  # fmt: skip
 """Commands that are the same when their names are."""
 
 TARGETED: Final = (
     EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED, EventKind.CHILD_CANCEL_REQUESTED,
 )  # fmt: skip
 """Commands that are the same when they are about the same command."""
+
+ADDRESSED: Final = (EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED)
+"""Commands that are the same only when they go to the same run."""
 
 
 @dataclass(frozen=True, slots=True)
