@@ -1,8 +1,8 @@
 """The check at decoration time: the same rules, on the function that was just defined.
 
-Errors are told, each at its own file and line, and that a workflow has many patches. Helpers may be defined below the workflow:
-the source decides, not what is loaded so far. Modules are parsed once in a process, and only
-those that a workflow reaches.
+Errors are told, each at its own file and line, and that a workflow has many patches. Helpers may
+be defined below the workflow: the source decides, not what is loaded so far. Modules are parsed
+once in a process, and only those that a workflow reaches.
 """
 
 from __future__ import annotations

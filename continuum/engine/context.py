@@ -16,6 +16,7 @@ from msgspec.json import encode
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.failures import capture_failure
+from continuum.codec.hints import where_of
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.engine.attempts import Attempts
@@ -148,15 +149,15 @@ class WorkflowContext:
             self._attempts.open[self._log.count].protected = True
         return await future
 
-    async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:
+    async def wait_signal(self, name: str, timeout: float | None, codec: ValueCodec) -> Any:
         """The next signal of this name, decoded."""
         data = await self._signals.wait(name, timeout)
-        return decode_signal(name, data, expected)
+        return decode_signal(name, data, codec)
 
     def side_effect(self, fn: Callable[[], T]) -> T:
         """Call `fn` once in the life of the run; its journaled value ever after."""
         self._log.refuse_nested()
-        where = f"side_effect {getattr(fn, '__qualname__', fn)}"
+        where = f"side_effect {where_of(fn)}"
         codec = ValueCodec(_returns(fn), where)
         if self._log.replaying or self._log.latched:
             body = self._log.issue(EventKind.SIDE_EFFECT, SideEffect(Raw(NULL)))
