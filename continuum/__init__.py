@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from continuum.declare.retry import Retry
     from continuum.declare.workflow import Workflow, workflow
     from continuum.engine.api import (
+        children,
         continue_as_new,
         info,
         logger,
@@ -107,6 +108,7 @@ __all__ = [
     # inside a workflow
     "ChildHandle",
     "Saga",
+    "children",
     "continue_as_new",
     "info",
     "logger",
@@ -168,9 +170,9 @@ _HOMES = {
     "continuum.declare.retry": ["Retry"],
     "continuum.declare.workflow": ["Workflow", "workflow"],
     "continuum.engine.api": [
-        "continue_as_new", "info", "logger", "now", "patched", "random", "rng", "run_child",
-        "saga", "set_attributes", "side_effect", "sleep", "start_child", "today", "uuid4",
-        "wait_signal",
+        "children", "continue_as_new", "info", "logger", "now", "patched", "random", "rng",
+        "run_child", "saga", "set_attributes", "side_effect", "sleep", "start_child", "today",
+        "uuid4", "wait_signal",
     ],
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],

@@ -1,8 +1,8 @@
 """The check at decoration time: the same rules, on the function that was just defined.
 
-Only errors are told, each at its own file and line. Helpers may be defined below the workflow:
-the source decides, not what is loaded so far. Modules are parsed once in a process, and only
-those that a workflow reaches.
+Errors are told, each at its own file and line, and that a workflow has many patches. Helpers may
+be defined below the workflow: the source decides, not what is loaded so far. Modules are parsed
+once in a process, and only those that a workflow reaches.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from continuum.errors import DefinitionError, DeterminismWarning
 _project: Final = Project()
 _found: Final[dict[int, dict[tuple[str, int], Function]]] = {}
 _told: Final[set[Finding]] = set()
+_WARNINGS: Final = frozenset({"CTM103"})
+"""Warnings that are told at decoration time, too: they are not about what cannot be seen."""
 
 
 def check_function(fn: Callable[..., Any], *, refuse: bool) -> None:
@@ -42,7 +44,7 @@ def check_function(fn: Callable[..., Any], *, refuse: bool) -> None:
         raise DefinitionError(
             f"{first.path}:{first.line}: {first.code} {first.message}{more}", hint=first.hint
         )
-    for each in errors:
+    for each in sorted(f for f in scanner.findings if f in errors or f.code in _WARNINGS):
         if each not in _told:
             _told.add(each)
             text = f"{each.code} {each.message} ({each.hint})"

@@ -68,12 +68,18 @@ _ALL: Final = (
          "use `continuum.logger`, which is silent during replay"),
     Rule("CTM015", "foreign event loop", "Workflow code runs on a loop of its own.",
          "`await` directly; use `asyncio.gather()`, `asyncio.timeout()` or `continuum.sleep()`"),
+    Rule("CTM016", "patch without a literal name",
+         "Check, audit and version hash read the name of a patch in the source.",
+         "call `continuum.patched()` itself, with a string written out in place"),
     Rule("CTM101", "opaque helper", "The check cannot see into it.",
          "mark a wrapper with `@continuum.pure`, or list it in pyproject.toml under "
          "[tool.continuum] trusted", Severity.WARNING),
     Rule("CTM102", "patch that cannot be folded",
-         "A patch decides by its literal name where it stands, or the version hash cannot see it.",
-         "write it as the condition of an `if`, with a literal name", Severity.WARNING),
+         "The version hash understands a patch only as a condition.",
+         "write it as the condition of an `if`", Severity.WARNING),
+    Rule("CTM103", "many patches", "Each patch doubles the versions that live runs may need.",
+         "remove those that no live run needs any more, or declare a new workflow",
+         Severity.WARNING),
 )  # fmt: skip
 
 RULES: Final[dict[str, Rule]] = {rule.code: rule for rule in _ALL}

@@ -10,8 +10,9 @@ from typing import Any, Final
 from continuum.check.forbidden import is_visible
 from continuum.check.modules import Module, Project
 from continuum.check.names import Scope, class_scope, function_scope, stored_names
+from continuum.check.patch_sites import MANY, PatchSites
 from continuum.check.resolve import Resolver
-from continuum.check.rules import Finding
+from continuum.check.rules import RULES, Finding
 from continuum.check.values import External, Function, Value
 from continuum.check.walk import Walker
 
@@ -44,6 +45,8 @@ class Scanner:
         self._reached: dict[int, bool] = {}
         self._todo: list[Reached] = []
         self._mutated: dict[int, frozenset[str]] = {}
+        self._patches = PatchSites()
+        self._walked = 0
 
     def check_module(self, module: Module) -> None:
         """Check every workflow and every `@continuum.pure` function of a module."""
@@ -55,10 +58,17 @@ class Scanner:
         if pure is None:
             pure = bool(self.resolver.decorated(function, set(_PURE)))
         kind = "pure function" if pure else "workflow"
-        self.reach(function, f"{kind} {getattr(function.node, 'name', 'lambda')}", pure)
+        root = f"{kind} {getattr(function.node, 'name', 'lambda')}"
+        self._walked = 0
+        self.reach(function, root, pure)
         while self._todo:
             reached = self._todo.pop()
+            self._walked = id(reached.function.node)
             Walker(self, reached.root, reached.pure).walk(reached.function)
+        patches = len(self._patches.names_below(id(function.node)))
+        if patches > MANY:
+            what = f"{root} has {patches}, more than {MANY}: {RULES['CTM103'].name}"
+            self.report(function.scope.module, function.node, "CTM103", what)
 
     # what walkers ask and tell
 
@@ -66,9 +76,14 @@ class Scanner:
         """Walk this function, too; one seen as pure only is seen again for its opaque calls."""
         pure = pure or bool(self.resolver.decorated(function, set(_PURE)))
         key = id(function.node)
+        self._patches.add_call(self._walked, key)
         if self._reached.get(key, True) and not (pure and key in self._reached):
             self._reached[key] = pure
             self._todo.append(Reached(function, root, pure))
+
+    def add_patch(self, name: str) -> None:
+        """The function that is being walked mentions a patch."""
+        self._patches.add_name(self._walked, name)
 
     def report(self, module: Module, node: Any, code: str, message: str) -> None:
         """Add a finding, unless it is silenced."""

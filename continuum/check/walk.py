@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any, Final
 
-from continuum.check import cancellation, sets
+from continuum.check import cancellation, patch_sites, sets
 from continuum.check.forbidden import canonical, code_of, code_of_call, is_called_by_need
 from continuum.check.names import (
     COMPREHENSIONS,
@@ -150,7 +150,7 @@ class Walker:
 
     def _mention_external(self, value: External, node: Any, scope: Scope) -> None:
         name = canonical(value.name)
-        code = code_of(name)
+        code = "CTM016" if name == "continuum.patched" else code_of(name)
         if code is None or (is_called_by_need(name) and not value.made):
             return
         last = name.rpartition(".")[2]
@@ -257,9 +257,10 @@ class Walker:
         if "builtins.getattr" in names and static and computed:
             self.report(scope, node, "CTM009", "getattr() with a computed name")
         if "continuum.patched" in names:
-            literal = node.args and isinstance(node.args[0], ast.Constant)
-            if not literal or id(node) not in self._foldable:
-                self.report(scope, node, "CTM102", "patched()")
+            foldable = id(node) in self._foldable
+            patch = patch_sites.check_call(node, foldable, scope, self.report)
+            if patch is not None:
+                self._scanner.add_patch(patch)
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr in _CHANGES:
             values = self._resolver.value(function.value, scope)

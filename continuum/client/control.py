@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from continuum.client.identifiers import check_name
 from continuum.client.sharing import SharedCommits
-from continuum.codec.attributes import check_attributes, check_json
-from continuum.errors import AttributesError, PayloadError, RunNotFound, RunTerminal
+from continuum.codec.attributes import (
+    check_attributes,
+    check_json,
+    check_name,
+    check_reason,
+)
+from continuum.errors import AttributesError, RunNotFound, RunTerminal
 from continuum.journal.turn import NewRun
 from continuum.store.protocol import (
     ClientStore,
@@ -19,8 +23,6 @@ from continuum.store.protocol import (
     PostOutcome,
 )
 from continuum.store.reading import ReadStore
-
-MAX_REASON = 4096
 
 
 class WorkerHere(Protocol):
@@ -101,7 +103,7 @@ class Control:
     ) -> None:
         """Ask a run to stop, or end it at once."""
         if reason is not None:
-            _check_reason(reason)
+            check_reason(reason)
         if not force:
             value = check_json(reason, "reason")
             message = NewMessage(run_id, "cancel", "", value, namespace=namespace)
@@ -158,12 +160,3 @@ def _check_posted(run_id: UUID, outcome: PostOutcome) -> None:
         raise RunNotFound(run_id)
     if outcome.posted is None and not outcome.duplicate:
         raise RunTerminal(run_id, outcome.state)
-
-
-def _check_reason(reason: object) -> None:
-    if not isinstance(reason, str) or len(reason) > MAX_REASON or "\0" in reason:
-        raise PayloadError(f"reason is text of at most {MAX_REASON} characters, without NUL")
-    try:
-        reason.encode()
-    except UnicodeEncodeError:
-        raise PayloadError("reason contains a lone surrogate, which is not text") from None

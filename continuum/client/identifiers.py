@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from continuum.codec.attributes import check_namespace
-from continuum.errors import ConfigurationError, MalformedRunId, PayloadError
-
-MAX_NAME: Final = 255
+from continuum.errors import ConfigurationError, MalformedRunId
 
 
 def parse_run_id(run_id: UUID | str) -> UUID:
@@ -28,21 +25,6 @@ def parse_run_id(run_id: UUID | str) -> UUID:
 def optional_namespace(namespace: str | None) -> str | None:
     """A namespace, or None for any."""
     return None if namespace is None else check_namespace(namespace)
-
-
-def check_name(name: object, what: str) -> str:
-    """A signal name, delivery id or idempotency key: 1 to 255 characters of storable text.
-
-    Raises:
-        PayloadError: names `what` and the reason.
-    """
-    if not isinstance(name, str):
-        raise PayloadError(f"{what} must be text, not {type(name).__name__}")
-    if not 0 < len(name) <= MAX_NAME:
-        raise PayloadError(f"{what} has 1 to {MAX_NAME} characters, this one {len(name)}")
-    if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
-        raise PayloadError(f"{what} contains a NUL or a lone surrogate")
-    return name
 
 
 def check_timeout(timeout: float | None) -> float | None:

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from continuum.client.identifiers import check_name, parse_run_id
+from continuum.client.identifiers import parse_run_id
 from continuum.codec.annotations import MAX_PAYLOAD
-from continuum.codec.attributes import check_attributes, check_json, check_namespace
+from continuum.codec.attributes import (
+    check_attributes,
+    check_json,
+    check_name,
+    check_namespace,
+)
 from continuum.declare.workflow import Workflow
 from continuum.errors import DefinitionError, DuplicateRun, PayloadError, WorkflowNotFound
 from continuum.journal.turn import NewRun

@@ -23,7 +23,6 @@ MAX_PAYLOAD: Final = 2 * 1024 * 1024
 
 encode_json: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
 """Any supported value as JSON bytes, unchecked: NaN becomes null."""
-_MUTABLE: Final = (list, dict, set, bytearray)
 
 
 class DecodeFailure(ContinuumError):
@@ -290,13 +289,14 @@ def _checked_defaults(signature: inspect.Signature, at: str) -> dict[str, Any]:
     for parameter in signature.parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             raise DefinitionError(
-                f"{at}: parameter {parameter} is not positional",
+                f"{at}: parameter {parameter.replace(annotation=parameter.empty)} "
+                "is not positional",
                 hint="journaled arguments are positional: use a dataclass for options",
             )
-        if isinstance(parameter.default, _MUTABLE):
+        if type(parameter.default).__hash__ is None:  # as `dataclasses` tells mutable ones
             raise DefinitionError(
                 f"{at}: parameter {parameter.name} has a mutable default",
-                hint="use None or a tuple",
+                hint="use None, a tuple or a frozen dataclass",
             )
         if parameter.default is not parameter.empty:
             defaults[parameter.name] = parameter.default

@@ -1,4 +1,4 @@
-"""Checks what clients hand in besides arguments: attributes, namespaces, signal payloads."""
+"""Checks what is handed in besides arguments: attributes, names, reasons, signal payloads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from continuum.errors import AttributesError, NamespaceError, PayloadError
 MAX_ATTRIBUTES: Final = 64 * 1024
 """Largest attributes object of a run, in bytes of JSON."""
 MAX_NAMESPACE: Final = 255
+MAX_NAME: Final = 255
+MAX_REASON: Final = 4096
 MAX_DEPTH: Final = 32
 
 
@@ -60,6 +62,36 @@ def check_namespace(name: object) -> str:
     if not name.isprintable():
         raise NamespaceError(f"namespace {short_repr(name)} has characters that cannot be printed")
     return name
+
+
+def check_name(name: object, what: str) -> str:
+    """A signal name, delivery id or idempotency key: 1 to 255 characters of storable text.
+
+    Raises:
+        PayloadError: names `what` and the reason.
+    """
+    if not isinstance(name, str):
+        raise PayloadError(f"{what} must be text, not {type(name).__name__}")
+    if not 0 < len(name) <= MAX_NAME:
+        raise PayloadError(f"{what} has 1 to {MAX_NAME} characters, this one {len(name)}")
+    if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
+        raise PayloadError(f"{what} contains a NUL or a lone surrogate")
+    return name
+
+
+def check_reason(reason: object) -> str:
+    """Why a run is asked to stop: storable text of at most 4096 characters.
+
+    Raises:
+        PayloadError: it is not.
+    """
+    if not isinstance(reason, str) or len(reason) > MAX_REASON or "\0" in reason:
+        raise PayloadError(f"reason is text of at most {MAX_REASON} characters, without NUL")
+    try:
+        reason.encode()
+    except UnicodeEncodeError:
+        raise PayloadError("reason contains a lone surrogate, which is not text") from None
+    return reason
 
 
 def check_json(value: object, where: str) -> bytes:

@@ -13,12 +13,16 @@ from collections import abc
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from continuum.codec.models import dec_hook, is_model
 from continuum.errors import DefinitionError
+
+_PACKAGE: Final = str(Path(__file__).parent.parent)
+_ASYNCIO: Final = str(Path(inspect.__file__).parent / "asyncio")
 
 _ABSTRACT: Final = frozenset({
     abc.Sequence, abc.MutableSequence, abc.Collection, abc.Iterable, abc.Set, abc.MutableSet,
@@ -92,6 +96,21 @@ def where_of(fn: Callable[..., Any]) -> str:
     if file.is_relative_to(Path.cwd()):
         file = file.relative_to(Path.cwd())
     return f"{file}:{code.co_firstlineno}"
+
+
+def caller_location() -> str | None:
+    """ "file.py:12" of the innermost frame that is neither ours nor asyncio's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not is_internal(frame.f_code):
+            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None
+
+
+def is_internal(code: CodeType) -> bool:
+    """Whether code is ours, asyncio's, or the import machinery's."""
+    return code.co_filename.startswith((_ASYNCIO, _PACKAGE, "<frozen"))
 
 
 def source_of(fn: Callable[..., Any]) -> str:

@@ -11,7 +11,13 @@ from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
 from continuum.current import current_run
 from continuum.declare.durations import Duration, optional_seconds
-from continuum.declare.functions import MAX_NAME, refuse_non_functions, registered_name
+from continuum.declare.functions import (
+    MAX_NAME,
+    misplaced,
+    refuse_non_functions,
+    refuse_unknown,
+    registered_name,
+)
 from continuum.declare.retry import Retry
 from continuum.errors import DefinitionError
 
@@ -89,7 +95,8 @@ class Activity(Generic[P, R_co]):
         self.name = registered_name(fn, name, at)
         hints = Hints(fn, at)
         self.signature = SignatureCodec(fn, f"activity {self.name}", hints)
-        self.returns = ValueCodec.of_result(hints, f"result of activity {self.name}")
+        result = f"result of activity {self.name} ({self.source})"
+        self.returns = ValueCodec.of_result(hints, result)
         self.max_crashes = MAX_CRASHES
         self.retry = _retry(retry, at)
         self.timeout = optional_seconds(timeout, f"{at}: timeout")
@@ -147,22 +154,25 @@ class Activity(Generic[P, R_co]):
         """
         other = self._copy()
         at = f"options of {self.name}"
-        if not isinstance(retry, _Unset):
-            other.retry = _retry(retry, at)
-        if not isinstance(timeout, _Unset):
-            other.timeout = optional_seconds(timeout, f"{at}: timeout")
-        if not isinstance(heartbeat_timeout, _Unset):
-            other.heartbeat_timeout = optional_seconds(
-                heartbeat_timeout, f"{at}: heartbeat_timeout"
-            )
-        if not isinstance(queue, _Unset):
-            other.queue = _label(queue, f"{at}: queue")
-        if not isinstance(priority, _Unset):
-            other.priority = _priority(priority, at)
-        if not isinstance(idempotency_key, _Unset):
-            other.idempotency_key = _key(idempotency_key, f"{at}: idempotency_key")
-        if not isinstance(on_crash, _Unset):
-            other.on_crash = _on_crash(on_crash, at)
+        try:
+            if not isinstance(retry, _Unset):
+                other.retry = _retry(retry, at)
+            if not isinstance(timeout, _Unset):
+                other.timeout = optional_seconds(timeout, f"{at}: timeout")
+            if not isinstance(heartbeat_timeout, _Unset):
+                other.heartbeat_timeout = optional_seconds(
+                    heartbeat_timeout, f"{at}: heartbeat_timeout"
+                )
+            if not isinstance(queue, _Unset):
+                other.queue = _label(queue, f"{at}: queue")
+            if not isinstance(priority, _Unset):
+                other.priority = _priority(priority, at)
+            if not isinstance(idempotency_key, _Unset):
+                other.idempotency_key = _key(idempotency_key, f"{at}: idempotency_key")
+            if not isinstance(on_crash, _Unset):
+                other.on_crash = _on_crash(on_crash, at)
+        except DefinitionError as error:
+            raise misplaced(error.message, error.hint) from None
         return other
 
     def _copy(self) -> Activity[P, R_co]:
@@ -173,6 +183,9 @@ class Activity(Generic[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<activity {self.name} at {self.source}>"
+
+
+_OPTIONS: Final = tuple(Activity.__init__.__kwdefaults__ or ())
 
 
 class _Decorator:
@@ -234,6 +247,7 @@ def activity(
         @activity(retry=Retry(max_attempts=5), timeout=30)
         async def charge(order: Order) -> str: ...
     """
+    refuse_unknown("activity", options, _OPTIONS)
     if fn is None:
         return _Decorator(options)
     return Activity(fn, **options)

@@ -34,7 +34,7 @@ def seconds(value: object, what: str, *, zero: bool = False) -> float:
         )
     if math.isnan(result) or result < 0 or result > LONGEST or (result == 0 and not zero):
         bound = "at least 0" if zero else "more than 0"
-        raise DefinitionError(f"{what} must be {bound} and finite, not {value}")
+        raise DefinitionError(f"{what} must be {bound} and at most 100 years, not {value}")
     return result
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, Final
 
+from continuum.codec.hints import caller_location
 from continuum.errors import DefinitionError
 
 MAX_NAME: Final = 255
@@ -48,4 +50,27 @@ def refuse_non_functions(fn: object, decorator: str, at: str) -> None:
     if not inspect.isfunction(fn):
         raise DefinitionError(f"{at}: @{decorator} decorates a function, not {fn!r:.80}")
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
-        raise DefinitionError(f"{at}: @{decorator} cannot decorate a generator: {fn.__qualname__}")
+        raise DefinitionError(
+            f"{at}: @{decorator} cannot decorate a generator: {fn.__qualname__}",
+            hint="return a list; a generator's position cannot be journaled",
+        )
+
+
+def refuse_unknown(decorator: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """An option that does not exist is no option that is ignored.
+
+    Raises:
+        DefinitionError: with file and line, and the option that may be meant.
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise misplaced(f"@{decorator} has no option {name!r}", hint)
+
+
+def misplaced(text: str, hint: str | None = None) -> DefinitionError:
+    """The error of a wrong value in a call, with the place of that call."""
+    at = caller_location()
+    return DefinitionError(f"{at}: {text}" if at else text, hint=hint)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from continuum.declare.durations import Duration, seconds
+from continuum.declare.functions import misplaced
 from continuum.errors import DefinitionError
 
 MAX_ATTEMPTS: Final = 1_000_000
@@ -53,12 +54,15 @@ class Retry:
         | list[str] = (),
     ) -> None:
         put = object.__setattr__
-        put(self, "max_attempts", _attempts(max_attempts))
-        put(self, "initial", seconds(initial, "Retry: initial", zero=True))
-        put(self, "factor", _number(factor, "factor", 1.0, 1000.0))
-        put(self, "max_delay", seconds(max_delay, "Retry: max_delay", zero=True))
-        put(self, "jitter", _number(jitter, "jitter", 0.0, 1.0))
-        put(self, "non_retryable", _errors(non_retryable))
+        try:
+            put(self, "max_attempts", _attempts(max_attempts))
+            put(self, "initial", seconds(initial, "Retry: initial", zero=True))
+            put(self, "factor", _number(factor, "factor", 1.0, 1000.0))
+            put(self, "max_delay", seconds(max_delay, "Retry: max_delay", zero=True))
+            put(self, "jitter", _number(jitter, "jitter", 0.0, 1.0))
+            put(self, "non_retryable", _errors(non_retryable))
+        except DefinitionError as error:
+            raise misplaced(error.message, error.hint) from None
 
     def delay(self, attempt: int, random: float) -> float:
         """Seconds to wait after attempt number `attempt` failed.

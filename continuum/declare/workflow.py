@@ -10,7 +10,7 @@ from continuum.check.declared import check_declared
 from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
 from continuum.declare.durations import Duration, optional_seconds
-from continuum.declare.functions import refuse_non_functions, registered_name
+from continuum.declare.functions import refuse_non_functions, refuse_unknown, registered_name
 from continuum.errors import DefinitionError
 from continuum.journal.turn import VersionPin
 from continuum.versions.hashing import version_hash
@@ -64,7 +64,8 @@ class Workflow(Generic[P, R_co]):
         self.version = _version(version, at)
         hints = Hints(fn, at)
         self.signature = SignatureCodec(fn, f"workflow {self.name}", hints)
-        self.returns = ValueCodec.of_result(hints, f"result of workflow {self.name}")
+        result = f"result of workflow {self.name} ({self.source})"
+        self.returns = ValueCodec.of_result(hints, result)
         self.retention = optional_seconds(retention, f"{at}: retention")
         self.version_hash = version_hash(fn)
         check_declared(fn)
@@ -76,6 +77,9 @@ class Workflow(Generic[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<workflow {self.name} version {self.version} at {self.source}>"
+
+
+_OPTIONS: Final = tuple(Workflow.__init__.__kwdefaults__ or ())
 
 
 class Startable(Protocol[*Ts, R_co]):
@@ -127,6 +131,7 @@ def workflow(
             payment = await charge(order)
             return await ship(order, payment)
     """
+    refuse_unknown("workflow", options, _OPTIONS)
     if fn is None:
         return _Decorator(options)
     return Workflow(fn, **options)

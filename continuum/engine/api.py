@@ -6,17 +6,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from datetime import date, datetime, timedelta
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast, overload
 from uuid import UUID
 
-from continuum.codec.attributes import check_attributes, check_namespace
+from continuum.codec.attributes import check_attributes, check_name, check_namespace
 from continuum.current import current_run
+from continuum.declare.activity import Activity
+from continuum.declare.functions import misplaced
 from continuum.declare.workflow import Startable, Workflow
 from continuum.engine.children import ChildCall, ChildHandle, ParentClose
 from continuum.engine.context import RunInfo, WorkflowContext
 from continuum.engine.rng import Rng
 from continuum.engine.saga import Saga
-from continuum.errors import DefinitionError, NotInWorkflow
+from continuum.engine.signals import signal_codec
+from continuum.errors import NotInWorkflow
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,8 +36,14 @@ def _context(call: str) -> WorkflowContext:
     return run
 
 
-def _seconds(duration: timedelta | float) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+def _seconds(duration: object, what: str) -> float:
+    """A duration in seconds; a workflow may also wait for ever, or not at all."""
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    number = isinstance(duration, int | float) and not isinstance(duration, bool)
+    if not number or duration != duration:
+        raise misplaced(f"{what} takes a timedelta or seconds, not {duration!r:.80}")
+    return float(cast("float", duration))
 
 
 def sleep(duration: timedelta | float) -> Coroutine[Any, Any, None]:
@@ -43,13 +53,14 @@ def sleep(duration: timedelta | float) -> Coroutine[Any, Any, None]:
         duration: a timedelta or seconds. Zero or less only lets other tasks run.
 
     Raises:
+        DefinitionError: not a duration.
         NotInWorkflow: outside a workflow.
 
     Example:
         await continuum.sleep(timedelta(days=30))
     """
     _context("sleep")
-    return asyncio.sleep(_seconds(duration))
+    return asyncio.sleep(_seconds(duration, "sleep"))
 
 
 @overload
@@ -88,15 +99,18 @@ def wait_signal(
 
     Raises:
         TimeoutError: (the builtin) no signal came in time.
-        PayloadError: the payload does not fit `type`; that signal is consumed.
+        PayloadError: the payload does not fit `type`; that signal is consumed. Or the name is
+            none.
+        DefinitionError: plain JSON cannot restore `type`, or `timeout` is no duration.
         NotInWorkflow: outside a workflow.
 
     Example:
         verdict = await continuum.wait_signal("fraud_review", timeout=timedelta(hours=24), type=str)
     """
     run = _context("wait_signal")
-    seconds = None if timeout is None else _seconds(timeout)
-    return run.wait_signal(name, seconds, Any if type is None else type)
+    check_name(name, "signal name")
+    seconds = None if timeout is None else _seconds(timeout, "wait_signal(timeout=)")
+    return run.wait_signal(name, seconds, signal_codec(Any if type is None else type))
 
 
 def now() -> datetime:
@@ -144,12 +158,19 @@ def side_effect(fn: Callable[[], T]) -> T:
 
     Raises:
         ActivityFailed: `fn` raised, or returned what cannot be stored; journaled likewise.
+        DefinitionError: `fn` is no plain function.
         NotInWorkflow: outside a workflow.
 
     Example:
         region = continuum.side_effect(lambda: os.environ["REGION"])
     """
-    return _context("side_effect").side_effect(fn)
+    run = _context("side_effect")
+    if not callable(fn) or isinstance(fn, Activity | Workflow) or iscoroutinefunction(fn):
+        raise misplaced(
+            f"side_effect takes a plain function without arguments, not {fn!r:.80}",
+            "what awaits belongs into an activity",
+        )
+    return run.side_effect(fn)
 
 
 def set_attributes(attributes: Mapping[str, Any]) -> None:
@@ -191,7 +212,7 @@ def patched(name: str) -> bool:
     """
     run = _context("patched")
     if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
-        raise DefinitionError(f"a patch is named by 1 to 200 printable characters, not {name!r}")
+        raise misplaced(f"a patch is named by 1 to 200 printable characters, not {name!r:.80}")
     return run.patched(name)
 
 
@@ -258,7 +279,7 @@ def start_child(
     attributes: Mapping[str, Any] | None = None,
     parent_close: ParentClose = "cancel",
 ) -> Coroutine[Any, Any, ChildHandle[T]]:
-    """As `run_child`, but gives a handle at once: `id`, `result()`, `cancel()`.
+    """As `run_child`, but gives a handle at once: `id`, `result()`, `signal()`, `cancel()`.
 
     Example:
         reports = [await continuum.start_child(region_report, r) for r in regions]
@@ -268,6 +289,38 @@ def start_child(
     return run.start_child(_child_call(flow, args, namespace, attributes, parent_close))
 
 
+@overload
+def children() -> list[ChildHandle[Any]]: ...
+@overload
+def children(flow: Startable[*Ts, T]) -> list[ChildHandle[T]]: ...
+def children(flow: Any = None) -> list[ChildHandle[Any]]:
+    """Handles of this run's children whose result no code has taken, in the order of their start.
+
+    They may have been started by earlier incarnations: `continue_as_new` carries live children,
+    and, into the next incarnation, the end of one that ended meanwhile. A plain call.
+
+    Args:
+        flow: only children that run this workflow; their results get its type. Without it a
+            child of an earlier incarnation gives JSON types.
+
+    Raises:
+        DefinitionError: `flow` is no workflow.
+        NotInWorkflow: outside a workflow.
+
+    Example:
+        for report in continuum.children(region_report):
+            total += await report.result()
+    """
+    run = _context("children")
+    return run.children(None if flow is None else _workflow(flow))
+
+
+def _workflow(flow: Any) -> Workflow[..., Any]:
+    if not isinstance(flow, Workflow):
+        raise misplaced(f"{flow!r:.80} is not a workflow", "decorate it with @workflow")
+    return cast("Workflow[..., Any]", flow)
+
+
 def _child_call(
     flow: Any,
     args: tuple[Any, ...],
@@ -275,11 +328,9 @@ def _child_call(
     attributes: Mapping[str, Any] | None,
     parent_close: ParentClose,
 ) -> ChildCall:
-    if not isinstance(flow, Workflow):
-        raise DefinitionError(f"{flow!r:.80} is not a workflow")
-    child = cast("Workflow[..., Any]", flow)
+    child = _workflow(flow)
     if parent_close not in ("cancel", "abandon"):
-        raise DefinitionError(f'parent_close is "cancel" or "abandon", not {parent_close!r}')
+        raise misplaced(f'parent_close is "cancel" or "abandon", not {parent_close!r:.80}')
     return ChildCall(
         child,
         child.signature.encode(args, {}),

@@ -8,7 +8,7 @@ last turn posts how it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -19,17 +19,19 @@ import msgspec
 from msgspec import Raw
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
+from continuum.codec.attributes import check_json, check_name, check_reason
 from continuum.declare.workflow import Workflow
 from continuum.engine.commands import CommandLog
-from continuum.engine.drift import unreadable
+from continuum.engine.drift import caller_location, unreadable
 from continuum.engine.futures import DurableFuture
 from continuum.engine.loop import DeterministicLoop
 from continuum.engine.outcome import RunIdentity
-from continuum.errors import ChildCancelled, ChildDepthExceeded, ChildFailed
+from continuum.errors import ChildCancelled, ChildDepthExceeded, ChildFailed, RunTerminal
 from continuum.journal.events import (
     ChildCancelRequested,
     ChildCarried,
     ChildEnded,
+    ChildSignalled,
     ChildStarted,
     EventKind,
     Failure,
@@ -51,14 +53,19 @@ END_KINDS: Final = {
 }
 
 
+_JSON: Final = ValueCodec(Any, "result of a child")
+
+
 @dataclass(slots=True, eq=False)
 class Child:
-    """One child that has not ended, as its parent knows it.
+    """One child whose result nobody has taken, as its parent knows it.
 
     Attributes:
         command: number of its `child_started`; 0 when an earlier incarnation started it.
+        future: of the event that ends it.
         watchers: how many tasks await its result now.
         asked: a cancel request was sent to it.
+        former: it ended in an earlier incarnation.
     """
 
     command: int
@@ -66,9 +73,10 @@ class Child:
     name: str
     parent_close: str
     future: DurableFuture
-    returns: ValueCodec | None = None
+    returns: ValueCodec = _JSON
     watchers: int = 0
     asked: bool = False
+    former: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +91,23 @@ class ChildCall:
 
 
 class Children:
-    """The live children of one incarnation.
+    """The children of one incarnation.
 
     Attributes:
-        open: by run id.
+        open: those that have not ended, by run id.
+        untaken: those and the ended ones whose result no code has seen, as they were started.
         new: to be inserted, since the last collect.
         posts: messages to be sent, since the last collect.
     """
 
-    __slots__ = ("_identity", "_log", "_loop", "new", "open", "posts")
+    __slots__ = ("_identity", "_log", "_loop", "new", "open", "posts", "untaken")
 
     def __init__(self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop) -> None:
         self._identity = identity
         self._log = log
         self._loop = loop
         self.open: dict[UUID, Child] = {}
+        self.untaken: dict[UUID, Child] = {}
         self.new: list[NewRun] = []
         self.posts: list[Post] = []
 
@@ -132,7 +142,7 @@ class Children:
             log.count, body.run_id, flow.name, body.parent_close, self._loop.create_future(),
             flow.returns,
         )  # fmt: skip
-        self.open[child.run_id] = child
+        self._add(child)
         if not log.replaying:
             attributes = {**inherited, **(call.attributes or {})}
             self.new.append(
@@ -147,46 +157,76 @@ class Children:
         """Send a child one cancel request, by a command of its own; nothing when it has ended."""
         if child.asked or child.run_id not in self.open:
             return
+        named = None if child.command else child.run_id
         body = self._log.issue(
-            EventKind.CHILD_CANCEL_REQUESTED, ChildCancelRequested(child.command, reason)
+            EventKind.CHILD_CANCEL_REQUESTED, ChildCancelRequested(child.command, reason, named)
         )
         if body is not None:
             self._ask(child, reason)
 
-    async def result(self, child: Child) -> Any:
+    def signal(self, child: Child, name: str, value: bytes) -> None:
+        """Send a child a signal, by a command of its own.
+
+        It travels in the turn that journals the command, so it arrives once or (when the child
+        has ended by then) not at all.
+
+        Raises:
+            RunTerminal: this run knows already that the child has ended.
+        """
+        if child.run_id not in self.open:
+            raise RunTerminal(child.run_id, child.future.result().state)
+        body = self._log.issue(
+            EventKind.CHILD_SIGNALLED, ChildSignalled(child.run_id, name, Raw(value))
+        )
+        if body is not None and not self._log.replaying:
+            self.posts.append(Post(child.run_id, "signal", name, value))
+
+    async def result(self, child: Child, returns: ValueCodec) -> Any:
         """Wait for its end. Cancelling this wait does not touch the child."""
         child.watchers += 1
         try:
-            return await asyncio.shield(child.future)
+            body: ChildEnded = await asyncio.shield(child.future)
         finally:
             child.watchers -= 1
+        self.untaken.pop(child.run_id, None)
+        if body.state != RunState.COMPLETED:
+            raise _error(child, body)
+        try:
+            return returns.decode(bytes(body.value))
+        except DecodeFailure as error:
+            what = f"the result of child {child.run_id} ({child.name})"
+            self._log.fail(unreadable(what, error, caller_location()))
+            return await self._loop.create_future()  # latched: nothing goes on here
 
     # what arrives
 
-    def ended(self, body: ChildEnded, where: Callable[[], str | None]) -> None:
-        """A child has ended; one that this incarnation does not know is nobody's concern.
-
-        `where` tells where the code waits, should the result not fit it.
-        """
+    def ended(self, body: ChildEnded) -> None:
+        """A child has ended; one that this incarnation does not know is nobody's concern."""
         child = self.open.pop(body.run_id, None)
-        if child is None or child.future.done():
-            return
-        if body.state != RunState.COMPLETED:
-            child.future.set_exception(_error(child, body))
-            child.future.exception()  # nobody has to look: a parent may start and forget
-            return
-        try:
-            value = None if child.returns is None else child.returns.decode(bytes(body.value))
-        except DecodeFailure as error:
-            what = f"the result of command {child.command} (child {child.name})"
-            self._log.fail(unreadable(what, error, where()))
-        else:
-            child.future.set_result(value)
+        if child is not None:
+            child.former = self._loop.main is None
+            child.future.set_result(body)
 
     def carry(self, body: ChildCarried) -> None:
-        """A child of an earlier incarnation: only its parent-close policy still matters."""
+        """A child of an earlier incarnation."""
         future = self._loop.create_future()
-        self.open[body.run_id] = Child(0, body.run_id, body.name, body.parent_close, future)
+        self._add(Child(0, body.run_id, body.name, body.parent_close, future))
+
+    def carried(self) -> list[tuple[EventKind, ChildCarried | ChildEnded]]:
+        """What the next incarnation must know: live children, and ends that no code has seen.
+
+        An end is carried once: a run that never looks at its children does not gather them.
+        """
+        entries: list[tuple[EventKind, ChildCarried | ChildEnded]] = []
+        for child in self.untaken.values():
+            if child.former:
+                continue
+            known = ChildCarried(child.run_id, child.name, child.parent_close)
+            entries.append((EventKind.CHILD_CARRIED, known))
+            if child.future.done():
+                end: ChildEnded = child.future.result()
+                entries.append((END_KINDS[RunState(end.state)], end))
+        return entries
 
     def ask_all(self, reason: str | None) -> None:
         """The parent is being cancelled or has ended: so are children by their policy."""
@@ -195,13 +235,12 @@ class Children:
             if child.parent_close == "cancel" and not child.asked:
                 self._ask(child, text)
 
-    def carried(self) -> list[ChildCarried]:
-        """What the next incarnation must know."""
-        return [ChildCarried(c.run_id, c.name, c.parent_close) for c in self.open.values()]
-
     def watched(self) -> list[Child]:
         """Children whose result somebody awaits."""
         return [child for child in self.open.values() if child.watchers]
+
+    def _add(self, child: Child) -> None:
+        self.open[child.run_id] = self.untaken[child.run_id] = child
 
     def _ask(self, child: Child, reason: str | None) -> None:
         child.asked = True
@@ -210,23 +249,32 @@ class Children:
 
 
 class ChildHandle(Generic[R_co]):
-    """A child run that was started; made by `start_child`.
+    """A child run; made by `start_child`, and by `children` for those of earlier incarnations.
 
     Attributes:
         id: its run id, with which clients may signal, query or cancel it too.
+        workflow: registered name of what it runs.
 
     Example:
         report = await continuum.start_child(region_report, "north")
+        report.signal("currency", "EUR")
         other = await charge(order)
         print(await report.result())
     """
 
-    __slots__ = ("_child", "_children", "id")
+    __slots__ = ("_child", "_children", "_returns", "id", "workflow")
 
-    def __init__(self, children: Children, child: Child) -> None:
+    def __init__(
+        self, children: Children, child: Child, flow: Workflow[Any, Any] | None = None
+    ) -> None:
         self._children = children
         self._child = child
+        self._returns = child.returns if flow is None else flow.returns
         self.id = child.run_id
+        self.workflow = child.name
+
+    def __repr__(self) -> str:
+        return f"<child {self.id} ({self.workflow})>"
 
     async def result(self) -> R_co:
         """Its result, as often as you like.
@@ -237,11 +285,37 @@ class ChildHandle(Generic[R_co]):
             ChildFailed: it failed.
             ChildCancelled: it was cancelled.
         """
-        return await self._children.result(self._child)
+        return await self._children.result(self._child, self._returns)
+
+    def signal(self, name: str, payload: Any = None) -> None:
+        """Send it a signal, exactly once, with this turn. A plain call.
+
+        A child that ends before it takes the signal never sees it, as with signals of clients.
+
+        Args:
+            name: of the signal.
+            payload: JSON types, dataclasses and the like; its `wait_signal` names the type.
+
+        Raises:
+            RunTerminal: this run has been told already that the child has ended.
+            PayloadError: name or payload cannot be stored; nothing was sent.
+
+        Example:
+            report.signal("currency", "EUR")
+        """
+        check_name(name, "signal name")
+        value = check_json(payload, f"payload of signal {name}")
+        self._children.signal(self._child, name, value)
 
     def cancel(self, reason: str | None = None) -> None:
-        """Ask it to stop; its `result()` raises `ChildCancelled` once it has. A plain call."""
-        self._children.cancel(self._child, reason)
+        """Ask it to stop; its `result()` raises `ChildCancelled` once it has. A plain call.
+
+        Nothing happens when it has ended, or was asked before.
+
+        Raises:
+            PayloadError: the reason cannot be stored.
+        """
+        self._children.cancel(self._child, None if reason is None else check_reason(reason))
 
 
 def cancel_post(run_id: UUID, reason: str | None) -> Post:

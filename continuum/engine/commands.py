@@ -139,11 +139,11 @@ class CommandLog:
             self.fail(drifts.different_command(self.count, event, recorded, kind, body, where))
             return None
         self._position += 1
-        if kind is EventKind.ACTIVITY_SCHEDULED and bytes(recorded.args) != bytes(body.args):
+        if kind in drifts.NAMED and _arguments(recorded) != _arguments(body):
             _logger.warning(
-                "run %s: arguments of command %s (activity %s) differ from the journal; "
-                "the journal's result is used",
-                event.run_id, self.count, body.name,
+                "run %s: arguments of command %s (%s) differ from the journal; "
+                "what was journaled counts",
+                event.run_id, self.count, drifts.describe(kind, body),
             )  # fmt: skip
         return recorded
 
@@ -156,10 +156,15 @@ def read_body(event: Event) -> Any:
         return drifts.unreadable(f"{event.kind} (seq {event.seq})", error)
 
 
+def _arguments(body: Any) -> bytes:
+    """What a command was given, as JSON."""
+    return bytes(getattr(body, "args", None) or getattr(body, "value", b""))
+
+
 def _differ(kind: EventKind, recorded: Any, issued: Any) -> bool:
     """Whether two commands of one kind are not the same command."""
-    if kind in drifts.NAMED:
-        return recorded.name != issued.name
-    if kind in drifts.TARGETED:
-        return recorded.target != issued.target
-    return False
+    if kind in drifts.NAMED and recorded.name != issued.name:
+        return True
+    if kind in drifts.TARGETED and recorded.target != issued.target:
+        return True
+    return kind in drifts.ADDRESSED and recorded.run_id != issued.run_id

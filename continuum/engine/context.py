@@ -16,7 +16,9 @@ from msgspec.json import encode
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.failures import capture_failure
+from continuum.codec.hints import where_of
 from continuum.declare.activity import Activity
+from continuum.declare.workflow import Workflow
 from continuum.engine.attempts import Attempts
 from continuum.engine.children import Child, ChildCall, ChildHandle, Children
 from continuum.engine.commands import CommandLog
@@ -157,15 +159,15 @@ class WorkflowContext:
         """Its block is over, and what it had to undo is undone."""
         self._loop.sagas.pop(saga, None)
 
-    async def wait_signal(self, name: str, timeout: float | None, expected: Any) -> Any:
+    async def wait_signal(self, name: str, timeout: float | None, codec: ValueCodec) -> Any:
         """The next signal of this name, decoded."""
         data = await self._signals.wait(name, timeout)
-        return decode_signal(name, data, expected)
+        return decode_signal(name, data, codec)
 
     def side_effect(self, fn: Callable[[], T]) -> T:
         """Call `fn` once in the life of the run; its journaled value ever after."""
         self._log.refuse_nested()
-        where = f"side_effect {getattr(fn, '__qualname__', fn)}"
+        where = f"side_effect {where_of(fn)}"
         codec = ValueCodec(_returns(fn), where)
         if self._log.replaying or self._log.latched:
             body = self._log.issue(EventKind.SIDE_EFFECT, SideEffect(Raw(NULL)))
@@ -200,7 +202,7 @@ class WorkflowContext:
         """Start a child and wait for its result; giving up cancels it."""
         child = await self._start_child(call)
         try:
-            return await self._children.result(child)
+            return await self._children.result(child, child.returns)
         except asyncio.CancelledError:
             self._children.cancel(child, "its parent no longer waits for it")
             raise
@@ -208,6 +210,15 @@ class WorkflowContext:
     async def start_child(self, call: ChildCall) -> ChildHandle[Any]:
         """Start a child."""
         return ChildHandle(self._children, await self._start_child(call))
+
+    def children(self, flow: Workflow[Any, Any] | None) -> list[ChildHandle[Any]]:
+        """Handles of the children whose result no code has taken, in the order of their start."""
+        self._refuse_plain_calls()
+        return [
+            ChildHandle(self._children, child, flow)
+            for child in self._children.untaken.values()
+            if flow is None or child.name == flow.name
+        ]
 
     async def _start_child(self, call: ChildCall) -> Child:
         child = self._children.start(call, self.attributes or {})

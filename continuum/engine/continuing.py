@@ -19,8 +19,8 @@ def continuation_of(
 
     Signals that were delivered and that no code has seen are journaled again, for the row that
     brought them is gone. Children go on: their parent-close policy binds the run, not one of its
-    incarnations.
+    incarnations; so do ends of children that no code has seen.
     """
-    carried = [Entry(EventKind.CHILD_CARRIED, None, body, at) for body in children.carried()]
+    carried = [Entry(kind, None, body, at) for kind, body in children.carried()]
     carried += [Entry(EventKind.SIGNAL_RECEIVED, None, body, at) for body in signals.untaken()]
     return EventKind.RUN_CONTINUED, RunContinued(Raw(data)), Continuation(data, carried)

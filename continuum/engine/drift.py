@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
 from typing import Any, Final
 
+from continuum.codec.hints import caller_location as caller_location
+from continuum.codec.hints import is_internal
 from continuum.journal.events import Event, EventKind
 
-_PACKAGE: Final = str(Path(__file__).parent.parent)
-_ASYNCIO: Final = str(Path(sys.modules["asyncio"].__file__ or "").parent)
-
-NAMED: Final = (EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED)
+NAMED: Final = (
+    EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED,
+    EventKind.CHILD_SIGNALLED,
+)  # fmt: skip
 """Commands that are the same when their names are."""
 
 TARGETED: Final = (
     EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED, EventKind.CHILD_CANCEL_REQUESTED,
 )  # fmt: skip
 """Commands that are the same when they are about the same command."""
+
+ADDRESSED: Final = (EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED)
+"""Commands that are the same only when they go to the same run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +131,6 @@ def unreadable(what: str, error: Exception, location: str | None = None) -> Drif
     )
 
 
-def caller_location() -> str | None:
-    """ "file.py:12" of the innermost frame that is neither ours nor asyncio's."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not _internal(frame.f_code):
-            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None
-
-
 def waiting_location(coroutine: Any) -> str | None:
     """ "file.py:12" of the innermost user frame in which a suspended coroutine waits."""
     location = None
@@ -145,15 +138,10 @@ def waiting_location(coroutine: Any) -> str | None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
         if frame is None:
             break
-        if not _internal(frame.f_code):
+        if not is_internal(frame.f_code):
             location = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
         coroutine = getattr(coroutine, "cr_await", None)
     return location
-
-
-def _internal(code: CodeType) -> bool:
-    name = code.co_filename
-    return name.startswith((_ASYNCIO, _PACKAGE, "<frozen"))
 
 
 def _at(location: str | None) -> str:

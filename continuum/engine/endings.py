@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import traceback
+from pathlib import Path
+from typing import Any, Final
 
 from continuum.codec.failures import MAX_TEXT, capture_failure, storable_text
+from continuum.codec.hints import is_internal
 from continuum.declare.workflow import Workflow
 from continuum.engine.cancel import Cancellation
 from continuum.engine.saga import compensation_notes
@@ -47,14 +50,29 @@ def _error(main: asyncio.Task[Any]) -> BaseException | None:
     if main.cancelled():
         return _self_cancelled(main)
     error = main.exception()
-    if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
+    if isinstance(error, RuntimeError) and any(text in str(error) for text in _FOREIGN):
         foreign = NonDeterminismError(
-            "workflow code awaited a future or task of another event loop",
+            f"workflow code awaited a future or task of another event loop{_at(error)}",
             hint="await activities, timers, signals and tasks created in the workflow only",
         )
         foreign.__cause__ = error
         return foreign
     return error
+
+
+_FOREIGN: Final = (
+    "attached to a different loop", "Task got bad yield", "await wasn't used with future",
+)  # fmt: skip
+"""How asyncio says that it was given another library's awaitable."""
+
+
+def _at(error: BaseException) -> str:
+    """Where user code raised an error: " at file.py:12"."""
+    at = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if not is_internal(frame.f_code):
+            at = f" at {Path(frame.f_code.co_filename).name}:{line}"
+    return at
 
 
 def _self_cancelled(main: asyncio.Task[Any]) -> asyncio.CancelledError:

@@ -259,7 +259,7 @@ class Execution(ActivityEvents):
         elif kind is EventKind.CHILD_CARRIED:
             self._children.carry(body)
         else:
-            self._children.ended(body, self.waiting_at)
+            self._children.ended(body)
 
     def _begin(self) -> None:
         workflow = self._identity.workflow

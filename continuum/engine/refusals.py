@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from continuum.codec.hints import caller_location
 from continuum.errors import NonDeterminismError
 
 REFUSED: Final = (
@@ -27,8 +28,10 @@ REFUSED: Final = (
 
 def refuse(name: str) -> NonDeterminismError:
     """The error for a refused loop method."""
+    at = caller_location()
     return NonDeterminismError(
-        f"workflow code called {name} of its event loop, which a replay cannot repeat",
+        f"workflow code called {name} of its event loop, which a replay cannot repeat"
+        f"{f' at {at}' if at else ''}",
         hint="move it into an activity",
     )
 

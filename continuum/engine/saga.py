@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -13,6 +14,7 @@ from typing import Any, Final, ParamSpec, Protocol, Self
 
 from continuum.codec.failures import type_name
 from continuum.declare.activity import Activity
+from continuum.declare.functions import misplaced
 from continuum.errors import NotInWorkflow
 
 P = ParamSpec("P")
@@ -92,6 +94,7 @@ class Saga:
 
         Raises:
             PayloadError: the arguments of an activity cannot be stored.
+            DefinitionError: it is nothing that can be called and awaited.
             NotInWorkflow: the block was left already.
 
         Example:
@@ -104,6 +107,10 @@ class Saga:
             data = compensation.signature.encode(args, kwargs)
             step = partial(self._run.schedule_activity, compensation, data)
             self._steps.append((compensation.name, step))
+        elif not callable(compensation) or inspect.isbuiltin(compensation):
+            raise misplaced(
+                f"saga.undo takes an activity or an async function, not {compensation!r:.80}"
+            )
         else:
             name = getattr(compensation, "__qualname__", repr(compensation))
             self._steps.append((name, partial(compensation, *args, **kwargs)))

@@ -130,20 +130,25 @@ class Signals:
             self._waiters.pop(waiter.name, None)
 
 
-def decode_signal(name: str, data: bytes, expected: Any) -> Any:
-    """The payload as `expected`.
+def decode_signal(name: str, data: bytes, codec: ValueCodec) -> Any:
+    """The payload as the type that is expected.
 
     Raises:
         PayloadError: the sender sent something else. The signal is consumed; live and replay
             raise alike, so the workflow may catch it and wait again.
     """
     try:
-        return _codec(expected).decode(data)
+        return codec.decode(data)
     except DecodeFailure as error:
         raise PayloadError(f"signal {name!r}: {error.message}", hint=error.hint) from error
 
 
-def _codec(expected: Any) -> ValueCodec:
+def signal_codec(expected: Any) -> ValueCodec:
+    """The codec of a payload's type.
+
+    Raises:
+        DefinitionError: plain JSON cannot restore it.
+    """
     try:
         return _cached_codec(expected)
     except TypeError:  # unhashable annotation

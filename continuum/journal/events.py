@@ -55,6 +55,7 @@ class EventKind(StrEnum):
     ATTRIBUTES_SET = "attributes_set"
     CHILD_STARTED = "child_started"
     CHILD_CANCEL_REQUESTED = "child_cancel_requested"
+    CHILD_SIGNALLED = "child_signalled"
     # progress
     ACTIVITY_STARTED = "activity_started"
     ACTIVITY_ATTEMPT_FAILED = "activity_attempt_failed"
@@ -78,6 +79,7 @@ COMMANDS: Final = frozenset({
     EventKind.ACTIVITY_SCHEDULED, EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_STARTED,
     EventKind.TIMER_CANCELLED, EventKind.SIGNAL_AWAITED, EventKind.SIDE_EFFECT,
     EventKind.ATTRIBUTES_SET, EventKind.CHILD_STARTED, EventKind.CHILD_CANCEL_REQUESTED,
+    EventKind.CHILD_SIGNALLED,
 })  # fmt: skip
 PROGRESS: Final = frozenset({
     EventKind.ACTIVITY_STARTED, EventKind.ACTIVITY_ATTEMPT_FAILED,
@@ -221,10 +223,22 @@ class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChildCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A cancel request goes out with this turn to the child of command `target`."""
+    """A cancel request goes out with this turn to the child of command `target`.
+
+    `target` is 0 for a child of an earlier incarnation, which `run_id` names.
+    """
 
     target: int
     reason: str | None = None
+    run_id: UUID | None = None
+
+
+class ChildSignalled(msgspec.Struct, frozen=True):
+    """A signal `name` with this payload goes out with this turn to the child `run_id`."""
+
+    run_id: UUID
+    name: str
+    value: Raw
 
 
 class ChildEnded(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -286,6 +300,7 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.ATTRIBUTES_SET: AttributesSet,
     EventKind.CHILD_STARTED: ChildStarted,
     EventKind.CHILD_CANCEL_REQUESTED: ChildCancelRequested,
+    EventKind.CHILD_SIGNALLED: ChildSignalled,
     EventKind.CHILD_COMPLETED: ChildEnded,
     EventKind.CHILD_FAILED: ChildEnded,
     EventKind.CHILD_CANCELLED: ChildEnded,

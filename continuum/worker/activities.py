@@ -29,6 +29,7 @@ from continuum.worker.executors import (
     Executors,
     is_plain,
 )
+from continuum.worker.lingering import Lingering
 from continuum.worker.processes import RemoteFailure
 from continuum.worker.service import Signal
 from continuum.worker.threads import DaemonThreads
@@ -57,6 +58,7 @@ class Activities:
         self.ended: Signal[ActivityCall] = Signal()
         self.prepare: Callable[[ActivityCall], ActivityCall] = _as_it_is
         self._free = concurrency
+        self._lingering = Lingering(concurrency)
         self._random = random
         self._deliver = deliver
         self._executors = executors
@@ -141,6 +143,7 @@ class Activities:
 
     def _begin(self, attempt: Attempt) -> None:
         call = attempt.call
+        attempt.begun_at = monotonic()
         self._free -= 1
         self._running.add(attempt)
         self._quiet.clear()
@@ -159,7 +162,7 @@ class Activities:
         if activity.timeout is not None:
             attempt.handle = loop.call_later(activity.timeout, self._expire, attempt)
         if activity.heartbeat_timeout is not None:
-            attempt.beat_at = monotonic()
+            attempt.beat_at = attempt.begun_at
             self._listen(attempt, activity.heartbeat_timeout)
         self.started.emit(call)
 
@@ -226,6 +229,7 @@ class Activities:
     def _leave(self, attempt: Attempt) -> None:
         """Give the slot on, whatever became of the attempt."""
         self._running.discard(attempt)
+        self._lingering.remove(attempt)
         self._free += 1
         while self._free > 0 and self._waiting:
             following = self._waiting.popleft()
@@ -315,6 +319,7 @@ class Activities:
         if attempt.thread:  # a thread cannot be stopped; its late outcome is ignored
             attempt.ended_as = why
             attempt.disarm()
+            self._lingering.add(attempt)
             self._report_timeout(attempt)
         else:
             self._interrupt(attempt, why)
@@ -326,7 +331,13 @@ class Activities:
         assert attempt.task is not None
         attempt.task.cancel()
         loop = asyncio.get_running_loop()
-        attempt.handle = loop.call_later(STUBBORN, self._settle, attempt, None, None)
+        attempt.handle = loop.call_later(STUBBORN, self._give_up, attempt)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """It does not obey: it has ended for its run, but not for this worker."""
+        attempt.handle = None
+        self._lingering.add(attempt)
+        self._settle(attempt, None, None)
 
     def _abort(self, attempt: Attempt) -> None:
         """End it without an outcome. One that is being committed is left to the fence."""

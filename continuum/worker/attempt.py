@@ -81,12 +81,13 @@ class Attempt:
         stopping: why it should end; its next heartbeat raises.
         sealed: its outcome is being committed; nothing may interrupt it any more.
         details, stored: of its last heartbeat, and what of it is in the database.
+        begun_at: when its user code was entered, on the host's monotonic clock.
         beat_at: when it last said that it makes progress.
         connection: of a transactional activity.
     """
 
-    __slots__ = ("beat_at", "call", "connection", "details", "ended_as", "handle", "pulse", "run",
-                 "sealed", "stopping", "stored", "task", "thread")  # fmt: skip
+    __slots__ = ("beat_at", "begun_at", "call", "connection", "details", "ended_as", "handle",
+                 "pulse", "run", "sealed", "stopping", "stored", "task", "thread")  # fmt: skip
 
     def __init__(self, run: Host, call: ActivityCall) -> None:
         self.run = run
@@ -100,6 +101,7 @@ class Attempt:
         self.sealed = False
         self.details: bytes | None = None
         self.stored: bytes | None = None
+        self.begun_at = 0.0
         self.beat_at = 0.0
         self.connection: Any = None
 
@@ -138,6 +140,7 @@ class Attempt:
         return {
             "cancelled": "cancelled, or given up by its workflow",
             "timeout": "out of time; another attempt may be running",
+            "silent": "silent for too long; another attempt may be running",
         }.get(reason, "its run is not of this worker any more")
 
     @property

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from continuum.journal.events import Failure
-from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.journal.turn import NewRun, Post, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import PayloadRejected
 from tests.conformance.stage import OTHER_PIN, Stage, open_stage, parked
 from tests.postgres.scene import NOON, PIN, first_turn, last_turn, next_turn
@@ -208,3 +208,27 @@ async def test_payloads_pass_the_codec_both_ways(place: str | None) -> None:
         end.token = again.token
         await stage.commit(end)
         assert (await stage.run(run_id)).output == 7
+
+
+async def test_a_signal_to_another_run_goes_out_once_with_its_turn(stage: Stage) -> None:
+    """It wakes a free run, reaches one that this turn inserts; no ended one, and none twice."""
+    sender, gone = await stage.created(), await stage.created()
+    free = await stage.started()
+    await stage.commit(last_turn(gone))
+    turn = next_turn(sender)
+    child = NewRun(
+        uuid4(), "default", PIN.workflow, b"[1]", parent_id=sender.run_id, depth=1,
+        parent_close="cancel",
+    )  # fmt: skip
+    turn.children = [child]
+    turn.posts = [
+        Post(run_id, "signal", name, b"7")
+        for run_id, name in [(free, "a"), (free, "b"), (child.run_id, "c"), (gone.run_id, "d")]
+    ]
+    for _ in range(2):
+        assert await stage.commit(turn) == [COMMITTED]
+    assert await stage.commit(replace(turn, token=turn.token + 7)) == [FENCED]
+    claimed = {run.run_id: run for run in await stage.claim()}
+    assert set(claimed) == {free, child.run_id}
+    mail = [[(m.kind, m.name, m.value) for m in claimed[r].inbox] for r in (free, child.run_id)]
+    assert mail == [[("signal", "a", b"7"), ("signal", "b", b"7")], [("signal", "c", b"7")]]

@@ -43,3 +43,24 @@ async def cancelled(name: str) -> str:
     except asyncio.CancelledError:
         await refund(name)
         raise
+
+
+@workflow(name="history:quoting")
+async def quoting(name: str) -> float:
+    """A child of `telling`; never executed here."""
+    raise AssertionError
+
+
+@workflow(name="history:telling")
+async def telling(name: str) -> list[Any]:
+    """A child that is signalled, one that is cancelled, and both results."""
+    quote = await continuum.start_child(quoting, name)
+    late = await continuum.start_child(quoting, name)
+    quote.signal("rate", {"currency": "EUR"})
+    price = await quote.result()
+    late.cancel("too late")
+    try:
+        await late.result()
+    except continuum.ChildCancelled as error:
+        return [price, error.reason, len(continuum.children(quoting))]
+    return [price]

@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from tests.histories.flows import cancelled, order
+from continuum.journal.events import Failure
+from tests.histories.flows import cancelled, order, telling
 from tests.unit.engine.driver import Driver
 
 
@@ -43,6 +44,10 @@ def main() -> None:
     write(f"{prefix}-order-takeover", run)
     run = Driver(cancelled, "o4").start().cancel("withdrawn").fail(1, reason="cancelled")
     write(f"{prefix}-cancelled", run.complete(2))
+    run = Driver(telling, "o5").start()
+    quote, late = run.children
+    run.child_ends(quote, 4.5)
+    write(f"{prefix}-child-signal", run.child_ends(late, error=Failure("cancelled", "too late")))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from continuum.journal.events import Event, EventKind
 from tests.histories import flows
 
 FILES = sorted(Path(__file__).parent.glob("*.json"))
-WORKFLOWS = {flow.name: flow for flow in (flows.order, flows.cancelled)}
+WORKFLOWS = {flow.name: flow for flow in (flows.order, flows.cancelled, flows.telling)}
 
 
 def load(path: Path) -> tuple[RunIdentity, list[Event], dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 import continuum
 from continuum import ChildFailed, WorkflowCancelled, activity, workflow
 from continuum.testing import assert_replays, dump_history, environment
+from continuum.testing.faults import Moment
 
 undone: list[int] = []
 
@@ -99,3 +100,44 @@ async def test_incarnations_follow_each_other() -> None:
             await run.signal("news", text)
         assert await run.result() == ["a", "b", "c"]
         assert_replays(daily, await dump_history(run))
+
+
+@workflow(name="testing:listener")
+async def listener(n: int) -> list[int]:
+    heard = [await continuum.wait_signal("n", type=int) for _ in range(n)]
+    await asyncio.sleep(10)
+    return heard
+
+
+@workflow(name="testing:telling")
+async def telling(round_: int) -> list[list[int]]:
+    """Signals its children in two incarnations, and collects their results in the second."""
+    if round_ == 0:
+        for number in (1, 2):
+            handle = await continuum.start_child(listener, 2)
+            handle.signal("n", number)
+        await asyncio.sleep(1)
+        continuum.continue_as_new(1)
+    handles = continuum.children(listener)
+    for handle in handles:
+        handle.signal("n", 10)
+    return [await handle.result() for handle in handles]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_signal_to_a_child_arrives_once_whatever_commit_the_worker_dies_at(
+    moment: Moment,
+) -> None:
+    """Parent and child die at every commit boundary; no signal is lost, none is doubled."""
+    expected = [[1, 10], [2, 10]]
+    async with environment([telling, listener]) as env:
+        run = await env.start(telling, 0)
+        assert await run.result() == expected
+        assert_replays(telling, await dump_history(run))
+        boundaries = env.commits
+    assert boundaries >= 5
+    for commit in range(1, boundaries + 1):
+        async with environment([telling, listener]) as env:
+            env.crash_at(commit, moment=moment)
+            assert await env.run(telling, 0) == expected, f"{moment} commit {commit}"
+            assert env.store.tables.leases == {}

@@ -162,3 +162,27 @@ async def moves_on(n: int) -> list[Any]:
         return [await pending]
     first = await continuum.wait_signal("x")
     return [await held("mine"), first, await continuum.wait_signal("x")]
+
+
+@workflow
+async def listener(n: int) -> list[int]:
+    """A child that hears n numbers."""
+    return [await continuum.wait_signal("n", type=int) for _ in range(n)]
+
+
+@workflow
+async def telling(round_: int) -> list[list[int]]:
+    """Signals its children in the turn that starts them, later, and in its next incarnation."""
+    if round_ == 0:
+        for number in (1, 2):
+            handle = await continuum.start_child(listener, 3)
+            handle.signal("n", number)
+        await held("told")
+        for handle in continuum.children(listener):
+            handle.signal("n", 5)
+        await continuum.wait_signal("go")
+        continuum.continue_as_new(1)
+    handles = continuum.children(listener)
+    for handle in handles:
+        handle.signal("n", 10)
+    return [await handle.result() for handle in handles]

@@ -19,18 +19,20 @@ from tests.worker.language_flows import (
     inherits,
     labelled,
     leaving,
+    listener,
     moves_on,
     nested,
     one_child,
     order_flow,
     rounds,
     spins,
+    telling,
     waiting_child,
 )
 
 ALL = (
-    catching, double, failing_child, fan_in, inherits, labelled, leaving, moves_on, nested,
-    one_child, order_flow, rounds, spins, waiting_child,
+    catching, double, failing_child, fan_in, inherits, labelled, leaving, listener, moves_on,
+    nested, one_child, order_flow, rounds, spins, telling, waiting_child,
 )  # fmt: skip
 
 
@@ -344,3 +346,28 @@ async def test_two_workers_with_crossed_parents_never_deadlock(cluster: Cluster)
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     )
     assert after == before
+
+
+async def test_signals_to_children_of_two_incarnations_survive_their_workers(
+    cluster: Cluster,
+) -> None:
+    """Whoever owns parent and children, each signal arrives once and in order."""
+    first = await cluster.join(*ALL)
+    flows.gate("told")
+    run_id = await cluster.start(telling, 0)
+    await flows.entered["told"].wait()
+    await first.die()
+    flows.gates["told"].set()
+    second = await cluster.join(*ALL)
+
+    async def waits() -> Any:
+        [(text,)] = await cluster.rows(
+            "SELECT waiting_on FROM continuum_leases WHERE run_id = %s", run_id
+        )
+        return text == "signal go"
+
+    await eventually(waits)
+    await second.die()
+    await cluster.join(*ALL)
+    await cluster.signal(run_id, "go")
+    assert await cluster.result(run_id) == [[1, 5, 10], [2, 5, 10]]

@@ -124,19 +124,6 @@ async def flow(): return rate + fixed
     assert check_source(source, tmp_path) == ["9 CTM008"]
 
 
-def test_patches_decide_where_they_stand(tmp_path: Path) -> None:
-    """A patch whose value escapes, or whose name is computed, cannot be folded."""
-    source = """
-from continuum import patched, workflow
-@workflow
-async def flow(name):
-    if patched("a") and not patched("b"): return 1
-    kept = patched("c")
-    return 2 if patched(name) else 3
-"""
-    assert check_source(source, tmp_path) == ["6 CTM102", "7 CTM102"]
-
-
 def test_a_file_that_cannot_be_parsed_is_a_finding(tmp_path: Path) -> None:
     """It is named with its line; the other files are checked all the same."""
     (tmp_path / "broken.py").write_text("x = 1\ndef (:\n")

@@ -200,7 +200,7 @@ def test_changed_arguments_only_warn(caplog: pytest.LogCaptureFixture) -> None:
 
     run = Driver(original).start().crashed(flow=changed).recover()
     assert run.execution.drift is None
-    assert "arguments of command 1 (activity a) differ" in caplog.text
+    assert "arguments of command 1 (activity_scheduled a) differ" in caplog.text
     assert run.calls[1].args == b"[1]"
 
 
