@@ -111,7 +111,7 @@ class Customers:
         who = self._who(amount) | {"plan": plan, "kind": "subscription"}
         subscription = shop.Subscription(
             f"s{self._number}", who["customer_id"], plan, amount, self._card(),
-            periods=self._random.randint(2, 7), every=self._random.uniform(3.0, 15.0),
+            periods=self._random.randint(2, 7), every=self._random.uniform(1.5, 15.0),
         )  # fmt: skip
         return Arrival(shop.subscription_flow, (subscription,), "billing", who)
 
