@@ -13,7 +13,7 @@ from console.present import ages, states
 from console.present.columns import Column
 from console.present.plain import one_line, short_id, short_name
 from console.present.values import preview
-from console.present.waits import waiting
+from console.present.waits import cancelling, waiting
 from console.themes import Palette
 from continuum.model import Run, RunError
 
@@ -132,6 +132,9 @@ def reason(row: Run, now: datetime, palette: Palette) -> Text:
     """What a live run waits for, or why a failed one failed."""
     if row.error is not None:
         return error_line(row.error, palette)
+    if row.cancelling_since:
+        line = Text(cancelling(row.cancelling_since, now), palette.warn)
+        return line.append(f"  {waiting(row.waiting_on, now)}" if row.waiting_on else "")
     if row.waiting_on:
         return Text(waiting(row.waiting_on, now), palette.text)
     if row.state == "running":
