@@ -36,7 +36,7 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "signal_received": ("«", "signal", "info"),
     "side_effect": ("=", "side effect", "muted"),
     "attributes_set": ("#", "attributes", "muted"),
-    "patch_decided": ("±", "patch", "muted"),
+    "patch_decided": ("~", "patch", "muted"),
     "child_started": ("»", "child", "muted"),
     "child_completed": ("✓", "child completed", "good"),
     "child_failed": ("✗", "child failed", "bad"),
