@@ -10,6 +10,9 @@ from pathlib import Path
 from tests.docs.documents import REPOSITORY, blocks
 from tests.docs.test_documents import RUNNING
 
+CHECKED = [path for path in RUNNING if path.name != "testing.md"]
+"""What users deploy; lambdas that stand in for activities in a test have no types."""
+
 STRICT = {
     "typeCheckingMode": "strict",
     "include": ["."],
@@ -33,7 +36,7 @@ def write_code(folder: Path, documents: list[Path]) -> int:
 
 def test_code_blocks_type_check(tmp_path: Path) -> None:
     """No block of any document has a type error in strict mode."""
-    count = write_code(tmp_path, RUNNING)
+    count = write_code(tmp_path, CHECKED)
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(STRICT))
     answer = subprocess.run(
         [
