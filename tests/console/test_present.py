@@ -22,12 +22,12 @@ from console.present import (
     values,
     waits,
 )
-from console.present.runs import RunRows, reason
+from console.present.runs import RunRows, error_line, reason
 from console.sample import NOW, SampleSource, sample_runs, stored
 from console.source import RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable
-from continuum.model import HistoryEvent, Omitted, RunState, ServerInfo
+from continuum.model import HistoryEvent, Omitted, RunError, RunState, ServerInfo
 
 PALETTE = Palette.from_variables(DARK.to_color_system().generate())
 
@@ -212,6 +212,15 @@ def test_a_cancellation_in_progress_says_since_when() -> None:
     assert not any("cancelling" in f.plain for f in facts.facts(run, NOW, PALETTE))
 
 
+def test_a_failed_activity_says_why_at_once() -> None:
+    """A narrow list has room for the cause, not for the way it came."""
+    message = "activity shop:charge_card failed: shop.pay.CardDeclined: card ends in 42"
+    error = RunError("continuum.errors.ActivityFailed", message)
+    assert error_line(error, PALETTE).plain == "CardDeclined: card ends in 42 (charge_card)"
+    other = RunError("continuum.errors.ActivityFailed", "lost")
+    assert error_line(other, PALETTE).plain == "ActivityFailed: lost"
+
+
 def test_parent_and_incarnation_are_facts() -> None:
     """Also on a small screen; every label is apart from its value."""
     run = replace(sample_runs(1)[0], parent_id=UUID(int=7), incarnation=3)
@@ -232,8 +241,6 @@ def test_facts_wrap_under_their_content() -> None:
 
 def test_facts_show_error_with_its_traceback() -> None:
     """The traceback is there line by line, its escape codes made harmless."""
-    from continuum.model import RunError
-
     run = next(run for run in sample_runs(160) if run.state is RunState.FAILED)
     failed = type(run)(
         **{**_fields(run), "error": RunError("m.E", "no", "Traceback\n  \x1b[1mline 2")}
