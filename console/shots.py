@@ -77,6 +77,7 @@ SHOTS: Final = (
     Shot("run-80x24", (80, 24), (*REVIEW, "enter")),
     Shot("run-140x40", (140, 40), (*REVIEW, "enter")),
     Shot("run-200x50", (200, 50), ("]", "]", "]", "]", "enter")),
+    Shot("run-children", (140, 40), ("]", "]", "j", "k", "enter"), namespace="reports"),
     Shot("run-payload", (100, 30), (*REVIEW, "enter", "g", "j", "j", "enter")),
     Shot("signal", (80, 24), ("]", "]", "s", '={"verdict": "approved"}')),
     Shot("cancel", (80, 24), (*REVIEW, "X")),

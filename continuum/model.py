@@ -67,8 +67,9 @@ class RunError:
 class Run:
     """One run as it was when the answer was read.
 
-    `duration` runs until the end, or until the moment of reading for a live run. `waiting_on` and
-    `owner` (id of the worker node) are None unless the run is live.
+    `duration` runs until the end, or until the moment of reading for a live run. `waiting_on`,
+    `owner` (id of the worker node) and `cancelling_since` (when a cancellation was first asked
+    for) are None unless the run is live.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class Run:
     error: RunError | None
     stored_input: StoredValue
     stored_output: StoredValue | None
+    cancelling_since: datetime | None = None
 
     @property
     def input(self) -> Any:

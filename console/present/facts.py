@@ -10,21 +10,26 @@ from rich.style import Style
 from rich.text import Text
 
 from console.present import ages, states
-from console.present.plain import lines, one_line
+from console.present.children import Children
+from console.present.plain import lines, one_line, short_id
 from console.present.runs import attributes, error_line, version, workflow_name
 from console.present.values import pretty, preview
-from console.present.waits import waiting
+from console.present.waits import cancelling, waiting
 from console.themes import Palette
 from continuum.model import Omitted, Run, StoredValue
 
-LABEL: Final = 11
+LABEL: Final = 12
+NO_CHILDREN: Final = Children()
 _WRAP: Final = Console(width=80)
 """Wrapping asks for a console, and uses nothing of it."""
 
 
-def facts(run: Run, now: datetime, palette: Palette, width: int = 100) -> list[Text]:
+def facts(
+    run: Run, now: datetime, palette: Palette, width: int = 100, children: Children = NO_CHILDREN
+) -> list[Text]:
     """Everything, one fact a line or block, for a pane of `width` cells."""
-    return [line for fact in _facts(run, now, palette) for line in _hanging(fact, width)]
+    found = _facts(run, now, palette, children)
+    return [line for fact in found for line in _hanging(fact, width)]
 
 
 def _hanging(line: Text, width: int) -> list[Text]:
@@ -38,7 +43,7 @@ def _hanging(line: Text, width: int) -> list[Text]:
     return [first, *(indent.copy().append_text(part) for part in wrapped)]
 
 
-def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
+def _facts(run: Run, now: datetime, palette: Palette, children: Children) -> list[Text]:
     found = [
         _line("state", states.badge(run.state, palette), palette),
         _line("run", Text(str(run.id), palette.text), palette),
@@ -58,6 +63,7 @@ def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
         found.append(_line("parent", Text(str(run.parent_id), palette.text), palette))
     if run.incarnation > 1:
         found.append(_line("incarnation", Text(str(run.incarnation), palette.text), palette))
+    found.extend(_children(children, palette))
     found.extend(_block("attributes", dict(run.attributes), palette))
     found.extend(_block("input", value(run.stored_input), palette))
     if run.stored_output is not None and run.state == "completed":
@@ -66,7 +72,9 @@ def _facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
     return found
 
 
-def brief(run: Run, now: datetime, palette: Palette) -> list[Text]:
+def brief(
+    run: Run, now: datetime, palette: Palette, children: Children = NO_CHILDREN
+) -> list[Text]:
     """Four lines for a screen too small for the side pane."""
     first = (
         Text()
@@ -79,13 +87,16 @@ def brief(run: Run, now: datetime, palette: Palette) -> list[Text]:
     lasted = ages.duration(run.duration.total_seconds())
     second = Text(str(run.id), palette.muted)
     second.append(f"  started {ages.ago(run.started_at, now)}, {lasted}", palette.muted)
-    third = attributes(run.attributes, palette) or Text("no attributes", palette.faint)
+    third = _family(run, children, palette)
+    third.append_text(attributes(run.attributes, palette) or Text("no attributes", palette.faint))
     if run.error is not None:
         fourth = error_line(run.error, palette)
-    elif run.waiting_on:
-        fourth = Text("waits for ", palette.faint).append(
-            waiting(run.waiting_on, now), palette.accent
-        )
+    elif run.waiting_on or run.cancelling_since:
+        fourth = Text()
+        if run.cancelling_since:
+            fourth.append(f"{cancelling(run.cancelling_since, now)}  ", palette.warn)
+        fourth.append("waits for ", palette.faint)
+        fourth.append(waiting(run.waiting_on or "nothing", now), palette.accent)
     elif run.state == "completed" and run.stored_output is not None:
         fourth = Text("output ", palette.faint).append(
             preview(value(run.stored_output)), palette.text
@@ -121,10 +132,34 @@ def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
     owner = (
         Text(one_line(run.owner, 60), palette.text) if run.owner else Text("none", palette.muted)
     )
-    return [
+    found = [
         _line("waits for", Text(waits, style), palette),
         _line("owner", owner, palette),
     ]
+    if run.cancelling_since is not None:
+        since = _when(run.cancelling_since, now, palette)
+        since.stylize(palette.warn, 0, len(since.plain.partition("  ")[0]))
+        found.insert(0, _line("cancelling", Text("since ", palette.warn) + since, palette))
+    return found
+
+
+def _family(run: Run, children: Children, palette: Palette) -> Text:
+    """Where the run stands among others, in a few words before its attributes."""
+    words: list[str] = []
+    if run.parent_id is not None:
+        words.append(f"child of {short_id(run.parent_id)}")
+    if run.incarnation > 1:
+        words.append(f"incarnation {run.incarnation}")
+    if summary := children.summary():
+        words.append(f"children {summary}")
+    return Text("".join(f"{each}  " for each in words), palette.text)
+
+
+def _children(children: Children, palette: Palette) -> list[Text]:
+    if not (summary := children.summary()):
+        return []
+    listed = [Text("  ").append_text(line) for line in children.lines(palette)]
+    return [_line("children", Text(summary, palette.text), palette), *listed]
 
 
 def _block(label: str, content: Any, palette: Palette) -> list[Text]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from rich.text import Text
 
 from console.present import ages
 from console.present.columns import Column
-from console.present.plain import one_line, short_name
+from console.present.plain import one_line, short_id, short_name
 from console.present.shapes import is_array, is_object
 from console.present.values import preview
 from console.themes import Palette
@@ -24,7 +25,7 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "activity_started": (">", "attempt started", "faint"),
     "activity_attempt_failed": ("↺", "attempt failed", "warn"),
     "activity_attempt_crashed": ("↺", "attempt crashed", "warn"),
-    "activity_released": ("<", "given back", "faint"),
+    "activity_released": ("<", "attempt given back", "faint"),
     "activity_completed": ("✓", "completed", "good"),
     "activity_failed": ("✗", "failed", "bad"),
     "activity_cancelled": ("⊘", "activity cancelled", "muted"),
@@ -34,11 +35,23 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "signal_awaited": ("◌", "waits for signal", "accent"),
     "signal_received": ("«", "signal", "info"),
     "side_effect": ("=", "side effect", "muted"),
+    "attributes_set": ("#", "attributes", "muted"),
+    "patch_decided": ("~", "patch", "muted"),
+    "child_started": ("»", "child", "muted"),
+    "child_completed": ("✓", "child completed", "good"),
+    "child_failed": ("✗", "child failed", "bad"),
+    "child_cancelled": ("⊘", "child cancelled", "muted"),
+    "child_cancel_requested": ("!", "asks child to stop", "warn"),
+    "child_carried": ("»", "child carried over", "faint"),
     "cancel_requested": ("!", "cancel requested", "warn"),
     "run_completed": ("✓", "run completed", "good"),
     "run_failed": ("✗", "run failed", "bad"),
     "run_cancelled": ("⊘", "run cancelled", "muted"),
+    "run_continued": ("↻", "continues as new", "info"),
 }
+_FAILURES: Final = ("activity_failed", "child_failed", "run_failed")
+_NAMING: Final = ("activity_scheduled", "child_started")
+"""Events that say the name of what their command does."""
 
 
 class HistoryRows:
@@ -53,7 +66,7 @@ class HistoryRows:
         """Take in one more event, in order."""
         if self._started is None:
             self._started = event.at
-        if event.type == "activity_scheduled" and event.command is not None:
+        if event.type in _NAMING and event.command is not None:
             self._names[event.incarnation, event.command] = short_name(_text(body(event), "name"))
 
     def forget_styles(self) -> None:
@@ -116,7 +129,7 @@ class HistoryRows:
             return line.append(preview(found, 300), palette.faint)
         describe = _DETAIL.get(event.type)
         words = describe(found, event) if describe else preview(found, 300)
-        tone = palette.bad if event.type in ("activity_failed", "run_failed") else palette.muted
+        tone = palette.bad if event.type in _FAILURES else palette.muted
         return line.append(one_line(words, 400), tone)
 
 
@@ -151,15 +164,50 @@ def _seconds_to(found: Mapping[str, Any], name: str, event: HistoryEvent) -> str
     return ages.duration((then - event.at).total_seconds())
 
 
-def _scheduled(found: Mapping[str, Any], event: HistoryEvent) -> str:
+def _args(found: Mapping[str, Any]) -> str:
     args = found.get("args")
     shown = preview(args, 300)
     return f"({shown[1:-1]})" if is_array(args) and shown.endswith("]") else shown
 
 
+def _scheduled(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    queue = _text(found, "queue")
+    return f"in queue {queue} {_args(found)}" if queue else _args(found)
+
+
 def _attempt_failed(found: Mapping[str, Any], event: HistoryEvent) -> str:
     retry = _seconds_to(found, "next_at", event)
-    return f"{_attempt(found)}: {_failure(found)}, next in {retry}"
+    return f"{_attempt(found)}: {_failure(found)}, next in {retry}{_progress(found)}"
+
+
+def _progress(found: Mapping[str, Any]) -> str:
+    """What the last heartbeat of the attempt said."""
+    return f", had reached {preview(found['details'], 100)}" if "details" in found else ""
+
+
+def _child(found: Mapping[str, Any]) -> str:
+    try:
+        return short_id(UUID(_text(found, "run_id")))
+    except ValueError:
+        return "?"
+
+
+def _child_started(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    left = " to itself" if found.get("parent_close") == "abandon" else ""
+    return f"{_child(found)}{left} {_args(found)}"
+
+
+def _child_ended(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    if event.type == "child_completed":
+        return f"{_child(found)} = {preview(found.get('value'), 300)}"
+    error = found.get("error")
+    why = _text(error, "message") if event.type == "child_cancelled" else _failure(found)
+    return f"{_child(found)} {why}".rstrip()
+
+
+def _patch(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    branch = "the new branch" if found.get("taken") is True else "the old branch"
+    return f"{_text(found, 'name')}: {branch}"
 
 
 def _cancel(found: Mapping[str, Any], event: HistoryEvent) -> str:
@@ -169,7 +217,8 @@ def _cancel(found: Mapping[str, Any], event: HistoryEvent) -> str:
 
 def _started(found: Mapping[str, Any], event: HistoryEvent) -> str:
     pin = f"v{found.get('version', '?')} {_text(found, 'version_hash')[:8]}"
-    return f"{pin} on {_text(found, 'runtime')}"
+    again = f"incarnation {event.incarnation}, " if event.incarnation > 1 else ""
+    return f"{again}{pin} on {_text(found, 'runtime')}"
 
 
 _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] = {
@@ -177,7 +226,9 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     "activity_scheduled": _scheduled,
     "activity_started": lambda found, _: _attempt(found),
     "activity_attempt_failed": _attempt_failed,
-    "activity_attempt_crashed": lambda found, _: f"{_attempt(found)}: its process is gone",
+    "activity_attempt_crashed": lambda found, _: (
+        f"{_attempt(found)}: its process is gone{_progress(found)}"
+    ),
     "activity_released": lambda found, _: f"{_attempt(found)} had not begun",
     "activity_completed": lambda found, _: f"= {preview(found.get('value'), 300)}",
     "activity_failed": lambda found, _: f"{_text(found, 'reason') or 'raised'} {_failure(found)}",
@@ -189,9 +240,22 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     "signal_received": lambda found, _: (
         f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
     ),
-    "side_effect": lambda found, _: f"= {preview(found.get('value'), 300)}",
+    "side_effect": lambda found, _: (
+        _failure(found) if "error" in found else f"= {preview(found.get('value'), 300)}"
+    ),
+    "attributes_set": lambda found, _: preview(found.get("attributes"), 300),
+    "patch_decided": _patch,
+    "child_started": _child_started,
+    "child_completed": _child_ended,
+    "child_failed": _child_ended,
+    "child_cancelled": _child_ended,
+    "child_cancel_requested": lambda found, _: (
+        f"command {found.get('target', '?')} {_text(found, 'reason')}".rstrip()
+    ),
+    "child_carried": lambda found, _: f"{short_name(_text(found, 'name'))} {_child(found)}",
     "cancel_requested": _cancel,
     "run_completed": lambda found, _: "",
     "run_failed": lambda found, _: _failure(found),
     "run_cancelled": _cancel,
+    "run_continued": lambda found, _: _args(found),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +14,7 @@ from console.present import ages, states
 from console.present.columns import Column
 from console.present.plain import one_line, short_id, short_name
 from console.present.values import preview
-from console.present.waits import waiting
+from console.present.waits import cancelling, waiting
 from console.themes import Palette
 from continuum.model import Run, RunError
 
@@ -21,6 +22,11 @@ GAP: Final = 2
 NARROW: Final = 70
 WIDE: Final = 96
 XWIDE: Final = 136
+
+_CAUSE: Final = re.compile(
+    r"activity (?:[^\s:]*:)?(\S+) failed: (?:[\w.<>]*\.)?(\w+): (.*)", re.DOTALL
+)
+"""The message of a run that an activity's failure ended."""
 
 STATE: Final = Column("state", "STATE", 11)
 RUN: Final = Column("run", "RUN", 9)
@@ -132,6 +138,9 @@ def reason(row: Run, now: datetime, palette: Palette) -> Text:
     """What a live run waits for, or why a failed one failed."""
     if row.error is not None:
         return error_line(row.error, palette)
+    if row.cancelling_since:
+        line = Text(cancelling(row.cancelling_since, now), palette.warn)
+        return line.append(f"  {waiting(row.waiting_on, now)}" if row.waiting_on else "")
     if row.waiting_on:
         return Text(waiting(row.waiting_on, now), palette.text)
     if row.state == "running":
@@ -140,8 +149,12 @@ def reason(row: Run, now: datetime, palette: Palette) -> Text:
 
 
 def error_line(error: RunError, palette: Palette) -> Text:
-    """`TimeoutError: gateway did not answer`."""
+    """`TimeoutError: gateway did not answer`; of a failed activity what it failed of."""
     name = one_line(error.type, 200).rpartition(".")[2]
+    cause = _CAUSE.match(error.message[:2000]) if name == "ActivityFailed" else None
+    if cause is not None:
+        line = Text(one_line(cause[2], 200), palette.bad)
+        return line.append(f": {one_line(cause[3])} ({one_line(cause[1], 80)})", palette.muted)
     return Text(name, palette.bad).append(f": {one_line(error.message)}", palette.muted)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from console.present.ages import rough
-from console.present.plain import one_line
+from console.present.plain import one_line, short_id
 
 _TIME: Final = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
 _UNTIL: Final = re.compile(rf"\s*\b(until|at)?\s*{_TIME}")
 _MODULE: Final = re.compile(r"\b(activity|child) (?:[\w.]*\.)?(\w+:)")
+_RUN: Final = re.compile(r"(?<=\bchild )[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SIGNAL: Final = re.compile(r"\bsignal ([^\s,]+)")
 
 
@@ -25,7 +27,13 @@ def waiting(text: str, now: datetime) -> str:
         return f" in {rough(left)}" if left >= 0 else f" due {rough(-left)} ago"
 
     shortened = _MODULE.sub(lambda match: f"{match[1]} {match[2]}", one_line(text, 500))
+    shortened = _RUN.sub(lambda match: short_id(UUID(match[0])), shortened)
     return _UNTIL.sub(relative, shortened).strip()
+
+
+def cancelling(since: datetime, now: datetime) -> str:
+    """`cancelling 12s`: a cancellation was asked for then, and the run has not ended yet."""
+    return f"cancelling {rough((now - since).total_seconds())}"
 
 
 def awaited_signals(text: str | None) -> list[str]:

@@ -20,6 +20,7 @@ from textual.widgets import Static
 from console import actions
 from console.dialogs.value import ValueDialog
 from console.present import facts
+from console.present.children import Children
 from console.present.history import HistoryRows, body
 from console.present.plain import short_id, short_name
 from console.present.values import pretty
@@ -62,6 +63,7 @@ class RunScreen(LiveScreen[Loaded]):
         self.events: tuple[HistoryEvent, ...] = ()
         self._at: datetime | None = None
         self._presenter = HistoryRows()
+        self._children = Children()
 
     def compose(self) -> ComposeResult:
         """Facts beside or above the history."""
@@ -110,6 +112,7 @@ class RunScreen(LiveScreen[Loaded]):
         if loaded.events:
             for event in loaded.events:
                 self._presenter.learn(event)
+                self._children.learn(event)
             self.events += loaded.events
             self.history.set_rows(self.events)
         self.recovered()
@@ -139,13 +142,13 @@ class RunScreen(LiveScreen[Loaded]):
         if self.run_shown is None or self._at is None:
             return
         palette = palette_of(self)
-        brief = facts.brief(self.run_shown, self._at, palette)
+        brief = facts.brief(self.run_shown, self._at, palette, self._children)
         width = max(10, self.size.width - 4)
         for line in brief:
             line.truncate(width, overflow="ellipsis")
         self.query_one("#brief", Static).update(Text("\n").join(brief))
         pane = self.query_one("#facts").scrollable_content_region.width
-        shown = facts.facts(self.run_shown, self._at, palette, pane or 100)
+        shown = facts.facts(self.run_shown, self._at, palette, pane or 100, self._children)
         self.query_one("#facts-text", Static).update(Text("\n").join(shown))
 
     def _title(self) -> None:
@@ -179,7 +182,7 @@ class RunScreen(LiveScreen[Loaded]):
     def do_details(self) -> None:
         """All facts."""
         if self.run_shown is not None and self._at is not None:
-            shown = facts.facts(self.run_shown, self._at, palette_of(self))
+            shown = facts.facts(self.run_shown, self._at, palette_of(self), children=self._children)
             name = short_name(self.run_shown.workflow)
             self.app.push_screen(ValueDialog(f"{name} {self.run_id}", shown))
 

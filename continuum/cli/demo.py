@@ -26,8 +26,9 @@ async def demo(
 ) -> Outcome:
     """Run a small shop to look at, with live workflows.
 
-    Orders wait for a fraud review, payments fail and are tried again, refunds wait for approval,
-    subscriptions sleep, reports fan out. They live in the namespaces orders, billing and reports.
+    Orders wait for a fraud review and are undone when they fail, payments are tried again,
+    refunds wait for approval, subscriptions sleep and start afresh, reports fan out to children.
+    They live in the namespaces orders, billing and reports.
     Without a database named, the embedded PostgreSQL is used. A summary is printed at the end.
     """
     options.without_effect("demo")

@@ -69,6 +69,7 @@ def _document(summary: Summary) -> dict[str, Any]:
     return {
         "seconds": round(summary.seconds, 3),
         "started": summary.started,
+        "children": summary.children,
         "completed": summary.completed,
         "completed_per_second": round(summary.completed / summary.seconds, 2),
         "counts": counts,
@@ -99,7 +100,8 @@ def _print_text(summary: Summary) -> None:
         write_lines(render_table(flows, [Column(name) for name in flows[0]], width=table_width()))
         write("")
     write(
-        f"{summary.started} runs started in {format_duration(summary.seconds)}, "
+        f"{summary.started} runs and {summary.children} children of them started in "
+        f"{format_duration(summary.seconds)}, "
         f"{document['completed_per_second']:g} completed per second; a start is committed in "
         f"{format_duration(summary.start_p50)} (p95 {format_duration(summary.start_p95)})"
     )

@@ -1,4 +1,4 @@
-"""`continuum show`: one run, what it waits for, its history."""
+"""`continuum show`: one run, what it waits for, its children, its history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from continuum.cli.output import (
     write_record,
 )
 from continuum.cli.pending import pending_activities
-from continuum.cli.records import EVENT_FIELDS, event_record, run_record
+from continuum.cli.records import EVENT_FIELDS, event_record, run_record, to_json
 from continuum.cli.table import Column, render_facts, render_table
 
 if TYPE_CHECKING:
@@ -38,8 +38,13 @@ _COLUMNS: Final = (
     Column("command"),
     Column("data", 10),
 )
-
-
+_CHILDREN: Final = 20
+_CHILD: Final = (
+    Column("child"),
+    Column("state"),
+    Column("workflow", 12),
+    Column("waiting_on", 12, droppable=True),
+)
 _PENDING: Final = (
     Column("command"),
     Column("activity", 12),
@@ -58,7 +63,7 @@ async def show(
         bool, typer.Option("--follow", help="Print the journal as it grows, until the run ends.")
     ] = False,
 ) -> None:
-    """Show one run, what it waits for, and its history.
+    """Show one run, what it waits for, its children, and its history.
 
     RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
     {"run": ..., "history": [...]}, and jsonl and csv print the events only.
@@ -68,25 +73,27 @@ async def show(
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
         if follow:
-            await _follow(client, found, options.shape)
+            await _follow(client, found, options)
         elif history:
-            await _history(client, found, options.shape)
+            await _history(client, found, options)
         else:
-            await _run(client, found, options.shape)
+            await _run(client, found, options)
 
 
-async def _run(client: Continuum, run: Run, shape: Format) -> None:
-    if shape is Format.TABLE:
-        await _facts(client, run)
+async def _run(client: Continuum, run: Run, options: Options) -> None:
+    if options.shape is Format.TABLE:
+        await _facts(client, run, options.namespace)
     else:
-        write_record(run_record(run), shape)
+        write_record(run_record(run), options.shape)
 
 
-async def _facts(client: Continuum, run: Run) -> None:
+async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
     record = run_record(run)
     if run.error is not None:
         record["error"] = f"{run.error.type}: {run.error.message}"
+    record["cancelling_since"] = run.cancelling_since
     write_lines(render_facts(record, colour=colour()))
+    await _children(client, run, namespace)
     if run.state.terminal:
         return
     pending = pending_activities([event async for event in _events(client, run.id)])
@@ -97,23 +104,47 @@ async def _facts(client: Continuum, run: Run) -> None:
         write_lines(lines)
 
 
-async def _history(client: Continuum, run: Run, shape: Format) -> None:
-    events = _events(client, run.id)
+async def _children(client: Continuum, run: Run, namespace: str | None) -> None:
+    where = [("eq", "parent_id", run.id)]
+    page = await client.query(
+        namespace=namespace, where=where, order_by=("asc", "started_at"), limit=_CHILDREN
+    )
+    if not page.entries:
+        return
+    write("")
+    records = [
+        {**run_record(child, ("state", "workflow", "waiting_on")), "child": child.id}
+        for child in page.entries
+    ]
+    write_lines(render_table(records, _CHILD, width=table_width(), colour=colour()))
+    if page.next_cursor is not None:
+        count = await client.count(namespace=namespace, where=where)
+        condition = to_json([["eq", "parent_id", str(run.id)]])
+        write(f"and {count - len(records)} more: continuum query -A --where '{condition}'")
+
+
+async def _history(client: Continuum, run: Run, options: Options) -> None:
+    shape, events = options.shape, _events(client, run.id)
     if shape is Format.JSON:
         listed = [event_record(event) async for event in events]
         write_json({"run": run_record(run), "history": listed})
         return
     if shape is Format.TABLE:
-        await _facts(client, run)
+        await _facts(client, run, options.namespace)
         write("")
-    rows = _event_rows(shape)
+    rows = _event_rows(shape, run)
     async for event in events:
         rows.add(event_record(event))
     rows.close()
 
 
-def _event_rows(shape: Format) -> Rows:
-    return Rows(shape, _COLUMNS, fields=EVENT_FIELDS, key="seq")
+def _event_columns(run: Run) -> tuple[Column, ...]:
+    """The incarnation takes room only for a run that has had more than one."""
+    return _COLUMNS if run.incarnation == 1 else (Column("incarnation"), *_COLUMNS)
+
+
+def _event_rows(shape: Format, run: Run) -> Rows:
+    return Rows(shape, _event_columns(run), fields=EVENT_FIELDS, key="seq")
 
 
 async def _events(
@@ -128,30 +159,30 @@ async def _events(
             return
 
 
-async def _follow(client: Continuum, run: Run, shape: Format) -> None:
+async def _follow(client: Continuum, run: Run, options: Options) -> None:
     """Print events as they come; on JSON they are lines, since the list has no end yet."""
-    line = Format.JSONL if shape is Format.JSON else shape
+    line = Format.JSONL if options.shape is Format.JSON else options.shape
     if line is Format.TABLE:
-        await _facts(client, run)
+        await _facts(client, run, options.namespace)
         write("")
-    rows = _event_rows(line)
+    rows = _event_rows(line, run)
     last: int | None = None
     while True:
         ended = (await client.get_run(run.id)).state.terminal
         async for event in _events(client, run.id, last):
             last = event.seq
-            _print_event(rows, event, line)
+            _print_event(rows, event, line, run)
         if ended:
             return
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _print_event(rows: Rows, event: HistoryEvent, shape: Format) -> None:
+def _print_event(rows: Rows, event: HistoryEvent, shape: Format, run: Run) -> None:
     import sys
 
     record = event_record(event)
     if shape is Format.TABLE:
-        write_lines(render_table([record], _COLUMNS, width=table_width())[1:])
+        write_lines(render_table([record], _event_columns(run), width=table_width())[1:])
     else:
         rows.add(record)
     sys.stdout.flush()

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from continuum.declare.queue import Queue
 from continuum.demo import shop
 from continuum.demo.orders import Arrival, Customers
 from continuum.demo.summary import Summary, summarise
@@ -27,6 +28,7 @@ _PROGRESS_SECONDS: Final = 1.0
 _OUTAGE_SECONDS: Final = 1.0
 _DRAIN_SECONDS: Final = 8.0
 _MOST_AT_ONCE: Final = 500
+_MAILS_AT_ONCE: Final = 50
 
 Progress = Callable[[float, int, dict[str, int]], None]
 """Called about once a second with seconds, runs started, and runs by state."""
@@ -104,7 +106,12 @@ async def run_demo(
     began = (await client.query(namespace=None, limit=1)).stamp.at
     clock = time.monotonic()
     load = _Load(client, rate, began)
-    async with client.worker(shop.WORKFLOWS, drain_timeout=_DRAIN_SECONDS):
+    async with client.worker(
+        shop.WORKFLOWS,
+        activities=shop.ON_QUEUES,
+        queues=[Queue(shop.MAIL, concurrency=_MAILS_AT_ONCE)],
+        drain_timeout=_DRAIN_SECONDS,
+    ):
         await load.adopt_waiting_runs()
         people = [load.start_runs(), load.send_signals()]
         if progress is not None:

@@ -24,7 +24,7 @@ class Arrival:
     """One run to start.
 
     Attributes:
-        flow, argument: the workflow and its arguments.
+        flow, arguments: the workflow and its arguments.
         namespace, attributes: where it belongs and how it is found.
         signal: what somebody will have to send before it goes on, if anything.
     """
@@ -83,6 +83,8 @@ class Customers:
         amount = self._amount()
         who = self._who(amount)
         items = tuple(self._random.sample(_GOODS, self._random.randint(1, 3)))
+        if self._random.random() < 0.04:
+            items = ("piano",)
         order = shop.Order(
             f"o{self._number}", who["customer_id"], who["region"], amount, self._card(), items
         )
@@ -98,7 +100,7 @@ class Customers:
     def _refund(self) -> Arrival:
         amount = self._amount() // 2
         who = self._who(amount)
-        refund = shop.Refund(f"pay_o{self._number}", who["customer_id"], amount)
+        refund = shop.Refund(f"o{self._number}", who["customer_id"], amount)
         signal = "approve_refund" if amount >= shop.APPROVAL_FROM else None
         attributes = who | {"kind": "refund"}
         return Arrival(shop.refund_flow, (refund,), "billing", attributes, signal)
@@ -108,8 +110,8 @@ class Customers:
         amount = {"pro": 1_900, "team": 4_900, "enterprise": 49_900}[plan]
         who = self._who(amount) | {"plan": plan, "kind": "subscription"}
         subscription = shop.Subscription(
-            who["customer_id"], plan, amount, self._card(),
-            periods=self._random.randint(2, 5), every=self._random.uniform(4.0, 20.0),
+            f"s{self._number}", who["customer_id"], plan, amount, self._card(),
+            periods=self._random.randint(2, 7), every=self._random.uniform(1.5, 15.0),
         )  # fmt: skip
         return Arrival(shop.subscription_flow, (subscription,), "billing", who)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from continuum.demo import shop
+
 if TYPE_CHECKING:
     from continuum.client import Continuum
+
+Condition = tuple[Any, ...]
 
 _MEASURED_RUNS: Final = 2000
 
@@ -29,14 +33,16 @@ class Summary:
     """What a demo did; times in seconds.
 
     Attributes:
-        started: runs that it started.
-        counts: (namespace, state) -> how many of them are there now.
+        started: runs that its customers started.
+        children: runs that these, or workflows of an earlier demo, started.
+        counts: (namespace, state) -> how many of both are there now.
         start_p50, start_p95: from asking for a run to its commit.
         durations: of the newest completed runs, per workflow.
     """
 
     seconds: float
     started: int
+    children: int
     counts: dict[tuple[str, str], int]
     start_p50: float
     start_p95: float
@@ -64,22 +70,32 @@ def percentile(values: Sequence[float], share: float) -> float:
 async def summarise(
     client: Continuum, began: datetime, *, seconds: float, start_seconds: Sequence[float]
 ) -> Summary:
-    """Count the runs that were started since `began` (the database's time)."""
-    since = ("gte", "started_at", began)
-    groups = await client.count(namespace=None, where=[since], group_by=("namespace", "state"))
+    """Count the shop's runs that were started since `began` (the database's time)."""
+    where: list[Condition] = [
+        ("gte", "started_at", began),
+        ("in", "workflow", [flow.name for flow in shop.WORKFLOWS]),
+    ]
+    started = await _by_state(client, [*where, ("missing", "parent_id")])
+    children = await _by_state(client, [*where, ("exists", "parent_id")])
     return Summary(
         seconds=seconds,
-        started=len(start_seconds),
-        counts={(str(group.key[0]), str(group.key[1])): group.count for group in groups},
+        started=started.total(),
+        children=children.total(),
+        counts=dict(started + children),
         start_p50=percentile(start_seconds, 0.50),
         start_p95=percentile(start_seconds, 0.95),
-        durations=await _durations(client, since),
+        durations=await _durations(client, where),
     )
 
 
-async def _durations(client: Continuum, since: tuple[str, str, Any]) -> tuple[Durations, ...]:
+async def _by_state(client: Continuum, where: list[Condition]) -> Counter[tuple[str, str]]:
+    groups = await client.count(namespace=None, where=where, group_by=("namespace", "state"))
+    return Counter({(str(group.key[0]), str(group.key[1])): group.count for group in groups})
+
+
+async def _durations(client: Continuum, where: list[Condition]) -> tuple[Durations, ...]:
     by_workflow: defaultdict[str, list[float]] = defaultdict(list)
-    where = [since, ("eq", "state", "completed")]
+    where = [*where, ("eq", "state", "completed")]
     cursor: str | None = None
     measured = 0
     while measured < _MEASURED_RUNS:

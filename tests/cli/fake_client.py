@@ -105,9 +105,17 @@ class FakeClient:
     async def query(self, **spec: Any) -> Page[Run]:
         self.queries.append(spec)
         at, limit = int(spec.get("cursor") or 0), int(spec["limit"])
-        listed = list(self.runs.values())
+        listed = self._listed(spec)
         following = str(at + limit) if at + limit < len(listed) else None
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
+
+    async def count(self, **spec: Any) -> int:
+        return len(self._listed(spec))
+
+    def _listed(self, spec: dict[str, Any]) -> list[Run]:
+        """All runs, or the children that are asked for."""
+        parents = [value for _, field, value in spec.get("where") or () if field == "parent_id"]
+        return [run for run in self.runs.values() if not parents or run.parent_id in parents]
 
     async def signal(self, run_id: UUID, name: str, payload: Any = None, **more: Any) -> None:
         run = self._require(run_id)

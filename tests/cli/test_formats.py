@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from continuum.cli.main import run
 from continuum.cli.records import LIST_FIELDS, RUN_FIELDS
 from continuum.model import RunState
-from tests.cli.fake_client import FakeClient, install, make_event, make_run
+from tests.cli.fake_client import NOON, FakeClient, install, make_event, make_run
 
 ID_1 = "00000000-0000-0000-0000-000000000001"
 ID_2 = "00000000-0000-0000-0000-000000000002"
@@ -162,6 +163,39 @@ def test_show_as_facts(client: FakeClient, capsys: pytest.CaptureFixture[str]) -
     assert facts["error"].strip() == "shop.CardDeclined: card declined"
     assert facts["completed at"].strip() == "2026-11-23T12:00:02Z"
     assert "waiting on" not in facts
+
+
+def test_show_lists_children_and_a_cancellation(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a table only: twenty children with their states, how to see the others, since when."""
+    parent = make_run(1, cancelling_since=NOON)
+    client.runs[parent.id] = parent
+    for number in range(100, 123):
+        child = make_run(number, RunState.COMPLETED, parent_id=parent.id)
+        client.runs[child.id] = child
+    _, out, _ = call(capsys, "show", ID_1, "--format", "table")
+    facts, _, children = out.partition("\n\n")
+    assert "cancelling since  2026-11-23T12:00:00Z" in facts
+    listed = children.splitlines()
+    assert listed[0].split() == ["CHILD", "STATE", "WORKFLOW", "WAITING", "ON"]
+    assert listed[1].split() == [str(UUID(int=100)), "completed", "shop:order_flow"]
+    condition = f'[["eq","parent_id","{ID_1}"]]'
+    assert listed[21] == f"and 3 more: continuum query -A --where '{condition}'"
+    _, out, _ = call(capsys, "show", ID_1)
+    assert list(json.loads(out)) == list(RUN_FIELDS)
+
+
+def test_history_names_the_incarnation_when_there_are_several(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that continued as new has a column for it; the others save the room."""
+    _, out, _ = call(capsys, "show", ID_1, "--history", "--format", "table")
+    assert "INCARNATION" not in out
+    client.runs[make_run(1).id] = make_run(1, incarnation=2)
+    _, out, _ = call(capsys, "show", ID_1, "--history", "--format", "table")
+    header = next(line for line in out.splitlines() if "SEQ" in line)
+    assert header.split()[:2] == ["INCARNATION", "SEQ"]
 
 
 def test_history_formats(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:

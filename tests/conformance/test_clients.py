@@ -141,13 +141,18 @@ async def test_force_ends_a_run_that_never_ran(stage: Stage) -> None:
 
 
 async def test_a_cancel_request_is_seen_by_the_next_owner(stage: Stage) -> None:
-    """Posting a cancel wakes a free run and is part of its claim."""
+    """Posting a cancel wakes a free run, is part of its claim, and says since when."""
     run_id = await stage.started()
     [run] = await stage.claim()
     assert not run.cancel_requested
     await stage.commit(parked(run, pin=PIN))
     await stage.store.free_unknown(stage.node, ())
+    assert (await stage.run(run_id)).cancelling_since is None
+    await stage.post(run_id, "", "cancel")
+    asked = (await stage.run(run_id)).cancelling_since
+    assert asked is not None
     await stage.post(run_id, "", "cancel")
     [again] = await stage.claim()
     assert again.cancel_requested
-    assert [message.kind for message in again.inbox] == ["cancel"]
+    assert (await stage.run(run_id)).cancelling_since == asked
+    assert [message.kind for message in again.inbox] == ["cancel", "cancel"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from textual.theme import BUILTIN_THEMES
 
 from console.present import (
     ages,
+    children,
     facts,
     header,
-    history,
     notices,
     plain,
     states,
@@ -20,12 +22,12 @@ from console.present import (
     values,
     waits,
 )
-from console.present.runs import RunRows
-from console.sample import NOW, SampleSource, sample_history, sample_runs, stored
+from console.present.runs import RunRows, error_line, reason
+from console.sample import NOW, SampleSource, sample_runs, stored
 from console.source import RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable
-from continuum.model import HistoryEvent, Omitted, RunState, ServerInfo, StoredValue
+from continuum.model import HistoryEvent, Omitted, RunError, RunState, ServerInfo
 
 PALETTE = Palette.from_variables(DARK.to_color_system().generate())
 
@@ -79,12 +81,6 @@ def test_every_state_has_its_own_glyph_one_cell_wide() -> None:
     assert all(unicodedata.east_asian_width(glyph) in ("N", "Na") for glyph in glyphs)
 
 
-def test_history_glyphs_are_one_cell_wide() -> None:
-    """The history uses no glyph that some terminals draw double."""
-    glyphs = [glyph for glyph, _, _ in history._LOOK.values()]
-    assert [g for g in glyphs if unicodedata.east_asian_width(g) not in ("N", "Na")] == []
-
-
 def test_a_state_this_release_does_not_know_is_shown() -> None:
     """A newer worker's state must not break the table."""
     assert states.badge("paused", PALETTE).plain == "? paused"
@@ -100,6 +96,7 @@ def test_a_state_this_release_does_not_know_is_shown() -> None:
          "activity pay:charge attempt 2 of 5, retry in 41s"),
         ("timer 2026-03-14T09:26:59Z, signal go", "timer in 5s, signal go"),
         ("\x1b[2J", "\\x1b[2J"),
+        ("child 0199c2f4-51ce-7d0a-9c1f-52a7f0c3b1d8, signal go", "child 0199…b1d8, signal go"),
     ],
 )  # fmt: skip
 def test_waiting_turns_times_into_time_left(waiting_on: str, shown: str) -> None:
@@ -174,32 +171,63 @@ def test_pretty_stops_at_its_budget() -> None:
     assert "cut here" in lines[-1].plain
 
 
-def test_history_names_the_activity_on_every_event_of_its_command() -> None:
-    """`completed` says of what, though the event itself holds only the command number."""
-    presenter = history.HistoryRows()
-    shown: list[str] = []
-    what = presenter.columns(120)[-1]
-    for event in sample_history(sample_runs(1)[0]):
-        presenter.learn(event)
-        shown.append(presenter.cell(event, what, PALETTE, changed=False).plain)
-    assert shown[1].startswith("1 orders:reserve_stock (")
-    assert shown[2] == '1 orders:reserve_stock = {"warehouse": "ber-2", "shelf": 14}'
-    assert shown[5].startswith("3 payments:charge attempt 1: GatewayTimeout: gateway did not")
+def child_events(*kinds: str) -> children.Children:
+    """One child per kind of event, started by the run itself."""
+    found = children.Children()
+    for number, kind in enumerate(kinds):
+        body = {"run_id": str(UUID(int=number)), "name": "shop:part", "args": []}
+        found.learn(HistoryEvent(1, 1, "child_started", 1, stored(body), NOW))
+        found.learn(HistoryEvent(2, 1, kind, 1, stored({"run_id": body["run_id"]}), NOW))
+    return found
 
 
-@pytest.mark.parametrize("kind", [*history._LOOK, "a_kind_of_tomorrow"])
-@pytest.mark.parametrize(
-    "data",
-    [b"{}", b"null", b"[1]", b'{"error": 3, "args": 1, "due_at": "x", "attempt": []}', b"\x00"],
-)
-def test_no_event_can_break_the_history(kind: str, data: bytes) -> None:
-    """Every kind of event renders whatever its payload holds, sealed ones too."""
-    presenter = history.HistoryRows()
-    event = HistoryEvent(1, 1, kind, 4, StoredValue(data, len(data)), NOW)
-    presenter.learn(event)
-    for column in presenter.columns(120):
-        assert presenter.cell(event, column, PALETTE, changed=False).plain.isprintable()
-    assert presenter.title(event)
+def test_children_are_facts_failed_ones_first() -> None:
+    """Counted by how they ended, then listed with their whole ids."""
+    found = child_events("child_completed", "child_failed", "child_started", "run_started")
+    assert found.summary() == "4: 1 failed, 2 live, 1 completed"
+    run = sample_runs(1)[0]
+    shown = [line.plain for line in facts.facts(run, NOW, PALETTE, 100, found)]
+    at = next(index for index, line in enumerate(shown) if line.startswith("children"))
+    assert shown[at] == "children    4: 1 failed, 2 live, 1 completed"
+    assert shown[at + 1] == f"  ✗ {UUID(int=1)} shop:part"
+    assert shown[at + 4] == f"  ✓ {UUID(int=0)} shop:part"
+    assert "children 4: 1 failed" in facts.brief(run, NOW, PALETTE, found)[2].plain
+
+
+def test_many_children_are_counted() -> None:
+    """A fan-out of hundreds does not fill the pane for ever."""
+    found = child_events(*["child_completed"] * 60)
+    assert found.lines(PALETTE)[-1].plain == "and 10 more"
+    assert children.Children().summary() == ""
+
+
+def test_a_cancellation_in_progress_says_since_when() -> None:
+    """In the list, in the head of a small screen and among the facts."""
+    run = next(run for run in sample_runs(60) if run.waiting_on)
+    asked = replace(run, cancelling_since=NOW - timedelta(seconds=12))
+    assert reason(asked, NOW, PALETTE).plain.startswith("cancelling 12s  ")
+    assert facts.brief(asked, NOW, PALETTE)[3].plain.startswith("cancelling 12s  waits for ")
+    [line] = [f.plain for f in facts.facts(asked, NOW, PALETTE) if f.plain.startswith("cancelling")]
+    assert line.startswith("cancelling  since 12s ago")
+    assert not any("cancelling" in f.plain for f in facts.facts(run, NOW, PALETTE))
+
+
+def test_a_failed_activity_says_why_at_once() -> None:
+    """A narrow list has room for the cause, not for the way it came."""
+    message = "activity shop:charge_card failed: shop.pay.CardDeclined: card ends in 42"
+    error = RunError("continuum.errors.ActivityFailed", message)
+    assert error_line(error, PALETTE).plain == "CardDeclined: card ends in 42 (charge_card)"
+    other = RunError("continuum.errors.ActivityFailed", "lost")
+    assert error_line(other, PALETTE).plain == "ActivityFailed: lost"
+
+
+def test_parent_and_incarnation_are_facts() -> None:
+    """Also on a small screen; every label is apart from its value."""
+    run = replace(sample_runs(1)[0], parent_id=UUID(int=7), incarnation=3)
+    shown = [line.plain for line in facts.facts(run, NOW, PALETTE)]
+    assert f"parent      {UUID(int=7)}" in shown
+    assert "incarnation 3" in shown
+    assert facts.brief(run, NOW, PALETTE)[2].plain.startswith("child of 0000…0007  incarnation 3  ")
 
 
 def test_facts_wrap_under_their_content() -> None:
@@ -213,8 +241,6 @@ def test_facts_wrap_under_their_content() -> None:
 
 def test_facts_show_error_with_its_traceback() -> None:
     """The traceback is there line by line, its escape codes made harmless."""
-    from continuum.model import RunError
-
     run = next(run for run in sample_runs(160) if run.state is RunState.FAILED)
     failed = type(run)(
         **{**_fields(run), "error": RunError("m.E", "no", "Traceback\n  \x1b[1mline 2")}
@@ -266,8 +292,6 @@ def test_header_tells_a_replica() -> None:
 )  # fmt: skip
 def test_freshness(age: float | None, paused: bool, failing: bool, shown: str) -> None:
     """How old the data is, and why."""
-    from dataclasses import replace
-
     found = header.freshness(replace(HEADER, age=age, paused=paused, failing=failing), PALETTE)
     assert found.plain == shown
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from console.present import ages
+from console.present.facts import LABEL
 from console.sample import NOW, SampleSource, sample_history, stored
 from continuum.model import HistoryEvent, RunState
 from tests.console.driving import Driver, console, wait_until
@@ -69,8 +70,8 @@ async def test_the_age_of_an_ended_run_counts_from_now() -> None:
         run = ui.run.run_shown
         assert run is not None
         shown = ui.text()
-        assert "ended      now" not in shown
-        assert f"started    {ages.ago(run.started_at, NOW)[:2].strip()}" in shown
+        assert f"{'ended':<{LABEL}}now" not in shown
+        assert f"{'started':<{LABEL}}{ages.ago(run.started_at, NOW)[:2].strip()}" in shown
 
 
 async def test_long_history_is_read_page_by_page() -> None:

@@ -24,7 +24,7 @@ def test_a_seed_repeats_the_customers() -> None:
 def test_every_round_has_it_all(seed: int) -> None:
     """Twenty arrivals bring every workflow, and a payment in billing that must fail."""
     arrivals = list(islice(Customers(seed=seed).arrivals(), 20))
-    assert {arrival.flow for arrival in arrivals} == set(shop.WORKFLOWS)
+    assert {a.flow for a in arrivals} == {*shop.WORKFLOWS} - {shop.region_report}  # a child
     assert {arrival.namespace for arrival in arrivals} == {"billing", "orders", "reports"}
     declined = [
         a for a in arrivals if a.flow is shop.invoice_flow and a.arguments[0].card == "tok_declined"
@@ -37,7 +37,8 @@ def test_arguments_and_attributes_can_be_stored() -> None:
     arrivals = list(islice(Customers(seed=3).arrivals(), 300))
     for arrival in arrivals:
         encoded = arrival.flow.signature.encode(arrival.arguments, {})
-        assert arrival.flow.signature.decode(encoded) == arrival.arguments
+        decoded = arrival.flow.signature.decode(encoded)
+        assert decoded[: len(arrival.arguments)] == arrival.arguments  # then come defaults
         assert check_attributes(arrival.attributes) == arrival.attributes
     waiting = Counter(arrival.signal for arrival in arrivals)
     assert waiting["fraud_review"] > 3

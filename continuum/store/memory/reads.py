@@ -244,6 +244,7 @@ class MemoryReads:
             error=error,
             stored_input=self._stored(row.input, shown),
             stored_output=None if row.result is None else self._stored(row.result, shown),
+            cancelling_since=None if lease is None else lease.cancel_requested_at,
         )
 
     def _stored(self, data: bytes, shown: int) -> StoredValue:

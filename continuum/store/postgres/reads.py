@@ -43,7 +43,8 @@ RUN_COLUMNS: Final[LiteralString] = """
     r.error_type, r.error_message, r.error_details,
     octet_length(r.input), octet_length(r.result),
     CASE WHEN octet_length(r.input) <= %(shown)s THEN r.input END,
-    CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END"""
+    CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END,
+    l.cancel_requested_at"""
 
 RUN_TABLES: Final[LiteralString] = """
     continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
@@ -245,6 +246,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         run_id, namespace, workflow, version, version_hash, state, attributes,
         started_at, updated_at, completed_at, duration, waiting_on, owner, parent_id, incarnation,
         error_type, error_message, error_details, input_size, output_size, input_, output,
+        cancelling_since,
     ) = row  # fmt: skip
     error = None
     if error_type is not None or error_message is not None:
@@ -268,4 +270,5 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         error=error,
         stored_input=stored(input_, input_size, codec),
         stored_output=None if output_size is None else stored(output, output_size, codec),
+        cancelling_since=cancelling_since,
     )
