@@ -17,6 +17,7 @@ from continuum.store.protocol import (
     Liveness,
     OwnershipStore,
     TurnStore,
+    UpkeepStore,
 )
 from continuum.store.reading import ReadStore
 from continuum.system import ObservedClock
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
 
 
-class Store(TurnStore, OwnershipStore, ClientStore, Protocol):
+class Store(TurnStore, OwnershipStore, UpkeepStore, ClientStore, Protocol):
     """All parts of a store that write."""
 
     @property
