@@ -10,6 +10,7 @@ from uuid import UUID
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import ActivityStore
+from continuum.store.attributes import AttributeStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -48,6 +49,11 @@ class Backend(Protocol):
     @property
     def reads(self) -> ReadStore:
         """The half that reads."""
+        ...
+
+    @property
+    def attributes(self) -> AttributeStore:
+        """Which attribute keys there are, and indexes on them."""
         ...
 
     @property

@@ -87,8 +87,6 @@ def _is_counted(condition: Condition) -> bool:
             return _is_counted(part)
         case Compare(operand) | OneOf(operand) | Matches(operand) | Exists(operand):
             return _is_counted_field(operand)
-        case _:
-            return False
 
 
 def _is_counted_field(operand: Operand) -> bool:
