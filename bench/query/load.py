@@ -141,3 +141,7 @@ def _copy(connection: Connection, table: str, columns: tuple[str, ...], text: st
 def say(text: str) -> None:
     """Progress, apart from the answer."""
     print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    print(directory())
