@@ -4,13 +4,14 @@
 PYTHON ?= python3
 UV ?= uv
 SEEDS ?= 1000
+RUNS ?= 1000000
 ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test test-cluster simulate lint bench screenshots lock clean
+.PHONY: help demo test test-cluster simulate lint bench bench-query bench-peer screenshots lock clean
 
 help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
@@ -19,6 +20,8 @@ help:
 	@echo "make simulate      random workflows with random faults; SEEDS=$(SEEDS) of them"
 	@echo "make lint          ruff, types, import contracts"
 	@echo "make bench         speed against a raw psycopg script on this machine"
+	@echo "make bench-query   queries on RUNS=$(RUNS) runs, kept for the next time (10,000,000 need 20 GB)"
+	@echo "make bench-peer    install DBOS beside them, for comparison in bench-query"
 	@echo "make screenshots   screenshots/*.svg from the demo"
 	@echo "make lock          renew requirements.lock (needs uv)"
 	@echo "make clean         remove .venv and everything generated"
@@ -46,6 +49,14 @@ lint: $(READY)
 
 bench: $(READY)
 	$(RUN) bench.run $(ARGS)
+
+bench-query: $(READY)
+	RUNS=$(RUNS) $(RUN) bench.query $(ARGS)
+
+bench-peer: $(READY)
+	@directory=$$($(RUN) bench.query.load) && $(PYTHON) -m venv "$$directory/peer-venv" && \
+	  "$$directory/peer-venv/bin/pip" install --quiet --disable-pip-version-check \
+	  dbos==3.4.0 'psycopg[binary]'
 
 screenshots: $(READY)
 	$(RUN) console.shots $(ARGS)

@@ -177,3 +177,61 @@ class NodeInfo:
     workflows: tuple[str, ...]
 
     alive: bool = True
+
+
+class AttributeType(StrEnum):
+    """What an index on an attribute serves: values of one JSON type."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeIndex:
+    """A declared index on one attribute.
+
+    Attributes:
+        id: of the declaration.
+        path: keys from the outermost object inwards.
+        type: JSON type of the values in it; others are not in the index.
+        valid: whether it is built; queries use it only then.
+        size: bytes on disk.
+    """
+
+    id: int
+    path: tuple[str, ...]
+    type: AttributeType
+    valid: bool
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeKey:
+    """An attribute as a sample of runs has it.
+
+    Attributes:
+        path: keys from the outermost object inwards.
+        types: JSON type -> share of the sampled runs that have the key with such a value.
+        distinct: estimate of different values among all runs.
+        indexes: declared on it.
+    """
+
+    path: tuple[str, ...]
+    types: Mapping[str, float]
+    distinct: int
+    indexes: tuple[AttributeIndex, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of the sampled runs that have the key."""
+        return sum(self.types.values())
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the server is with an index: what it does, and so many of so many blocks."""
+
+    phase: str
+    done: int
+    total: int

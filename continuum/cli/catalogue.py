@@ -20,6 +20,8 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
     "result": CommandEntry("result", "Wait for a run to end and print its value."),
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
+    "attributes keys": CommandEntry("attributes_keys", "List attribute keys and their indexes."),
+    "attributes index": CommandEntry("attributes_index", "Build or drop an index on an attribute."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
     "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),

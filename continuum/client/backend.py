@@ -10,6 +10,7 @@ from uuid import UUID
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import ActivityStore
+from continuum.store.attributes import AttributeStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -17,6 +18,7 @@ from continuum.store.protocol import (
     Liveness,
     OwnershipStore,
     TurnStore,
+    UpkeepStore,
 )
 from continuum.store.reading import ReadStore
 from continuum.system import ObservedClock
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
 
 
-class Store(TurnStore, OwnershipStore, ClientStore, Protocol):
+class Store(TurnStore, OwnershipStore, UpkeepStore, ClientStore, Protocol):
     """All parts of a store that write."""
 
     @property
@@ -47,6 +49,11 @@ class Backend(Protocol):
     @property
     def reads(self) -> ReadStore:
         """The half that reads."""
+        ...
+
+    @property
+    def attributes(self) -> AttributeStore:
+        """Which attribute keys there are, and indexes on them."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
+from continuum.client.attributes import Attributes
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
@@ -15,6 +16,7 @@ from continuum.client.outcome import decode_end
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
+from continuum.store.attributes import AttributeStore
 from continuum.store.reading import ReadStore
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Continuum(Looking):
+class Continuum(Looking, Attributes):
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from
@@ -353,6 +355,10 @@ class Continuum(Looking):
     @property
     def _reads(self) -> ReadStore:
         return self._backend.reads
+
+    @property
+    def _attributes(self) -> AttributeStore:
+        return self._backend.attributes
 
     @property
     def _backend(self) -> Backend:

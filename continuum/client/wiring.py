@@ -35,6 +35,7 @@ from continuum.system import ObservedClock
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
     from continuum.journal.turn import NewRun
+    from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.hints import PostgresHints
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
@@ -80,6 +81,17 @@ class PostgresBackend:
         store = PostgresStore(self._pool, self._connect_direct, self._codec)
         self._resources.push_async_callback(store.close)
         return store
+
+    @property
+    def attributes(self) -> PostgresAttributes:
+        """Which attribute keys there are, and indexes on them."""
+        return self._attributes
+
+    @cached_property
+    def _attributes(self) -> PostgresAttributes:
+        from continuum.store.postgres.attributes import PostgresAttributes
+
+        return PostgresAttributes(self._pool, self._connect_direct)
 
     @property
     def hints(self) -> PostgresHints:

@@ -256,6 +256,14 @@ class OwnershipStore(Protocol):
         ...
 
 
+class UpkeepStore(Protocol):
+    """What the store wants done now and then, by whichever worker comes first."""
+
+    async def compact_counts(self, limit: int) -> int:
+        """Put up to `limit` gathered changes of the run counters together; answers how many."""
+        ...
+
+
 class ClientStore(Protocol):
     """What clients need."""
 

@@ -30,6 +30,7 @@ class MemoryBackend:
     def __init__(self, store: MemoryStore, hints: MemoryHints, skipper: TimeSkipper) -> None:
         self.store: MemoryStore = store
         self.reads: MemoryReads = store.reads
+        self.attributes = store.attributes
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)

@@ -30,6 +30,7 @@ from continuum.store.protocol import (
     OwnershipStore,
     StoreUnavailable,
     TurnStore,
+    UpkeepStore,
 )
 from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
@@ -45,13 +46,14 @@ from continuum.worker.service import Service
 from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
+from continuum.worker.upkeep import Upkeep
 from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
 log = logging.getLogger("continuum.worker")
 
 
-class WorkerStore(TurnStore, OwnershipStore, Protocol):
+class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
     """The parts of a store that a worker needs."""
 
     @property
@@ -126,8 +128,7 @@ class Worker:
         self._store = store
         self._hints = hints
         self._drain_timeout = drain_timeout
-        self._accepting = False
-        self._relaxed = False
+        self._accepting = self._relaxed = False
         self._drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
@@ -201,6 +202,7 @@ class Worker:
         self.deaths = Deaths(
             store, random, membership=self.membership, freed=self._freed, look=look
         )
+        self.upkeep = Upkeep(store, random)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -304,7 +306,7 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [self.committer, self.releases, self.claims, self.wake, self.deaths]
+        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
         return [*core, *self.serving.services()]
 
     def _workflow_of(self, claimed: ClaimedRun) -> AnyWorkflow:
@@ -371,7 +373,7 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[self.claims, self.deaths, self.wake, self.releases],
+            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep],
         )
         try:
             await drain.run(timeout)

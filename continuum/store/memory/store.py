@@ -10,6 +10,7 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
+from continuum.store.memory.attributes import MemoryAttributes
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
@@ -39,6 +40,7 @@ class MemoryStore:
         clock: against which everything is compared.
         tables: the rows.
         reads: the `ReadStore` of the same rows.
+        attributes: the `AttributeStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
     """
 
@@ -46,6 +48,7 @@ class MemoryStore:
         self.clock = clock or MemoryClock()
         self.tables = Tables(self.clock, codec)
         self.reads = MemoryReads(self.tables)
+        self.attributes = MemoryAttributes(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
@@ -182,6 +185,10 @@ class MemoryStore:
     async def free_dead(self, limit: int) -> int:
         """See `OwnershipStore`."""
         return self._ownership.free_dead(limit)
+
+    async def compact_counts(self, limit: int) -> int:
+        """See `UpkeepStore`; this store counts its rows when asked."""
+        return 0
 
     # -- ClientStore ---------------------------------------------------------------------------
 

@@ -21,6 +21,9 @@ from continuum.errors import SchemaError, SchemaOutOfDate, SchemaTooNew
 LOCK_KEY: Final = 0x636F_6E74_696E_7575
 """The advisory lock of whoever migrates ("continuu" as a number)."""
 
+FRESH_SNAPSHOTS: LiteralString = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Whatever the server's default, a migration that locks a table then sees all that is in it."""
+
 TAKE_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(%s)"
 
 CREATE_SCHEMA_TABLE: LiteralString = """\
@@ -135,6 +138,7 @@ async def migrate(
             name of one of ours, or the role may not create tables.
     """
     async with connection.transaction():
+        await connection.execute(FRESH_SNAPSHOTS)
         await connection.execute(TAKE_LOCK, (LOCK_KEY,))
         applied = await _applied(connection)
         _refuse_newer(applied)
@@ -147,7 +151,7 @@ async def migrate(
         ]
         try:
             await _apply(connection, pending, create_schema_table=not applied)
-        except (errors.DuplicateTable, errors.DuplicateObject) as error:
+        except (errors.DuplicateTable, errors.DuplicateObject, errors.DuplicateFunction) as error:
             raise SchemaError(
                 f"the database already has something by the name of a Continuum table: {error}",
                 hint="use another database",
@@ -166,8 +170,13 @@ def sql(after: int = 0) -> str:
     Args:
         after: the version that the database already has.
     """
-    parts = ["BEGIN;", f"SELECT pg_advisory_xact_lock({LOCK_KEY});", f"{CREATE_SCHEMA_TABLE};"]
-    parts.insert(1, "SET LOCAL search_path = public;")
+    parts = [
+        "BEGIN;",
+        f"{FRESH_SNAPSHOTS};",
+        f"SELECT pg_advisory_xact_lock({LOCK_KEY});",
+        f"{CREATE_SCHEMA_TABLE};",
+    ]
+    parts.insert(2, "SET LOCAL search_path = public;")
     for migration in migrations():
         if migration.version > after:
             parts.append(f"-- migration {migration.version}: {migration.name}\n{migration.text}")

@@ -18,6 +18,7 @@ from continuum.query.compile import After, Compiled, column_sql, compile_count, 
 from continuum.query.cursor import Position
 from continuum.query.fields import FIELDS, groupable_field
 from continuum.query.tree import Query
+from continuum.store.postgres.counters import count_source
 from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
 from continuum.store.postgres.session import Row
 from continuum.store.reading import CountGroup
@@ -63,11 +64,12 @@ class PostgresSearch:
         names = [groupable_field(name) for name in group_by]
         where, parameters = compile_count(query.namespace, query.condition)
         columns = [column_sql(name) for name in names]
-        statement = f"SELECT {', '.join([*columns, 'count(*)'])} FROM {RUN_TABLES} WHERE {where}"  # noqa: S608
+        tables, number = count_source(query.condition, names)
+        statement = f"SELECT {', '.join([*columns, number])} FROM {tables} WHERE {where}"  # noqa: S608
         if columns:
             positions = [str(index + 1) for index in range(len(columns))]
             statement += (
-                f" GROUP BY {', '.join(positions)}"
+                f" GROUP BY {', '.join(positions)} HAVING {number} <> 0"
                 f" ORDER BY {len(columns) + 1} DESC, {', '.join(positions)} LIMIT {MAX_GROUPS + 1}"
             )
         async with bounded(self._pool, self._timeout) as connection:

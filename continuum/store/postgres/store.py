@@ -16,6 +16,7 @@ from continuum.journal.turn import NewRun, Turn
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.postgres.activities import PostgresActivities
+from continuum.store.postgres.counters import PostgresCounters
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.ownership import PostgresOwnership
@@ -35,7 +36,7 @@ from continuum.store.protocol import (
 
 
 class PostgresStore:
-    """`TurnStore`, `OwnershipStore` and `ClientStore` on one database.
+    """`TurnStore`, `OwnershipStore`, `UpkeepStore` and `ClientStore` on one database.
 
     Attributes:
         activities: the `ActivityStore`.
@@ -56,6 +57,7 @@ class PostgresStore:
         self._turns = PostgresTurns(connect_committer, codec)
         self._ownership = PostgresOwnership(sessions, codec)
         self._nodes = PostgresNodes(sessions, version("continuum-engine"))
+        self._counters = PostgresCounters(sessions)
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
@@ -123,6 +125,10 @@ class PostgresStore:
     async def free_dead(self, limit: int) -> int:
         """See `OwnershipStore`."""
         return await self._nodes.free_dead(limit)
+
+    async def compact_counts(self, limit: int) -> int:
+        """See `UpkeepStore`."""
+        return await self._counters.compact(limit)
 
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """See `ClientStore`."""
