@@ -9,16 +9,13 @@ from uuid import UUID
 
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
-from continuum.store.activities import ActivityStore
+from continuum.store.activities import WorkerStore
 from continuum.store.attributes import AttributeStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
     Listener,
     Liveness,
-    OwnershipStore,
-    TurnStore,
-    UpkeepStore,
 )
 from continuum.store.reading import ReadStore
 from continuum.system import ObservedClock
@@ -29,13 +26,8 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
 
 
-class Store(TurnStore, OwnershipStore, UpkeepStore, ClientStore, Protocol):
+class Store(WorkerStore, ClientStore, Protocol):
     """All parts of a store that write."""
-
-    @property
-    def activities(self) -> ActivityStore:
-        """Queues, heartbeats, keys and transactions."""
-        ...
 
 
 class Backend(Protocol):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.declare.queue import Queue
-from continuum.store.protocol import InboxMessage
+from continuum.store.protocol import InboxMessage, OwnershipStore, TurnStore, UpkeepStore
 
 
 class AttemptFenced(Exception):
@@ -163,4 +163,13 @@ class ActivityStore(Protocol):
         Raises:
             AttemptFenced: the run is not ours; whoever has it will find the answer, or none.
         """
+        ...
+
+
+class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
+    """The parts of a store that a worker needs."""
+
+    @property
+    def activities(self) -> ActivityStore:
+        """Queues, heartbeats, keys and transactions."""
         ...

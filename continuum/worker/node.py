@@ -8,7 +8,7 @@ import signal as signals
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 from uuid import UUID
 
 from continuum.declare.queue import Queue, resolve_queues
@@ -20,17 +20,14 @@ from continuum.declare.registry import (
 )
 from continuum.errors import ConfigurationError, WorkflowNotFound
 from continuum.journal.turn import NewRun, RunEnd
-from continuum.store.activities import ActivityStore
+from continuum.store.activities import WorkerStore
 from continuum.store.protocol import (
     ClaimedRun,
     HintSender,
     InboxMessage,
     ListenerFactory,
     LivenessFactory,
-    OwnershipStore,
     StoreUnavailable,
-    TurnStore,
-    UpkeepStore,
 )
 from continuum.system import EPOCH, DatabaseClock, ObservedClock
 from continuum.versions.build import build_fingerprint
@@ -51,15 +48,6 @@ from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
 log = logging.getLogger("continuum.worker")
-
-
-class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
-    """The parts of a store that a worker needs."""
-
-    @property
-    def activities(self) -> ActivityStore:
-        """Queues, heartbeats, keys and transactions."""
-        ...
 
 
 class Worker:
