@@ -37,7 +37,8 @@ def findings() -> list[dict[str, Any]]:
     """What basedpyright says of all blocks: one process, a directory for each document.
 
     A file's first lines are empty, so that lines are those of its document. What is revealed
-    comes after the last line.
+    comes after the last line. The library is linked into each directory, since an installed copy
+    of another checkout would be preferred to a path.
     """
     rules = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["basedpyright"]
     with TemporaryDirectory() as temporary:
@@ -46,7 +47,9 @@ def findings() -> list[dict[str, Any]]:
         for document, block in python_blocks():
             root = str(document.relative_to(REPOSITORY)).replace("/", "_").removesuffix(".md")
             roots[root] = None
-            (folder / root).mkdir(exist_ok=True)
+            if not (folder / root).exists():
+                (folder / root).mkdir()
+                (folder / root / "continuum").symlink_to(REPOSITORY / "continuum")
             name = block.title or f"line_{block.line}.py"
             shown = [
                 f"reveal_type({what})"
@@ -59,9 +62,8 @@ def findings() -> list[dict[str, Any]]:
             json.dumps({
                 **rules,
                 "include": [*roots],
-                "executionEnvironments": [
-                    {"root": root, "extraPaths": [str(REPOSITORY)]} for root in roots
-                ],
+                "exclude": ["**/continuum"],
+                "executionEnvironments": [{"root": root} for root in roots],
             })
         )  # fmt: skip
         answer = subprocess.run(
