@@ -56,9 +56,11 @@ class Project:
 
     Args:
         roots: directories from which it imports.
+        installed: whether what lies below `site-packages` belongs to it.
     """
 
-    def __init__(self, roots: Iterable[Path] = ()) -> None:
+    def __init__(self, roots: Iterable[Path] = (), *, installed: bool = False) -> None:
+        self._installed = installed
         self._roots = list(dict.fromkeys(root.resolve() for root in roots))
         self._modules: dict[Path, Module | None] = {}
         self.broken: dict[str, SyntaxError] = {}
@@ -84,7 +86,7 @@ class Project:
         parts = name.split(".")
         for root in self._roots:
             file = _file_of(root, parts)
-            if file is not None:
+            if file is not None and (self._installed or "site-packages" not in file.parts):
                 return self.open(file)
         return None
 
@@ -143,7 +145,7 @@ def import_root(file: Path) -> Path:
 def _file_of(root: Path, parts: list[str]) -> Path | None:
     base = root.joinpath(*parts)
     for candidate in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-        if candidate.is_file() and "site-packages" not in candidate.parts:
+        if candidate.is_file():
             return candidate
     return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from continuum.check.forbidden import is_visible
+from continuum.check.installed import Installed
 from continuum.check.modules import Module, Project
 from continuum.check.names import Scope, class_scope, function_scope, stored_names
 from continuum.check.patch_sites import MANY, PatchSites
@@ -35,11 +36,20 @@ class Scanner:
     Args:
         project: finds the application's modules.
         trusted: dotted names (modules or functions) that need not be visible.
+        installed: where marked functions of other packages are looked up; default nowhere.
+        resolver: of the project's names; default a new one.
     """
 
-    def __init__(self, project: Project, trusted: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        project: Project,
+        trusted: Iterable[str] = (),
+        installed: Installed | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
         self.project = project
-        self.resolver = Resolver(project)
+        self.resolver = resolver or Resolver(project)
+        self._installed = installed
         self.findings: set[Finding] = set()
         self._trusted = tuple(trusted)
         self._reached: dict[int, bool] = {}
@@ -95,9 +105,23 @@ class Scanner:
         """Whether nothing is known about a function outside the application."""
         if not isinstance(value, External) or value.made or is_visible(value.name):
             return False
-        return not any(
-            value.name == each or value.name.startswith(f"{each}.") for each in self._trusted
-        )
+        name = value.name
+        if any(name == each or name.startswith(f"{each}.") for each in self._trusted):
+            return False
+        return not self._is_marked(name)
+
+    def _is_marked(self, name: str) -> bool:
+        """Whether a function of an installed package is `@continuum.pure`; it is checked, too."""
+        found = None if self._installed is None else self._installed.pure_function(name)
+        if found is None:
+            return False
+        resolver, function = found
+        if id(function.node) not in self._reached:
+            self._reached[id(function.node)] = True
+            inner = Scanner(resolver.project, resolver=resolver)
+            inner.check(function, pure=True)
+            self.findings |= inner.findings
+        return True
 
     def mutated_globals(self, module: Module) -> frozenset[str]:
         """The globals of a module that its functions change."""

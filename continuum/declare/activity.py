@@ -185,7 +185,7 @@ class Activity(Generic[P, R_co]):
         return f"<activity {self.name} at {self.source}>"
 
 
-_OPTIONS: Final = tuple(Activity.__init__.__kwdefaults__ or ())
+_OPTIONS: Final[tuple[str, ...]] = tuple(vars(Activity)["__init__"].__kwdefaults__)
 
 
 class _Decorator:

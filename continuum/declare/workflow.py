@@ -79,7 +79,7 @@ class Workflow(Generic[P, R_co]):
         return f"<workflow {self.name} version {self.version} at {self.source}>"
 
 
-_OPTIONS: Final = tuple(Workflow.__init__.__kwdefaults__ or ())
+_OPTIONS: Final[tuple[str, ...]] = tuple(vars(Workflow)["__init__"].__kwdefaults__)
 
 
 class Startable(Protocol[*Ts, R_co]):

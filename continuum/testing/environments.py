@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from continuum.client.client import Continuum
@@ -25,6 +25,7 @@ from continuum.testing.faults import ActivityFaults, CrashingStore, Error, Momen
 from continuum.testing.skipping import TimeSkipper
 from continuum.worker.node import Worker
 
+P = ParamSpec("P")
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
@@ -173,7 +174,7 @@ class Environment:
         """
         self.faults.fail(activity, times, error)
 
-    def replace(self, activity: Activity[..., Any], fn: Callable[..., Any]) -> None:
+    def replace(self, activity: Activity[P, Any], fn: Callable[P, Any]) -> None:
         """Call `fn` with the activity's arguments from now on, instead of its function.
 
         Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import assert_type
+from typing import Any, assert_type
 from uuid import UUID
 
 import continuum
-from continuum import Continuum, Retry, Run, RunHandle, activity, workflow
+from continuum import ChildHandle, Continuum, Retry, Run, RunHandle, activity, workflow
 
 
 @dataclass
@@ -64,6 +64,15 @@ async def order_flow(order: Order, express: bool = False) -> str:
         saga.undo(charge, order, note="again")
     handle = await continuum.start_child(bare, 3, attributes={"a": 1}, parent_close="abandon")
     assert_type(await handle.result(), list[int])
+    handle.signal("rate", Order("o", 1))
+    handle.cancel("enough")
+    assert_type(handle.id, UUID)
+    assert_type([await each.result() for each in continuum.children(bare)], list[list[int]])
+    assert_type(continuum.children(), list[ChildHandle[Any]])
+    assert_type(await continuum.wait_signal("o", timeout=3, type=Order), Order)
+    assert_type(await continuum.wait_signal("o"), Any)
+    assert_type(continuum.info().incarnation, int)
+    assert_type(continuum.rng().choice([1, 2]), int)
     assert_type(await continuum.run_child(bare, 3), list[int])
     assert_type(continuum.patched("p"), bool)
     continuum.set_attributes({"stage": "paid"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import continuum
 from continuum import Continuum, Retry, activity, workflow
 
 
@@ -26,6 +27,14 @@ async def flow(order: str) -> str:
     await charge.options(colour=1)(order)  # wrong
     await charge.options(on_crash="ignore")(order)  # wrong
     Retry(max_attempts="3")  # wrong
+    child = await continuum.start_child(flow, order, "too many")  # wrong
+    words: list[int] = [await each.result() for each in continuum.children(flow)]  # wrong
+    child.signal(3)  # wrong
+    continuum.patched(3)  # wrong
+    continuum.sleep("3")  # wrong
+    async with continuum.saga() as saga:
+        saga.undo(charge, 3)  # wrong
+    print(words)
     return f"{number}{text}"
 
 

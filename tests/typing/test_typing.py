@@ -20,7 +20,8 @@ RIGHT, WRONG = HERE / "snippets_right.py", HERE / "snippets_wrong.py"
 def findings() -> list[dict[str, Any]]:
     """Every error that basedpyright reports for both files."""
     answer = subprocess.run(
-        [sys.executable, "-m", "basedpyright", "--outputjson", RIGHT, WRONG],
+        [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable,
+         RIGHT, WRONG],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     report = json.loads(answer.stdout)

@@ -89,6 +89,25 @@ def test_another_name_is_drift_and_another_payload_a_warning(
     assert "arguments of command 2 (child_signalled rate) differ" in caplog.text
 
 
+def test_a_signal_to_another_child_is_drift() -> None:
+    """The same command to another run is not the same command."""
+
+    @workflow(name="choosing")
+    async def first() -> None:
+        handles = [await continuum.start_child(child, n) for n in (1, 2)]
+        handles[0].signal("go")
+        await a()
+
+    @workflow(name="choosing")
+    async def second() -> None:
+        handles = [await continuum.start_child(child, n) for n in (1, 2)]
+        handles[1].signal("go")
+        await a()
+
+    run = Driver(first).start()
+    assert "child_signalled go" in run.crashed(flow=second).drift
+
+
 def test_an_ended_child_takes_no_signal() -> None:
     """What the journal knows to have ended is refused, live and in replay alike."""
 

@@ -52,13 +52,16 @@ def deep(path):
 
 @pytest.fixture
 def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A third-party package that reaches out behind its user's back."""
-    (tmp_path / "foreign_helper.py").write_text(FOREIGN)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    """An installed package that reaches out behind its user's back."""
+    package = tmp_path / "site-packages" / "foreign_helper"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from .effects import *\n")
+    (package / "effects.py").write_text(FOREIGN)
+    monkeypatch.syspath_prepend(str(package.parent))
     import foreign_helper  # type: ignore[import-not-found]
 
     yield foreign_helper
-    del sys.modules["foreign_helper"]
+    del sys.modules["foreign_helper"], sys.modules["foreign_helper.effects"]
 
 
 def run_of(action: Callable[[], Any]) -> Driver:
@@ -94,7 +97,7 @@ def test_effects_inside_a_third_party_helper_are_refused(
         "deep": lambda: foreign.deep(kept),
     }
     message = refusal(actions[effect])
-    assert f"{tmp_path / 'foreign_helper.py'}:" in message
+    assert f"{tmp_path / 'site-packages' / 'foreign_helper' / 'effects.py'}:" in message
     assert "test_guard.py:" in message
     assert "move it into an activity" in message
     assert kept.exists()
