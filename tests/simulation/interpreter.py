@@ -319,6 +319,11 @@ class Actor:
         step, wait = self.perform(node[1], f"{label}.1"), self.wait(node[2], f"{label}.2")
         await asyncio.gather(step, wait)
 
+    async def _together(self, node: Node, label: str) -> Any:
+        async with asyncio.TaskGroup() as group:
+            for position, wait in kids(node):
+                group.create_task(self.wait(wait, f"{label}.{position}"))
+
     async def _hang_saga(self, node: Node, label: str) -> Any:
         async with continuum.saga(parallel=node[1]) as saga:
             for number in range(2):
