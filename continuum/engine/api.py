@@ -224,7 +224,8 @@ def saga(*, parallel: bool = False) -> Saga:
     nothing. The last registered runs first. Each is retried as its activity says; one that fails
     does not stop the others: it is logged, noted on the error that the run then reports, and kept
     in `failures`. Neither a cancellation nor a timeout interrupts them; it is raised when they
-    are done.
+    are done. When the workflow function ends while other tasks are still inside a saga, they are
+    cancelled, and the run ends once their compensations are done.
 
     Args:
         parallel: run them all at once.

@@ -9,6 +9,7 @@ from typing import Any
 import continuum
 from continuum import workflow
 from tests.simulation import world as outside
+from tests.simulation.interruptions import INTERRUPTIONS, Unfortunate, cancel_all
 from tests.simulation.programs import SLACK, Node, bound, kids
 
 FOREVER = 1e7
@@ -17,9 +18,8 @@ FOREVER = 1e7
 HANGING: Node = ["cleanup", ["effect"], ["hang", "signal"]]
 """What a child does that only its parent can end."""
 
-
-class Unfortunate(Exception):
-    """How a run fails that is to fail."""
+BEGINNING: list[Any] = []
+"""What a run has done before its first part."""
 
 
 @workflow(name="simulated")
@@ -103,7 +103,7 @@ class Actor:
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancel(waiting)
+            await cancel_all(waiting)
         return [task.result() for task in done]
 
     async def _silence(self, node: Node, label: str) -> Any:
@@ -146,9 +146,11 @@ class Actor:
         child = f"{label}c"
         try:
             if how == "run":
-                return await continuum.run_child(simulated, self.world, child, parts, end, [])
+                return await continuum.run_child(
+                    simulated, self.world, child, parts, end, BEGINNING
+                )
             handle = await continuum.start_child(
-                simulated, self.world, child, parts, end, [], attributes={child: how}
+                simulated, self.world, child, parts, end, BEGINNING, attributes={child: how}
             )
             await outside.effect(self.world, label)
             return [await handle.result(), await handle.result()]
@@ -170,13 +172,18 @@ class Actor:
         else:
             parts: list[Node] = [["sleep", 60], ["effect"]]
             await continuum.start_child(
-                simulated, self.world, f"{label}c", parts, "value", [], parent_close="abandon"
+                simulated,
+                self.world,
+                f"{label}c",
+                parts,
+                "value",
+                BEGINNING,
+                parent_close="abandon",
             )
 
     def _start_hanging(self, label: str) -> Awaitable[continuum.ChildHandle[Any]]:
-        done: list[Any] = []
         return continuum.start_child(
-            simulated, self.world, f"{label}c", [HANGING], "cancelled", done
+            simulated, self.world, f"{label}c", [HANGING], "cancelled", BEGINNING
         )
 
     # -- branches ------------------------------------------------------------------------------
@@ -273,7 +280,7 @@ class Actor:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancel(tasks)
+            await cancel_all(tasks)
         return len(done)
 
     async def _deadline(self, node: Node, label: str) -> Any:
@@ -297,7 +304,9 @@ class Actor:
             await continuum.sleep(FOREVER)
         elif how == "child":
             child = f"{label}c"
-            await continuum.run_child(simulated, self.world, child, [HANGING], "cancelled", [])
+            await continuum.run_child(
+                simulated, self.world, child, [HANGING], "cancelled", BEGINNING
+            )
         elif how == "future":
             await asyncio.Event().wait()
         else:
@@ -319,6 +328,11 @@ class Actor:
         step, wait = self.perform(node[1], f"{label}.1"), self.wait(node[2], f"{label}.2")
         await asyncio.gather(step, wait)
 
+    async def _together(self, node: Node, label: str) -> Any:
+        async with asyncio.TaskGroup() as group:
+            for position, wait in kids(node):
+                group.create_task(self.wait(wait, f"{label}.{position}"))
+
     async def _hang_saga(self, node: Node, label: str) -> Any:
         async with continuum.saga(parallel=node[1]) as saga:
             for number in range(2):
@@ -326,63 +340,6 @@ class Actor:
             await outside.effect(self.world, f"{label}/charge2")
             await self.wait(node[2], f"{label}.2")
 
-
-# -- how a wait is interrupted -------------------------------------------------------------------
-
-
-async def _by_timeout(wait: Coroutine[Any, Any, Any], limit: float) -> None:
-    try:
-        async with asyncio.timeout(limit):
-            await wait
-    except TimeoutError:
-        return
-
-
-async def _by_wait_for(wait: Coroutine[Any, Any, Any], limit: float) -> None:
-    try:
-        await asyncio.wait_for(wait, limit)
-    except TimeoutError:
-        return
-
-
-async def _by_cancel(wait: Coroutine[Any, Any, Any], limit: float) -> None:
-    task = asyncio.create_task(wait)
-    try:
-        await continuum.sleep(limit)
-    finally:
-        await _cancel([task])
-    _must_have_waited(task)
-
-
-async def _by_race(wait: Coroutine[Any, Any, Any], limit: float) -> None:
-    tasks = [asyncio.create_task(wait), asyncio.create_task(continuum.sleep(limit))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _cancel(tasks)
-    _must_have_waited(tasks[0])
-
-
-def _must_have_waited(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.result()
-
-
-async def _by_group(wait: Coroutine[Any, Any, Any], limit: float) -> None:
-    async def give_up() -> None:
-        await continuum.sleep(limit)
-        raise Unfortunate
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(wait)
-            group.create_task(give_up())
-    except* Unfortunate:
-        pass
-
-
-INTERRUPTIONS = {"timeout": _by_timeout, "wait_for": _by_wait_for, "cancel": _by_cancel,
-                 "race": _by_race, "group": _by_group}  # fmt: skip
 
 _PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
     "effect": outside.effect,
@@ -392,13 +349,6 @@ _PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
     "timeout": outside.timeout,
     "stubborn": outside.stubborn,
 }
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel all and let them clean up."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
 
 
 async def _outcome(call: Awaitable[Any]) -> Any:

@@ -204,6 +204,7 @@ def waits(focus: str, depth: int, inside: bool) -> Nodes:
         st.tuples(st.just("then"), step, wait).map(list),
         st.tuples(st.just("beside"), step, wait).map(list),
         st.tuples(st.just("hang_saga"), st.booleans(), wait).map(list),
+        st.lists(wait, min_size=2, max_size=3).map(lambda nodes: ["together", *nodes]),
     )
 
 
@@ -248,6 +249,7 @@ def _list(kind: str, below: Nodes, *, least: int) -> Nodes:
 @st.composite
 def programs(draw: st.DrawFn, focus: str, races: bool = False) -> Program:
     """Programs of one to three incarnations."""
+    races = races and draw(st.booleans())
     step = steps(focus, races=races)
     parts = draw(st.lists(step, min_size=1, max_size=3 if focus in ("messages", "all") else 2))
     end = draw(st.sampled_from(["value", "error", "cancelled"]))
@@ -269,7 +271,7 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
         deaf=draw(st.booleans()),
         repeated=draw(st.booleans()),
         delays=draw(st.lists(st.sampled_from([0.0, 0.0, 5.0]), max_size=6)),
-        cancel_at=draw(commits) if cancels else None,
+        cancel_at=draw(st.one_of(st.none(), commits, commits)) if cancels else None,
         force=draw(st.sampled_from([False, False, False, True])) if cancels else False,
         seed=draw(st.one_of(st.none(), st.integers(0, 999))),
     )

@@ -24,7 +24,7 @@ from tests.simulation.replays import Album
 from tests.simulation.world import World
 
 UNDISTURBED = Disturbance()
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds of real time after which an execution counts as stuck."""
 
 AFTERWARDS = 1000.0
@@ -63,8 +63,9 @@ async def execute(program: Program, disturbance: Disturbance) -> Outcome:
                 run = await env.start(simulated, *args, run_id=RUN_ID)
                 await _live(env, run, program, disturbance)
         except TimeoutError:
-            leases = list(env.store.tables.leases.values())
-            raise AssertionError(f"nothing ends any more: {leases}") from None
+            tables = env.store.tables
+            left = tables.leases, tables.tasks, tables.nodes
+            raise AssertionError(f"nothing ends any more: {left}") from None
         check_journals(env.store.tables)
         album.check(env.store.tables, msgspec.json.encode(args))
         return outcome_of(env.store.tables, world, env.commits)
