@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -66,6 +67,7 @@ class Relay:
         if died:
             assert self.member is not None
             await self.member.die()
+            await self._declare_dead(self.member.worker.node_id)
             await self._next_worker()
         await performing
         [(bookings,)] = await self.cluster.rows(
@@ -73,6 +75,14 @@ class Relay:
         )
         await self._check_nothing_is_left()
         return await take_end(self.ct, scene, bookings), died
+
+    async def _declare_dead(self, node_id: UUID) -> None:
+        """At once: how the others find out is not what is tested here."""
+        await self.cluster.execute(
+            "UPDATE continuum_nodes SET expires_at = clock_timestamp() WHERE id = %s", node_id
+        )
+        assert await self.cluster.store.declare_dead(()) == [node_id]
+        await self.cluster.store.free_dead(1000)
 
     async def _check_nothing_is_left(self) -> None:
         for table in ("leases", "tasks", "inbox"):
