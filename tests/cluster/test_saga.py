@@ -16,6 +16,8 @@ from tests.saga.example import Order, order_flow
 
 ENDED = ("completed", "failed", "cancelled")
 COMMITS = 4
+PATIENCE = 180.0
+"""Seconds: a new process has to come first, on a machine that may be busy."""
 
 
 class Shop:
@@ -60,10 +62,10 @@ class Shop:
         async def there() -> bool:
             return (await run.get()).state in (*ENDED, where)
 
-        await wait_until(there_or_dead, f"the run to be {where}")
+        await wait_until(there_or_dead, f"the run to be {where}", timeout=PATIENCE)
         if heir is None and victim.process.poll() is not None:
             heir = self.cluster.start_worker()
-            await wait_until(there, f"the run to be {where}")
+            await wait_until(there, f"the run to be {where}", timeout=PATIENCE)
         return heir
 
     def _clear_ledger(self) -> None:
