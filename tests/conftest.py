@@ -28,6 +28,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from continuum.worker.paranoia import VARIABLE
 from tests import servers
@@ -43,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("CONTINUUM_DSN", "CONTINUUM_DIRECT_DSN"):
         os.environ.pop(name, None)
     os.environ.setdefault("CONTINUUM_CHECK", "off")  # tests misbehave on purpose
+    # A busy machine is slow: no example fails for the time it took.
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
     if hasattr(config, "workerinput"):
         return
     directory, alive = servers.make_session_directory()
