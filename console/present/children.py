@@ -11,7 +11,7 @@ from rich.text import Text
 
 from console.present import states
 from console.present.history import body
-from console.present.plain import one_line, short_name
+from console.present.plain import one_line
 from console.present.shapes import is_object
 from console.themes import Palette
 from continuum.model import HistoryEvent
@@ -74,6 +74,6 @@ class Children:
 
 def _line(child: Child, palette: Palette) -> Text:
     state = "running" if child.state == LIVE else child.state
-    line = Text(f"{states.glyph(state)} ", states.style(state, palette))
+    line = Text().append(f"{states.glyph(state)} ", states.style(state, palette))
     line.append(str(child.run_id), palette.text)
-    return line.append(f" {short_name(one_line(child.name, 80))}", palette.muted)
+    return line.append(f" {one_line(child.name.rpartition(':')[2], 80)}", palette.muted)

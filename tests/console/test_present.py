@@ -189,8 +189,8 @@ def test_children_are_facts_failed_ones_first() -> None:
     shown = [line.plain for line in facts.facts(run, NOW, PALETTE, 100, found)]
     at = next(index for index, line in enumerate(shown) if line.startswith("children"))
     assert shown[at] == "children    4: 1 failed, 2 live, 1 completed"
-    assert shown[at + 1] == f"  ✗ {UUID(int=1)} shop:part"
-    assert shown[at + 4] == f"  ✓ {UUID(int=0)} shop:part"
+    assert shown[at + 1] == f"  ✗ {UUID(int=1)} part"
+    assert shown[at + 4] == f"  ✓ {UUID(int=0)} part"
     assert "children 4: 1 failed" in facts.brief(run, NOW, PALETTE, found)[2].plain
 
 
