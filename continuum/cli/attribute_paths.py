@@ -8,7 +8,7 @@ from typing import Final
 
 from continuum.cli.failures import UsageError
 
-_STEP: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
+_STEP: Final = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 _PLAIN: Final = re.compile(r"[^\W\d]\w*(-\w+)*")
 
 

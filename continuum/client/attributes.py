@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from continuum.client.identifiers import check_limit, optional_namespace
 from continuum.codec.attributes import check_attributes
 from continuum.errors import AttributesError
 from continuum.model import AttributeIndex, AttributeKey, AttributeType, IndexProgress
-from continuum.store.attributes import AttributeStore
+
+if TYPE_CHECKING:
+    from continuum.client.backend import Backend
 
 SAMPLE: Final = 10_000
 MAX_SAMPLE: Final = 100_000
@@ -27,7 +29,7 @@ class Attributes(ABC):
 
     @property
     @abstractmethod
-    def _attributes(self) -> AttributeStore:
+    def _backend(self) -> Backend:
         """Where to look."""
 
     async def attribute_keys(
@@ -48,11 +50,11 @@ class Attributes(ABC):
         """
         within = optional_namespace(namespace)
         check_limit(sample, MAX_SAMPLE)
-        return list(await self._attributes.keys(within, sample))
+        return list(await self._backend.attributes.keys(within, sample))
 
     async def attribute_indexes(self) -> list[AttributeIndex]:
         """Every declared index, built or not."""
-        return list(await self._attributes.indexes())
+        return list(await self._backend.attributes.indexes())
 
     async def index_attribute(
         self,
@@ -82,7 +84,7 @@ class Attributes(ABC):
         """
         path = _path(key)
         chosen = await self._commonest(path) if value_type is None else _type(value_type)
-        return await self._attributes.build(path, chosen, on_progress or _ignore)
+        return await self._backend.attributes.build(path, chosen, on_progress or _ignore)
 
     async def drop_attribute_index(
         self, key: str | Sequence[str], *, value_type: str | None = None
@@ -101,11 +103,15 @@ class Attributes(ABC):
         """
         path = _path(key)
         types = set(AttributeType) if value_type is None else {_type(value_type)}
-        found = [i for i in await self._attributes.indexes() if i.path == path and i.type in types]
-        return [i for i in found if await self._attributes.drop(i.path, i.type)]
+        found = [
+            i
+            for i in await self._backend.attributes.indexes()
+            if i.path == path and i.type in types
+        ]
+        return [i for i in found if await self._backend.attributes.drop(i.path, i.type)]
 
     async def _commonest(self, path: tuple[str, ...]) -> AttributeType:
-        keys = await self._attributes.keys(None, SAMPLE)
+        keys = await self._backend.attributes.keys(None, SAMPLE)
         types = next((key.types for key in keys if key.path == path), dict[str, float]())
         known = {name: share for name, share in types.items() if name in _TYPE_OF_JSON}
         if not known:

@@ -11,23 +11,14 @@ from uuid import UUID
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from continuum.client.attributes import SAMPLE
+from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.client.looking import Direction
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
-from continuum.model import (
-    AttributeIndex,
-    AttributeKey,
-    HistoryEvent,
-    IndexProgress,
-    NodeInfo,
-    Page,
-    Run,
-    ServerInfo,
-)
+from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
 from continuum.store.reading import CountGroup
 
 if TYPE_CHECKING:
@@ -111,7 +102,7 @@ class BlockingWorker:
             await self._worker.close()
 
 
-class BlockingContinuum:
+class BlockingContinuum(BlockingAttributes):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 
     It may be used from several threads, and also inside a running event loop, which each call
@@ -331,33 +322,6 @@ class BlockingContinuum:
         if group_by is None:
             return self.call(self._client.count(namespace=namespace, where=where))
         return self.call(self._client.count(namespace=namespace, where=where, group_by=group_by))
-
-    def attribute_keys(
-        self, *, namespace: str | None = "default", sample: int = SAMPLE
-    ) -> list[AttributeKey]:
-        """The attribute keys that runs have; see `Continuum.attribute_keys`."""
-        return self.call(self._client.attribute_keys(namespace=namespace, sample=sample))
-
-    def attribute_indexes(self) -> list[AttributeIndex]:
-        """Every declared index, built or not."""
-        return self.call(self._client.attribute_indexes())
-
-    def index_attribute(
-        self,
-        key: str | Sequence[str],
-        *,
-        value_type: str | None = None,
-        on_progress: Callable[[IndexProgress], None] | None = None,
-    ) -> AttributeIndex:
-        """Build an index on an attribute; see `Continuum.index_attribute`."""
-        call = self._client.index_attribute
-        return self.call(call(key, value_type=value_type, on_progress=on_progress))
-
-    def drop_attribute_index(
-        self, key: str | Sequence[str], *, value_type: str | None = None
-    ) -> list[AttributeIndex]:
-        """Remove the indexes on an attribute; see `Continuum.drop_attribute_index`."""
-        return self.call(self._client.drop_attribute_index(key, value_type=value_type))
 
     def namespaces(self) -> list[str]:
         """Every namespace that holds a run."""

@@ -16,7 +16,6 @@ from continuum.client.outcome import decode_end
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
-from continuum.store.attributes import AttributeStore
 from continuum.store.reading import ReadStore
 
 if TYPE_CHECKING:
@@ -355,10 +354,6 @@ class Continuum(Looking, Attributes):
     @property
     def _reads(self) -> ReadStore:
         return self._backend.reads
-
-    @property
-    def _attributes(self) -> AttributeStore:
-        return self._backend.attributes
 
     @property
     def _backend(self) -> Backend:

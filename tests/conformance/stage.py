@@ -14,7 +14,9 @@ from continuum.client.backend import Store
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
 from continuum.model import Run
+from continuum.store.attributes import AttributeStore
 from continuum.store.memory.store import MemoryStore
+from continuum.store.postgres.attributes import PostgresAttributes
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.store import PostgresStore
@@ -34,6 +36,7 @@ class Stage:
 
     store: Store
     reads: ReadStore
+    attributes: AttributeStore
     node: UUID = field(default_factory=uuid4)
 
     async def created(self, **changes: Any) -> Turn:
@@ -106,13 +109,14 @@ async def open_stage(dsn: str | None, codec: PayloadCodec = IDENTITY) -> AsyncGe
     """The memory store, or PostgreSQL at `dsn`."""
     if dsn is None:
         memory = MemoryStore(codec=codec)
-        yield Stage(memory, memory.reads)
+        yield Stage(memory, memory.reads, memory.attributes)
         return
     settings = PostgresSettings(dsn, min_size=2, max_size=4)
     pool = await open_pool(settings)
     store = PostgresStore(pool, partial(connect, settings), codec)
     try:
-        yield Stage(store, PostgresReads(pool, codec))
+        attributes = PostgresAttributes(pool, partial(connect, settings))
+        yield Stage(store, PostgresReads(pool, codec), attributes)
     finally:
         await store.close()
         await pool.close()

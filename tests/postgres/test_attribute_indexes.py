@@ -66,6 +66,17 @@ async def test_any_key_can_be_indexed(scene: Scene, indexes: AttributeIndexes, k
     assert [index.path for index in await indexes.read()] == sorted([(key,), ("outer", key)])
 
 
+async def test_other_queries_are_not_led_astray(scene: Scene, indexes: AttributeIndexes) -> None:
+    """A condition on the attribute that does not ask for the index never gets it."""
+    index = await indexes.build(("k",), AttributeType.NUMBER, nothing)
+    await scene.observer.execute("SET enable_seqscan = off")
+    rows = await scene.rows(
+        "EXPLAIN SELECT id FROM continuum_runs WHERE namespace = 'default'"
+        " AND jsonb_typeof(attributes -> 'k') = 'number' AND attributes -> 'k' > '4'"
+    )
+    assert index_name(index.id) not in str(rows)
+
+
 async def test_each_type_is_an_index_of_its_own(scene: Scene, indexes: AttributeIndexes) -> None:
     """Text, numbers and booleans of one key; values of other types are in none of them."""
     values = ("a", "b" * 500, 1, -2.5, 1e300, 10**400, True, None, [1], {"a": 1})

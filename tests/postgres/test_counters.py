@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from continuum.journal.turn import NewRun, Turn, TurnStatus
 from continuum.query.structured import parse_where
-from continuum.query.tree import Query
+from continuum.query.tree import Field, Query
 from continuum.store.postgres import migrate
 from continuum.store.postgres.counters import COUNTERS, RUNS, count_source
 from continuum.store.postgres.pool import PostgresSettings, connect
@@ -275,8 +275,8 @@ async def test_counts_without_attributes_read_the_counters_only(scene: Scene) ->
         [("not", ("or", [("like", "workflow", "shop:%"), ("in", "namespace", ["a"])]))],
     ):
         condition = parse_where(where)
-        assert count_source(condition, ["state", "workflow"]) is COUNTERS
-        assert count_source(condition, ["version"]) is RUNS
+        assert count_source(condition, [Field("state"), Field("workflow")]) is COUNTERS
+        assert count_source(condition, [Field("version")]) is RUNS
     for where in ([("eq", ["attributes", "plan"], "pro")], [("or", [("eq", "stuck", True)])]):
         assert count_source(parse_where(where), []) is RUNS
 

@@ -27,7 +27,9 @@ from continuum.system import monotonic
 INDEXED_CHARACTERS: Final = 120
 """Text is indexed by this many characters: a longer row would not fit, and its run not start."""
 
-_ROUNDED: Final[LiteralString] = "round(least(greatest({}::numeric, -1e310), 1e310), 350)"
+_ROUNDED: Final[LiteralString] = (
+    "trim_scale(round(least(greatest({}::numeric, -1e310), 1e310), 350))"
+)
 """Numbers are indexed up to 10^310 and down to 350 decimal places: every float exactly."""
 
 LOOK: Final = 0.25
@@ -95,8 +97,14 @@ def key_of(path: Sequence[str], type_: AttributeType) -> Composed:
 
 
 def presence_of(path: Sequence[str], type_: AttributeType) -> Composed:
-    """The condition under which a run is in the index; a query must contain it."""
-    return SQL("(jsonb_typeof({}) = {})").format(value_of(path), Literal(_JSON_TYPES[type_]))
+    """The condition under which a run is in the index; a query must contain it.
+
+    Not written with `=`: PostgreSQL guesses that hardly any run has the type, so it would use an
+    index that fits any query's condition even where walking the order is far better.
+    """
+    return SQL("(jsonb_typeof({}) IS NOT DISTINCT FROM {})").format(
+        value_of(path), Literal(_JSON_TYPES[type_])
+    )
 
 
 def create_statement(index: AttributeIndex) -> Composed:
@@ -176,6 +184,8 @@ class AttributeIndexes:
             await asyncio.wait([building])
             raise
         await building
+        # Common values and their shares are then in pg_stats under the name of the index.
+        await connection.execute("ANALYZE public.continuum_runs")
 
     async def _report(self, path: tuple[str, ...], type_: AttributeType, report: Report) -> None:
         async with bounded(self._pool, self._timeout) as connection:

@@ -62,7 +62,7 @@ class PostgresCounters:
         return moved
 
 
-def count_source(condition: Condition, group_by: Iterable[str]) -> CountSource:
+def count_source(condition: Condition, group_by: Iterable[Operand]) -> CountSource:
     """The counters, when they alone can answer; else the runs themselves.
 
     The same compiled condition and columns fit both. Combinations that no run has any more are in
@@ -70,12 +70,12 @@ def count_source(condition: Condition, group_by: Iterable[str]) -> CountSource:
 
     Args:
         condition: which runs.
-        group_by: canonical names of run fields.
+        group_by: what to tell runs apart by.
 
     Example:
-        source = count_source(All(), ["namespace", "state"])
+        source = count_source(All(), [Field("namespace"), Field("state")])
     """
-    counted = all(name in COUNTED for name in group_by) and _is_counted(condition)
+    counted = all(map(_is_counted_field, group_by)) and _is_counted(condition)
     return COUNTERS if counted else RUNS
 
 

@@ -17,7 +17,7 @@ from continuum.query import cursor as cursors
 from continuum.query.compile import After, Compiled, column_sql, compile_count, compile_page
 from continuum.query.cursor import Position
 from continuum.query.fields import FIELDS, groupable_field
-from continuum.query.tree import Query
+from continuum.query.tree import Field, Query
 from continuum.store.postgres.counters import count_source
 from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
 from continuum.store.postgres.session import Row
@@ -64,7 +64,7 @@ class PostgresSearch:
         names = [groupable_field(name) for name in group_by]
         where, parameters = compile_count(query.namespace, query.condition)
         columns = [column_sql(name) for name in names]
-        tables, number = count_source(query.condition, names)
+        tables, number = count_source(query.condition, map(Field, names))
         statement = f"SELECT {', '.join([*columns, number])} FROM {tables} WHERE {where}"  # noqa: S608
         if columns:
             positions = [str(index + 1) for index in range(len(columns))]
