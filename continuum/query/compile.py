@@ -249,8 +249,8 @@ class Compiler:
 
 def sort_key(order: Order) -> exp.Expr:
     """What rows are ordered by, before the run id."""
-    column = _COLUMNS[order.field.name]()
-    if FIELDS[order.field.name].kind in (Kind.TEXT, Kind.STATE):
+    column = _COLUMNS[order.operand.name]()
+    if FIELDS[order.operand.name].kind in (Kind.TEXT, Kind.STATE):
         prefix = exp.Left(this=column, expression=exp.Literal.number(SORTED_CHARACTERS))
         return _by_code_point(prefix)
     return column
@@ -287,10 +287,10 @@ def compile_page(
     compiler = Compiler({"read_at": read_at})
     key = sort_key(order)
     clauses = _scope(compiler, namespace, condition)
-    if FIELDS[order.field.name].nullable:
-        missing = exp.Is(this=_COLUMNS[order.field.name](), expression=exp.Null())
+    if FIELDS[order.operand.name].nullable:
+        missing = exp.Is(this=_COLUMNS[order.operand.name](), expression=exp.Null())
         clauses.append(missing if tail else exp.Not(this=missing))
-    keys = [_run("id")] if tail or order.field.name == "id" else [key, _run("id")]
+    keys = [_run("id")] if tail or order.operand.name == "id" else [key, _run("id")]
     if after is not None:
         clauses.append(_beyond(compiler, keys, order, after))
     ordered = [
@@ -327,7 +327,7 @@ def _scope(compiler: Compiler, namespace: str | None, condition: Condition) -> l
 def _beyond(compiler: Compiler, keys: list[exp.Expr], order: Order, after: After) -> exp.Expr:
     bound = [compiler.bind(after.run_id, "uuid")]
     if len(keys) == 2:
-        type_name = _TYPE_OF_KIND[FIELDS[order.field.name].kind]
+        type_name = _TYPE_OF_KIND[FIELDS[order.operand.name].kind]
         bound.insert(0, compiler.bind(after.key, type_name))
     compare = exp.LT if order.descending else exp.GT
     return compare(this=exp.Tuple(expressions=keys), expression=exp.Tuple(expressions=bound))

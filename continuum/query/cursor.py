@@ -71,7 +71,7 @@ def decode(query: Query, cursor: str) -> Position:
             "the cursor belongs to another query",
             hint="repeat the query that gave it: same namespace, conditions and order",
         )
-    spec = FIELDS[query.order.field.name]
+    spec = FIELDS[query.order.operand.name]
     if (wire.key is None) != wire.tail or (wire.tail and not spec.nullable):
         raise _damaged()
     try:

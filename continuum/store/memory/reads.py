@@ -162,7 +162,7 @@ class MemoryReads:
         keyed: list[tuple[Any, RunRow]] = []
         tail: list[tuple[Any, RunRow]] = []
         for row in self._matching(query.namespace, query.condition, read_at):
-            key = self._sort_key(row, query.order.field.name, read_at)
+            key = self._sort_key(row, query.order.operand.name, read_at)
             (tail if key is None else keyed).append((key, row))
         keyed.sort(key=lambda item: (item[0], item[1].run_id), reverse=descending)
         tail.sort(key=lambda item: item[1].run_id, reverse=descending)

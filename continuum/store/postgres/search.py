@@ -97,7 +97,7 @@ class _Walk:
 
     async def rows(self, start: Position | None) -> list[Row]:
         """Sort key, whether in the tail, and the run's columns, of each row."""
-        nullable = FIELDS[self._query.order.field.name].nullable
+        nullable = FIELDS[self._query.order.operand.name].nullable
         rows: list[Row] = []
         if start is None or not start.tail:
             after = None if start is None else After(start.key, start.run_id)
