@@ -161,3 +161,17 @@ class Query:
     namespace: str | None
     condition: Condition = All()
     order: Order = NEWEST_FIRST
+
+    @property
+    def text(self) -> str:
+        """The condition and order as an expression, which parses to this tree.
+
+        It may be longer than a parsed expression may be, when a list of values is long.
+
+        Example:
+            >>> Query(None, Not(Compare(Field("state"), Comparison.EQ, "failed"))).text
+            "state != 'failed'"
+        """
+        from continuum.query.printing import print_query
+
+        return print_query(self.condition, self.order)

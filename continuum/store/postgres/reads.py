@@ -25,7 +25,7 @@ from continuum.model import (
     ServerInfo,
     StoredValue,
 )
-from continuum.query.tree import Query
+from continuum.query.tree import Operand, Query
 from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import CountGroup
 
@@ -224,7 +224,7 @@ class PostgresReads:
         """One page of matches."""
         return await self._search().page(query, limit, cursor, payloads=payloads)
 
-    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
+    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
         """Exact numbers of matches, per combination of the grouping fields, largest first."""
         return await self._search().count(query, group_by)
 
