@@ -108,8 +108,14 @@ class BlockingContinuum:
     then blocks.
     """
 
-    def __init__(self, dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> None:
-        self._client = Continuum(dsn, codec=codec)
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        codec: PayloadCodec = IDENTITY,
+        read_dsn: str | None = None,
+    ) -> None:
+        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn)
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+from uuid import UUID
 
 SORTED_CHARACTERS: Final = 120
 """Text sorts by this many characters, then by run id, so that a cursor stays small."""
@@ -73,8 +74,7 @@ def group_rank(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _rank(value: Any) -> tuple[Any, ...]:
-    known = isinstance(value, str | int | float | list | dict | None)
-    plain: Any = value if known else str(value)
+    plain = str(value) if isinstance(value, UUID) else value
     key = sort_key(plain)
     if key is None:
         return (1,)

@@ -85,32 +85,31 @@ def parse_condition(expression: str, words: Sequence[Word]) -> Condition:
     Raises:
         QueryError: not a condition; located.
     """
-    for word in words:
+    following = [*words[1:], None]
+    for word, after in zip(words, following, strict=True):
         if word.mark not in _TOKEN_TYPES:
             fail(expression, word.position, f"unexpected {word.text!r}")
-    return _Walker(expression, words).condition(_bind(expression, words))
+        if word.mark is Mark.IN and (after is None or after.mark is not Mark.OPEN):
+            fail(expression, word.position, "in takes values in brackets", "in ('a', 'b')")
+    try:
+        return _Walker(expression, words).condition(_bind(expression, words))
+    except RecursionError:
+        fail(expression, words[0].position, "the expression is nested too deeply to be read here")
 
 
 def _bind(expression: str, words: Sequence[Word]) -> exp.Expr:
-    """sqlglot's tree; the name of a column or literal in it is the index of its word."""
+    """sqlglot's tree; the name of anything in it is the index of its word."""
     tokens = [
-        Token(_TOKEN_TYPES[word.mark], _token_text(word, index), 1, index)
-        for index, word in enumerate(words)
+        Token(_TOKEN_TYPES[word.mark], str(index), 1, index) for index, word in enumerate(words)
     ]
     try:
         [root] = _DIALECT.parser().parse_into(exp.Condition, tokens, " ")
     except ParseError as error:
         index = cast("int | None", error.errors[0].get("col")) if error.errors else None
         _cannot_bind(expression, words, index)
-    except RecursionError:
-        fail(expression, words[0].position, "the expression is nested too deeply to be read here")
     if root is None:
         _cannot_bind(expression, words, None)
     return root
-
-
-def _token_text(word: Word, index: int) -> str:
-    return str(index) if word.mark in (Mark.OPERAND, Mark.VALUE) else word.text
 
 
 def _cannot_bind(expression: str, words: Sequence[Word], index: int | None) -> NoReturn:
@@ -206,7 +205,10 @@ class _Walker:
     def _operand(self, node: exp.Expr | None) -> Operand:
         match node.unnest() if node is not None else None:
             case exp.Column(this=exp.Identifier() as name) as column if len(column.parts) == 1:
-                return self._words[int(name.name)].content
+                word = self._words[int(name.name)]
+                if word.mark is not Mark.OPERAND:
+                    raise self._error(node, f"a field belongs here, not {word.text!r}")
+                return word.content
             case _:
                 raise self._error(
                     node, "a field or attribute belongs here", "write it first: state = 'failed'"

@@ -123,10 +123,18 @@ class PostgresReads:
         pool: autocommit connections.
         codec: opens stored payloads.
         statement_timeout: seconds one read may take.
+        search_pool: where queries, counts and namespaces are read, such as a replica's.
     """
 
-    def __init__(self, pool: Pool, codec: PayloadCodec, statement_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        codec: PayloadCodec,
+        statement_timeout: float = 10.0,
+        search_pool: Pool | None = None,
+    ) -> None:
         self._pool = pool
+        self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
 
@@ -178,7 +186,7 @@ class PostgresReads:
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
-        async with bounded(self._pool, self._timeout) as connection:
+        async with bounded(self._search_pool, self._timeout) as connection:
             rows = await (await connection.execute(_NAMESPACES)).fetchall()
         return sorted(row[0] for row in rows)
 
@@ -225,13 +233,13 @@ class PostgresReads:
         return await self._search().page(query, limit, cursor, payloads=payloads)
 
     async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+        """Exact numbers of matches, per combination of the grouping operands, largest first."""
         return await self._search().count(query, group_by)
 
     def _search(self) -> PostgresSearch:
         from continuum.store.postgres.search import PostgresSearch
 
-        return PostgresSearch(self._pool, self._codec, self._timeout)
+        return PostgresSearch(self._search_pool, self._codec, self._timeout)
 
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
