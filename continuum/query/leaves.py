@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from continuum.errors import QueryError
@@ -113,8 +114,8 @@ def _value(operand: Operand, value: object) -> Any:
         return value
     if isinstance(value, int) and abs(value) <= MAX_INTEGER:
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+    if isinstance(value, float | Decimal) and math.isfinite(float(value)):
+        return float(value)
     if isinstance(value, dict | list | tuple):
         return json_text(name, cast("object", value))
     raise QueryError(f"{name}: {str(value)[:60]!r} is not a JSON value that can be compared")

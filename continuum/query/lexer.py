@@ -1,23 +1,25 @@
 """An expression cut into words with their positions, and its limits.
 
-What has one meaning only is decided here: paths become operands, literals and times become values.
-`-2h` becomes `now() - interval '2h'`. The parser behind sees operands, values, a few operators and
-brackets, never text that somebody typed.
+What has one meaning only is decided here: paths become operands, literals and times become values;
+`-2h` becomes the value of `now() - interval '2h'`. The parser behind sees operands, values, a few
+operators and brackets, never text that somebody typed.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NoReturn, cast
 
 from continuum.errors import QueryError
 from continuum.query.leaves import json_text, operand_of
-from continuum.query.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_EXPRESSION, MAX_VALUES
-from continuum.query.times import parse_interval
+from continuum.query.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_EXPRESSION, MAX_PATH, MAX_VALUES
+from continuum.query.times import MAX_OFFSET, parse_interval
 from continuum.query.tree import Relative
 
 
@@ -131,22 +133,23 @@ class _Reader:
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
-        self._tokens = self._scan()
+        self._scanned = self._scan()
+        self._tokens: list[_Token] = []
         self._at = 0
         self._words: list[Word] = []
         self._limits = _Limits(expression)
 
     def words(self) -> list[Word]:
-        while self._at < len(self._tokens):
-            token = self._tokens[self._at]
+        while (token := self._peek(0)).kind:
             try:
                 self._read(token)
             except QueryError as error:
                 raise error.located(self._expression, token.position) from None
         return self._words
 
-    def _scan(self) -> list[_Token]:
-        expression, tokens, at = self._expression, list[_Token](), 0
+    def _scan(self) -> Iterator[_Token]:
+        """Tokens one by one, so that nothing is read behind the first fault."""
+        expression, at = self._expression, 0
         while at < len(expression):
             match = _TOKEN.match(expression, at)
             if match is None:
@@ -155,9 +158,8 @@ class _Reader:
             if kind == "comment":
                 fail(expression, at, "an expression has no comments")
             if kind != "space":
-                tokens.append(_Token(kind, match[0], at))
+                yield _Token(kind, match[0], at)
             at = match.end()
-        return tokens
 
     def _refuse(self, at: int) -> NoReturn:
         character = self._expression[at]
@@ -173,8 +175,10 @@ class _Reader:
         fail(self._expression, at, f"unexpected {shown}")
 
     def _peek(self, ahead: int = 1) -> _Token:
-        index = self._at + ahead
-        return self._tokens[index] if index < len(self._tokens) else _Token("", "", 0)
+        """The token that is so far ahead; one without a kind behind the end."""
+        while len(self._tokens) <= self._at + ahead:
+            self._tokens.append(next(self._scanned, _Token("", "", len(self._expression))))
+        return self._tokens[self._at + ahead]
 
     def _add(self, mark: Mark, token: _Token, content: Any = None, *, taking: int = 1) -> None:
         word = Word(mark, token.position, token.text, content)
@@ -187,9 +191,9 @@ class _Reader:
             case "string":
                 self._string(token)
             case "number":
-                self._add(Mark.VALUE, token, _number(token.text))
+                self._value(token, _number(token.text))
             case "short":
-                self._short(token)
+                self._value(token, parse_interval(token.text), short=True)
             case "sign":
                 self._add(_SIGNS[token.text], token)
             case "name" | "quoted":
@@ -208,17 +212,25 @@ class _Reader:
             raise QueryError("no casts but ::jsonb, for objects and arrays")
         self._add(Mark.VALUE, token, _json(text), taking=3)
 
-    def _short(self, token: _Token) -> None:
-        """A duration; with a sign before it and nothing to add it to, a time relative to now."""
-        last = self._words[-1] if self._words else None
-        before = self._words[-2] if len(self._words) > 1 else None
-        if (
-            last is not None
-            and last.mark in (Mark.PLUS, Mark.MINUS)
-            and (before is None or before.mark not in _ENDS_VALUE)
-        ):
-            self._words.insert(-1, Word(Mark.VALUE, last.position, last.text, Relative("now")))
-        self._add(Mark.VALUE, token, parse_interval(token.text))
+    def _value(self, token: _Token, content: Any, *, short: bool = False, taking: int = 1) -> None:
+        """A value, joined with the sign before it: `-4`, `now() - 2h`, and `-2h` for the latter."""
+        words, joined, position = self._words, content, token.position
+        if words and words[-1].mark in (Mark.PLUS, Mark.MINUS):
+            sign = -1 if words[-1].mark is Mark.MINUS else 1
+            before = words[-2] if len(words) > 1 else None
+            if before is not None and isinstance(before.content, Relative):
+                if isinstance(content, timedelta):
+                    joined, position = _shifted(before.content, sign * content), before.position
+                    del words[-2:]
+            elif before is None or before.mark not in _ENDS_VALUE:
+                if short:
+                    joined, position = (
+                        _shifted(Relative("now"), sign * content),
+                        words.pop().position,
+                    )
+                elif isinstance(content, int | Decimal):
+                    joined, position = sign * content, words.pop().position
+        self._add(Mark.VALUE, _Token(token.kind, token.text, position), joined, taking=taking)
 
     def _name(self, token: _Token) -> None:
         following, keyword = self._peek(), token.text.lower() if token.kind == "name" else ""
@@ -227,7 +239,7 @@ class _Reader:
             self._add(Mark.VALUE, token, Relative(base), taking=3)
         elif keyword == "interval" and following.kind == "string":
             text = following.text[1:-1].replace("''", "'")
-            self._add(Mark.VALUE, token, parse_interval(text), taking=2)
+            self._value(token, parse_interval(text), taking=2)
         elif keyword in _KEYWORDS and following.kind != "dot":
             self._add(_KEYWORDS[keyword], token)
         elif following.text == "(":
@@ -238,16 +250,16 @@ class _Reader:
             self._path(token)
 
     def _path(self, token: _Token) -> None:
-        keys, at = [_key(token)], self._at + 1
+        keys, ahead = [_key(token)], 1
         if token.kind == "name" and keys[0].isascii():
             keys[0] = keys[0].lower()
-        while at < len(self._tokens) and self._tokens[at].kind == "dot":
-            key = self._tokens[at + 1] if at + 1 < len(self._tokens) else _Token("", "", 0)
+        while self._peek(ahead).kind == "dot" and len(keys) <= MAX_PATH + 1:
+            key = self._peek(ahead + 1)
             if key.kind not in ("name", "quoted"):
-                fail(self._expression, self._tokens[at].position, "a key is missing here",
-                     'write an odd key in double quotes: attributes."odd key"')  # fmt: skip
+                hint = 'write an odd key in double quotes: attributes."odd key"'
+                fail(self._expression, self._peek(ahead).position, "a key is missing here", hint)
             keys.append(_key(key))
-            at += 2
+            ahead += 2
         try:
             operand = operand_of(keys)
         except QueryError as error:
@@ -256,11 +268,18 @@ class _Reader:
                     error.message, hint=f"text stands in single quotes: '{keys[0][:60]}'"
                 ) from None
             raise
-        self._add(Mark.OPERAND, token, operand, taking=at - self._at)
+        self._add(Mark.OPERAND, token, operand, taking=ahead)
 
 
 def _key(token: _Token) -> str:
     return token.text if token.kind == "name" else token.text[1:-1].replace('""', '"')
+
+
+def _shifted(moment: Relative, by: timedelta) -> Relative:
+    total = moment.offset + by
+    if abs(total) > MAX_OFFSET:
+        raise QueryError("a time is at most 100 years from now")
+    return Relative(moment.base, total)
 
 
 def _number(text: str) -> int | Decimal:
@@ -291,6 +310,7 @@ class _Limits:
         self._commas = [0]
         self._prefixes = 0
         self._conditions = 0
+        self._joints = 0
 
     def see(self, word: Word) -> None:
         """Take the next word into account; refuse it when it is too much."""
@@ -302,11 +322,13 @@ class _Limits:
             self._commas.pop()
         self._commas[-1] += word.mark is Mark.COMMA
         self._conditions += word.mark in _COMPARING
+        self._joints += word.mark in (Mark.AND, Mark.OR)
+        self._joints -= word.mark is Mark.BETWEEN  # its `and` joins no conditions
         prefix = word.mark in (Mark.NOT, Mark.PLUS, Mark.MINUS)
         self._prefixes = self._prefixes + 1 if prefix else 0
         if self._depths[-1] + self._prefixes > MAX_DEPTH:
             self._refuse(word, f"nested deeper than {MAX_DEPTH}")
-        if self._conditions > MAX_CONDITIONS:
+        if max(self._conditions, self._joints + 1) > MAX_CONDITIONS:
             self._refuse(word, f"more than {MAX_CONDITIONS} conditions")
         if self._commas[-1] >= MAX_VALUES:
             self._refuse(word, f"more than {MAX_VALUES:,} values")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from sqlglot import exp
@@ -21,7 +20,6 @@ from continuum.errors import QueryError
 from continuum.query import leaves
 from continuum.query.fields import FIELDS, Kind
 from continuum.query.lexer import Mark, Word, fail
-from continuum.query.times import MAX_OFFSET
 from continuum.query.tree import (
     All,
     AnyOf,
@@ -223,7 +221,7 @@ class _Walker:
                 node, "attributes hold JSON, which has no times",
                 "compare with the text or number that is stored",
             )  # fmt: skip
-        return float(value) if isinstance(value, Decimal) else value
+        return value
 
     def _literal(self, node: exp.Expr | None) -> Any:
         match node.unnest() if node is not None else None:
@@ -231,14 +229,8 @@ class _Walker:
                 return self._words[int(literal.name)].content
             case exp.Boolean(this=value):
                 return value
-            case exp.Neg(this=inner):
-                number = self._literal(inner)
-                if isinstance(number, int | Decimal) and not isinstance(number, bool):
-                    return -number
-            case exp.Sub(this=base, expression=offset):
-                return self._moment(node, self._literal(base), self._literal(offset), -1)
-            case exp.Add(this=base, expression=offset):
-                return self._moment(node, self._literal(base), self._literal(offset), 1)
+            case exp.Sub() | exp.Add():
+                raise self._error(node, "only now() and today() take + or - an interval")
             case exp.Null():
                 raise self._error(node, "nothing equals null", "write: is null, or: is not null")
             case exp.Column():
@@ -249,14 +241,6 @@ class _Walker:
             case _:
                 pass
         raise self._error(node, "a value belongs here")
-
-    def _moment(self, node: exp.Expr | None, base: Any, offset: Any, sign: int) -> Relative:
-        if not isinstance(base, Relative) or not isinstance(offset, timedelta):
-            raise self._error(node, "only now() and today() take + or - an interval")
-        total = base.offset + sign * offset
-        if abs(total) > MAX_OFFSET:
-            raise self._error(node, "a time is at most 100 years from now")
-        return Relative(base.base, total)
 
     def _at(self, node: exp.Expr | None, make: Callable[[], T]) -> T:
         try:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from continuum.errors import QueryError
 from continuum.query import lexer
+from continuum.query.leaves import compare
 from continuum.query.lexer import Mark, Word, fail
-from continuum.query.tree import All, Condition, Operand, Order
+from continuum.query.tree import All, Comparison, Condition, Not, Operand, Order, all_of
+
+_COMPARISONS: Final = {
+    Mark.EQ: Comparison.EQ,
+    Mark.NEQ: Comparison.EQ,
+    Mark.LT: Comparison.LT,
+    Mark.LTE: Comparison.LTE,
+    Mark.GT: Comparison.GT,
+    Mark.GTE: Comparison.GTE,
+}
 
 
 def parse_text(expression: str) -> tuple[Condition, Order | None]:
@@ -29,10 +40,13 @@ def parse_text(expression: str) -> tuple[Condition, Order | None]:
     order = _order(expression, words[at:]) if at < len(words) else None
     if not at:
         return All(), order
-    # sqlglot is expensive to import, and of no use to a process that parses no condition.
-    from continuum.query.parser import parse_condition
+    condition = _plain_conjunction(words[:at])
+    if condition is None:
+        # sqlglot takes longer to import than a query does, so most queries do without.
+        from continuum.query.parser import parse_condition
 
-    return parse_condition(expression, words[:at]), order
+        condition = parse_condition(expression, words[:at])
+    return condition, order
 
 
 def parse_order_text(text: str) -> Order:
@@ -57,6 +71,30 @@ def parse_operands(text: str) -> list[Operand]:
     if len(words) % 2 == 0:
         fail(text, len(text), "a field is missing here")
     return [word.content for word in words[::2]]
+
+
+def _plain_conjunction(words: Sequence[Word]) -> Condition | None:
+    """The tree of `field = value and field > value ...`; None when it is any more, or wrong.
+
+    Nothing in it needs a parser to say how it binds.
+    """
+    parts: list[Condition] = []
+    for at in range(0, len(words), 4):
+        match words[at : at + 4]:
+            case [operand, sign, value, *joint] if (
+                operand.mark is Mark.OPERAND
+                and value.mark is Mark.VALUE
+                and sign.mark in _COMPARISONS
+                and all(word.mark is Mark.AND for word in joint)
+            ):
+                try:
+                    found = compare(operand.content, _COMPARISONS[sign.mark], value.content)
+                except QueryError:
+                    return None
+                parts.append(Not(found) if sign.mark is Mark.NEQ else found)
+            case _:
+                return None
+    return None if words[-1].mark is Mark.AND else all_of(parts)
 
 
 def _order(expression: str, words: Sequence[Word]) -> Order:
