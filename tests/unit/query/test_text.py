@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -41,7 +40,7 @@ HOSTILE = [
     for line in (Path(__file__).parent / "hostile.txt").read_text().splitlines()
     if line
 ]
-FUZZED = int(os.environ.get("CONTINUUM_FUZZ", "5000"))
+FUZZED = 100_000
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -192,8 +191,9 @@ def _seconds_to_refuse(expression: str) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.timeout(600)
 def test_mutated_expressions_raise_nothing_but_query_errors() -> None:
-    """CONTINUUM_FUZZ expressions, cut, joined and stirred at random, parse or are refused."""
+    """100,000 expressions, cut, joined and stirred at random, parse or are refused."""
     right = [case[0] for case in _corpus()]
     pool = [*HOSTILE, *right * 10]
     words = [word for text in pool for word in text.split()] + ["(", ")", "'", '"', ",", ".", "-2h"]
