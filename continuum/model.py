@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -122,10 +122,23 @@ class HistoryEvent:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When and how an answer was read: the database's clock, and the seconds it took there."""
+    """When, where and how an answer was read.
+
+    Attributes:
+        at: the moment of the snapshot, by the clock of the server that answered.
+        elapsed: seconds it took there.
+        source: the server that answered.
+        lag: seconds that a replica was behind; None on a primary, or when it cannot tell.
+        complete: whether everything that could match was looked at.
+        exact: whether a number is exact; when it is not, there are at least so many.
+    """
 
     at: datetime
     elapsed: float
+    source: Literal["primary", "replica"] = "primary"
+    lag: float | None = None
+    complete: bool = True
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -79,18 +79,20 @@ async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) 
     return code
 
 
-async def act_on_matches(options: Options, where: Any, action: Action, consent: Consent) -> Outcome:
+async def act_on_matches(
+    options: Options, selection: Mapping[str, Any], action: Action, consent: Consent
+) -> Outcome:
     """Do it to every run that matches now; runs that start to match meanwhile are left alone."""
     consent.check()
     async with connection.connect(options) as client:
-        selection = await _select(client, options, where)
+        found = await _select(client, options, selection)
         if consent.dry_run:
-            _print_dry_run(options, selection, action)
+            _print_dry_run(options, found, action)
             return ExitCode.OK
-        if not consent.yes and not _confirmed(options, selection, action):
+        if not consent.yes and not _confirmed(options, found, action):
             note("nothing was changed")
             return ExitCode.NO
-        outcomes = await _apply(client, selection.run_ids, action)
+        outcomes = await _apply(client, found.run_ids, action)
     _print_outcomes(options.shape, outcomes, action)
     return ExitCode.OK
 
@@ -101,12 +103,12 @@ class _Selection:
     sample: list[Run] = field(default_factory=list["Run"])
 
 
-async def _select(client: Continuum, options: Options, where: Any) -> _Selection:
+async def _select(client: Continuum, options: Options, conditions: Mapping[str, Any]) -> _Selection:
     selection = _Selection()
     cursor: str | None = None
     while True:
         page = await client.query(
-            namespace=options.searched, where=where, limit=_PAGE, cursor=cursor
+            **conditions, namespace=options.searched, limit=_PAGE, cursor=cursor
         )
         selection.run_ids += [run.id for run in page.entries]
         missing = _SAMPLE - len(selection.sample)

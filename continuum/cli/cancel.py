@@ -9,7 +9,7 @@ import typer
 
 from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
 from continuum.cli.command import Options, Outcome, application
-from continuum.cli.conditions import read_where
+from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
 from continuum.cli.inputs import parse_run_id
 
@@ -23,7 +23,7 @@ async def cancel(
         list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Cancel every run that matches, no RUN.")
+        str | None, typer.Option(metavar="EXPR", help="Cancel every run that matches, no RUN.")
     ] = None,
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why; kept in the journal.")
@@ -43,7 +43,7 @@ async def cancel(
     nothing is cleaned up.
     """
     options.without_effect("cancel", namespace=False)
-    condition = read_where(where)
+    selection = read_selection(where)
     run_ids = [parse_run_id(text) for text in runs or ()]
     if bool(run_ids) == (where is not None):
         raise UsageError("give run ids or --where", hint="see: continuum cancel --help")
@@ -54,7 +54,7 @@ async def cancel(
     what = "cancel by force" if force else "cancel"
     action = Action(what, "cancelled" if force else "cancel requested", stop)
     if where is not None:
-        return await act_on_matches(options, condition, action, Consent(dry_run, yes))
+        return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
         raise UsageError("--dry-run needs --where")
     return await act_on_ids(options, list(dict.fromkeys(run_ids)), action)

@@ -2,87 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from continuum.cli.inputs import parse_json, read_text
-from continuum.errors import QueryError
+
+
+def read_expression(text: str | None) -> str | None:
+    """The expression, or what `@file` or standard input (`-`) holds."""
+    return None if text is None else read_text(text, "the expression").strip()
 
 
 def read_where(text: str | None) -> Any:
-    """The structured condition in JSON text (`@file` and `-` allowed); None matches all.
+    """The conditions in JSON text (`@file` and `-` allowed); None matches all.
 
     Raises:
         UsageError: not JSON.
-        QueryError: not a condition.
 
     Example:
         >>> read_where('[["eq", "state", "failed"]]')
         [['eq', 'state', 'failed']]
     """
-    if text is None:
-        return None
-    from continuum.query.structured import parse_where
-
-    where = parse_json(read_text(text, "--where"), "--where")
-    parse_where(where)
-    return where
+    return None if text is None else parse_json(read_text(text, "--where"), "--where")
 
 
-def read_order(text: str | None) -> tuple[str, str] | None:
-    """The order from `FIELD`, `FIELD asc`, `FIELD desc`, or JSON `["desc", "FIELD"]`.
+def read_selection(text: str | None) -> dict[str, Any]:
+    """The runs that `--where` names: JSON when it starts with `[`, else an expression.
 
     Raises:
-        QueryError: not a field and a direction.
+        UsageError, QueryError: not a condition.
 
     Example:
-        >>> read_order("duration desc")
-        ('desc', 'duration')
+        >>> read_selection("state = 'failed'")
+        {'expression': "state = 'failed'"}
     """
     if text is None:
-        return None
-    from continuum.query.structured import parse_order
+        return {}
+    given = read_text(text, "--where").strip()
+    selection: dict[str, Any] = {"expression": given}
+    if given.startswith("["):
+        selection = {"where": parse_json(given, "--where")}
+    check_query(None, ordered=False, **selection)
+    return selection
 
-    spelled = text.lstrip().startswith("[")
-    order: Any = parse_json(text, "--order-by") if spelled else _spoken_order(text)
-    parse_order(order)
-    return (order[0], order[1])
+
+def read_order(text: str | None) -> Any:
+    """The order: text as `FIELD`, `FIELD asc`, `attributes.KEY desc`, or `["desc", "FIELD"]`.
+
+    Raises:
+        UsageError: it starts like JSON and is not.
+    """
+    if text is not None and text.lstrip().startswith("["):
+        return parse_json(text, "--order-by")
+    return text
 
 
-def check_cursor(
-    cursor: str | None, *, namespace: str | None, where: Any, order: tuple[str, str] | None
+def check_query(
+    namespace: str | None,
+    *,
+    expression: str | None = None,
+    where: Any = None,
+    order_by: Any = None,
+    cursor: str | None = None,
+    ordered: bool = True,
 ) -> None:
-    """Refuse a cursor that was changed or belongs to another query.
+    """Refuse what is no query, and a cursor that was changed or belongs to another one.
 
     Raises:
-        QueryError: it does not go on where this query ended.
+        QueryError: says what is wrong, and where in an expression.
     """
-    if cursor is None:
-        return
-    from continuum.query.cursor import decode
-    from continuum.query.structured import parse_order, parse_where
-    from continuum.query.tree import Query
+    from continuum.query.building import build_query
 
-    decode(Query(namespace, parse_where(where), parse_order(order)), cursor)
+    query = build_query(expression, namespace, where, order_by, ordered=ordered)
+    if cursor is not None:
+        from continuum.query.cursor import decode
+
+        decode(query, cursor)
 
 
-def check_group_by(names: Sequence[str]) -> None:
-    """Refuse what is not a run field.
+def group_names(text: str) -> list[str]:
+    """The names of what a count is grouped by, as columns.
 
     Raises:
-        QueryError: names the nearest field.
+        QueryError: not a list of fields and attributes.
+
+    Example:
+        >>> group_names('state, attributes."odd key"')
+        ['state', 'attributes."odd key"']
     """
-    from continuum.query.fields import find_field
+    from continuum.query.fields import check_groupable
+    from continuum.query.printing import print_operand
+    from continuum.query.text import parse_operands
 
-    for name in names:
-        find_field(name)
-
-
-def _spoken_order(text: str) -> tuple[str, str]:
-    words = text.split()
-    direction = words[1].lower() if len(words) == 2 else "asc"
-    if len(words) not in (1, 2) or direction not in ("asc", "desc"):
-        raise QueryError(
-            f"cannot order by {text[:80]!r}", hint="write a field and asc or desc: started_at desc"
-        )
-    return (direction, words[0])
+    operands = parse_operands(text)
+    for operand in operands:
+        check_groupable(operand)
+    return [print_operand(operand) for operand in operands]

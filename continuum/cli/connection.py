@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def connect(options: Options) -> AsyncGenerator[Continuum]:
-    """A client of the database that the options name; errors are those of the client."""
+async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerator[Continuum]:
+    """A client of the database that the options name; errors are those of the client.
+
+    Args:
+        options: of the command.
+        read_dsn: the server to ask instead, by a command that only reads.
+    """
     from continuum.client import Continuum
 
-    async with Continuum(options.dsn) as client:
+    async with Continuum(read_dsn or options.dsn) as client:
         yield client

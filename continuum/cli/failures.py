@@ -7,7 +7,7 @@ import os
 import sys
 
 from continuum import errors
-from continuum.cli.sanitize import one_line
+from continuum.cli.sanitize import cells, one_line
 
 
 class ExitCode(enum.IntEnum):
@@ -62,13 +62,13 @@ def report(error: errors.ContinuumError) -> ExitCode:
     return exit_code(error)
 
 
-def report_expression(error: errors.QueryError, expression: str) -> ExitCode:
-    """Print a wrong expression; on a terminal also the expression with a caret under the fault."""
+def report_expression(error: errors.QueryError) -> ExitCode:
+    """Print a wrong expression; on a terminal also its faulty line with a caret below."""
     code = report(error)
-    if sys.stderr.isatty() and error.position is not None:
-        shown = one_line(expression[: error.position])
-        print(f"  {shown}{one_line(expression[error.position :])}", file=sys.stderr)  # noqa: T201
-        print(f"  {' ' * len(shown)}^", file=sys.stderr)  # noqa: T201
+    if sys.stderr.isatty() and error.excerpt is not None:
+        line, caret = error.excerpt.split("\n")
+        before = cells(one_line(line[: len(caret) - 1]))
+        print(f"  {one_line(line)}\n  {' ' * before}^", file=sys.stderr)  # noqa: T201
     return code
 
 

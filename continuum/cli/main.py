@@ -132,7 +132,7 @@ def _execute(name: str, arguments: list[str]) -> int:
         hint = f"see: continuum {name} --help"
         return report(UsageError(error.format_message().rstrip("."), hint=hint))
     except QueryError as error:
-        return report_expression(error, getattr(error, "expression", None) or "")
+        return report_expression(error)
     except ContinuumError as error:
         return report(error)
     except (ReaderGone, BrokenPipeError):

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from continuum.cli import connection
-from continuum.cli.columns import parse_columns, table_columns
-from continuum.cli.command import Format, Options, application, note
-from continuum.cli.conditions import check_cursor, check_group_by, read_order, read_where
+from continuum.cli.columns import parse_columns
+from continuum.cli.command import Format, Options, application
+from continuum.cli.conditions import (
+    check_query,
+    group_names,
+    read_expression,
+    read_order,
+    read_where,
+)
 from continuum.cli.failures import UsageError
-from continuum.cli.output import Rows, write, write_json
-from continuum.cli.records import LIST_FIELDS, PAYLOAD_FIELDS, page_record, run_record, to_json
+from continuum.cli.listing import Listing
+from continuum.cli.output import Rows, write
+from continuum.cli.records import PAYLOAD_FIELDS, to_json
 from continuum.cli.table import Column
-
-if TYPE_CHECKING:
-    from continuum.client import Continuum
-    from continuum.model import Page, Run
-
-_PAGE = 500
 
 
 async def query(
     options: Options,
+    expression: Annotated[
+        str | None,
+        typer.Argument(metavar="EXPR", hidden=True, help="Conditions as text."),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +39,10 @@ async def query(
     ] = None,
     order_by: Annotated[
         str | None,
-        typer.Option(metavar="FIELD [asc|desc]", help="Order; started_at desc unless told."),
+        typer.Option(
+            metavar="FIELD [asc|desc]",
+            help="Order, by attributes.KEY too; default started_at desc.",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Runs on a page.")] = 50,
     cursor: Annotated[
@@ -43,14 +51,24 @@ async def query(
     every: Annotated[bool, typer.Option("--all", help="Walk all pages.")] = False,
     count: Annotated[bool, typer.Option("--count", help="Print how many match.")] = False,
     group_by: Annotated[
-        str | None, typer.Option(metavar="FIELDS", help="Count per value of these fields.")
+        str | None,
+        typer.Option(metavar="FIELDS", help="Count per value of these fields or attributes."),
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(metavar="FIELDS", help="Fields to print, as id,state,attributes.plan,output."),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on showing what changes, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")
+    ] = 1.0,
+    read_dsn: Annotated[
+        str | None, typer.Option(metavar="DSN", help="Ask this server, such as a replica.")
+    ] = None,
 ) -> None:
-    """List the runs that match conditions.
+    """List the runs that match EXPR, such as "state = 'failed' and started_at > -2h".
 
     Looks in the namespace "default" unless told otherwise (-n, -A). jsonl, csv and ids print only
     the runs; the cursor of the next page and whether the page is complete go to stderr. No match
@@ -58,108 +76,59 @@ async def query(
     """
     options.without_effect("query", namespace=False)
     chosen = parse_columns(columns)
-    spec: dict[str, Any] = {"namespace": options.searched, "where": read_where(where)}
+    spec: dict[str, Any] = {
+        "expression": read_expression(expression),
+        "namespace": options.searched,
+        "where": read_where(where),
+    }
     if count or group_by:
-        _check_count(order_by=order_by, cursor=cursor, columns=columns, every=every)
-        await _count(options, spec, _fields(group_by))
+        _exclude("--count or --group-by", {
+            "--order-by": order_by, "--cursor": cursor, "--columns": columns, "--all": every,
+            "--watch": watch,
+        })  # fmt: skip
+        await _count(options, spec, group_by, read_dsn)
         return
     spec["order_by"] = read_order(order_by)
-    check_cursor(cursor, namespace=spec["namespace"], where=spec["where"], order=spec["order_by"])
+    check_query(**spec, cursor=cursor)
     spec["payloads"] = bool(PAYLOAD_FIELDS.intersection(chosen or ()))
-    if every and cursor:
-        raise UsageError("--all and --cursor exclude each other")
-    listing = _Listing(options, chosen)
-    async with connection.connect(options) as client:
+    if every:
+        _exclude("--all", {"--cursor": cursor, "--watch": watch})
+    if watch:
+        _exclude("--watch", {"--cursor": cursor, "--format json": options.shape is Format.JSON})
+    listing = Listing(options, chosen, spec)
+    async with connection.connect(options, read_dsn) as client:
         if every:
-            await listing.all_pages(client, spec)
+            await listing.all_pages(client)
+        elif watch:
+            await listing.watch(client, limit, interval)
         else:
-            listing.one_page(await client.query(**spec, limit=limit, cursor=cursor))
+            await listing.one_page(client, limit, cursor)
 
 
-class _Listing:
-    """Prints runs in the asked format."""
-
-    def __init__(self, options: Options, chosen: Sequence[str] | None) -> None:
-        self._shape = options.shape
-        self._fields = tuple(chosen) if chosen is not None else LIST_FIELDS
-        self._columns = table_columns(chosen, namespaces=options.searched is None)
-
-    def one_page(self, page: Page[Run]) -> None:
-        if self._shape is Format.JSON:
-            write_json(page_record(page, self._fields))
-            return
-        rows = self._rows()
-        for run in page.entries:
-            rows.add(self._record(run))
-        rows.close()
-        self._tell_rest(page.next_cursor, complete=page.complete)
-
-    async def all_pages(self, client: Continuum, spec: dict[str, Any]) -> None:
-        page = await client.query(**spec, limit=_PAGE)
-        if self._shape is Format.JSON:
-            await self._one_document(client, spec, page)
-            return
-        rows = self._rows()
-        while True:
-            for run in page.entries:
-                rows.add(self._record(run))
-            if page.next_cursor is None:
-                break
-            page = await client.query(**spec, limit=_PAGE, cursor=page.next_cursor)
-        rows.close()
-        self._tell_rest(None, complete=True)
-
-    async def _one_document(self, client: Continuum, spec: dict[str, Any], page: Page[Run]) -> None:
-        document = page_record(page, self._fields)
-        while page.next_cursor is not None:
-            page = await client.query(**spec, limit=_PAGE, cursor=page.next_cursor)
-            document["entries"] += page_record(page, self._fields)["entries"]
-        write_json(document | {"next_cursor": None, "complete": True})
-
-    def _rows(self) -> Rows:
-        return Rows(self._shape, self._columns, fields=self._fields)
-
-    def _record(self, run: Run) -> dict[str, Any]:
-        if self._shape is Format.IDS:
-            return {"id": run.id}
-        if self._shape is not Format.TABLE:
-            return run_record(run, self._fields)
-        record = run_record(run, [column.name for column in self._columns])
-        if run.waiting_on is None and run.error is not None and "waiting_on" in record:
-            kind = run.error.type.rpartition(".")[2]
-            record["waiting_on"] = f"{kind}: {run.error.message}"
-        return record
-
-    def _tell_rest(self, next_cursor: str | None, *, complete: bool) -> None:
-        note(f"next_cursor: {next_cursor or 'null'}, complete: {'true' if complete else 'false'}")
-
-
-def _check_count(*, order_by: object, cursor: object, columns: object, every: bool) -> None:
-    given = {"--order-by": order_by, "--cursor": cursor, "--columns": columns, "--all": every}
-    wrong = [name for name, value in given.items() if value]
+def _exclude(option: str, others: dict[str, Any]) -> None:
+    wrong = [name for name, value in others.items() if value]
     if wrong:
-        raise UsageError(f"{wrong[0]} makes no sense with --count or --group-by")
+        raise UsageError(f"{wrong[0]} makes no sense with {option}")
 
 
-def _fields(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",")) if text else ()
-
-
-async def _count(options: Options, spec: dict[str, Any], group_by: tuple[str, ...]) -> None:
+async def _count(
+    options: Options, spec: dict[str, Any], group_by: str | None, read_dsn: str | None
+) -> None:
     shape = options.shape
     if shape is Format.IDS:
         raise UsageError("a count has no ids", hint="use --format table, json, jsonl or csv")
-    check_group_by(group_by)
-    async with connection.connect(options) as client:
-        groups = await client.count(**spec, group_by=group_by)
-    if not group_by and shape is not Format.CSV:
+    check_query(**spec, ordered=False)
+    names: Sequence[str] = group_names(group_by) if group_by else ()
+    async with connection.connect(options, read_dsn) as client:
+        groups = await client.count(**spec, group_by=names)
+    if not names and shape is not Format.CSV:
         write(to_json(sum(group.count for group in groups)))
         return
-    fields = (*group_by, "count")
+    fields = (*names, "count")
     rows = Rows(shape, [Column(name, None) for name in fields], fields=fields)
     for group in groups:
         rows.add(dict(zip(fields, (*group.key, group.count), strict=True)))
     rows.close()
 
 
-app = application(query)
+app = application(query, usage="[OPTIONS] [EXPR]")

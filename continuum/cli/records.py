@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from continuum.cli.sanitize import json_line
-from continuum.model import HistoryEvent, NodeInfo, Omitted, Page, Run, RunError
+from continuum.model import HistoryEvent, NodeInfo, Omitted, Page, Run, RunError, Stamp
 
 RUN_FIELDS: Final = (
     "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
@@ -22,6 +22,7 @@ NODE_FIELDS: Final = (
     "id", "host", "pid", "version", "state", "owned_runs", "capacity", "queues", "workflows",
     "started_at", "heartbeat_at", "expires_at", "dead_at", "build",
 )  # fmt: skip
+STAMP_FIELDS: Final = ("at", "elapsed", "source", "lag", "complete", "exact")
 EVENT_FIELDS: Final = ("seq", "incarnation", "type", "command", "at", "data")
 
 
@@ -93,8 +94,13 @@ def page_record(page: Page[Run], columns: Sequence[str]) -> dict[str, Any]:
         "entries": [run_record(run, columns) for run in page.entries],
         "next_cursor": page.next_cursor,
         "complete": page.complete,
-        "stamp": {"at": page.stamp.at, "elapsed": page.stamp.elapsed},
+        "stamp": stamp_record(page.stamp),
     }
+
+
+def stamp_record(stamp: Stamp) -> dict[str, Any]:
+    """When, where and how an answer was read."""
+    return {name: getattr(stamp, name) for name in STAMP_FIELDS}
 
 
 def event_record(event: HistoryEvent) -> dict[str, Any]:

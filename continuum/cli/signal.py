@@ -9,7 +9,7 @@ import typer
 
 from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
 from continuum.cli.command import Options, Outcome, application
-from continuum.cli.conditions import read_where
+from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
 from continuum.cli.inputs import parse_json, parse_run_id, read_text
 
@@ -50,7 +50,7 @@ async def signal(
     many they are and asking. A negative number as payload needs -- before it.
     """
     options.without_effect("signal", namespace=False)
-    condition = read_where(where)
+    selection = read_selection(where)
     run_text, name, payload = _split(words, matching=where is not None)
 
     async def send(client: Continuum, run_id: UUID) -> None:
@@ -60,7 +60,7 @@ async def signal(
 
     action = Action(f"signal {name}", "signalled", send)
     if run_text is None:
-        return await act_on_matches(options, condition, action, Consent(dry_run, yes))
+        return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
         raise UsageError("--dry-run needs --where")
     return await act_on_ids(options, [parse_run_id(run_text)], action)
@@ -75,7 +75,7 @@ def _split(words: list[str], *, matching: bool) -> tuple[str | None, str, Any]:
     last = len(rest) > 1 and not _is_run_id(rest[0]) and _is_run_id(rest[-1])
     run_text = None if matching else rest.pop(-1 if last else 0)
     if not rest or len(rest) > 2:
-        form = "--where JSON NAME [JSON]" if matching else "RUN NAME [JSON]"
+        form = "--where EXPR NAME [JSON]" if matching else "RUN NAME [JSON]"
         raise UsageError(f"signal takes {form}", hint="a payload with spaces needs quotes")
     if run_text is not None:
         parse_run_id(run_text)

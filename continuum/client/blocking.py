@@ -14,11 +14,11 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
-from continuum.client.looking import Direction
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
 from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
+from continuum.query.building import OrderBy
 from continuum.store.reading import CountGroup
 
 if TYPE_CHECKING:
@@ -109,8 +109,14 @@ class BlockingContinuum(BlockingAttributes):
     then blocks.
     """
 
-    def __init__(self, dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> None:
-        self._client = Continuum(dsn, codec=codec)
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        codec: PayloadCodec = IDENTITY,
+        read_dsn: str | None = None,
+    ) -> None:
+        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn)
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
 
@@ -250,10 +256,11 @@ class BlockingContinuum(BlockingAttributes):
 
     def query(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        order_by: OrderBy | None = None,
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
@@ -261,6 +268,7 @@ class BlockingContinuum(BlockingAttributes):
         """One page of the runs that match; see `Continuum.query`."""
         return self.call(
             self._client.query(
+                expression,
                 namespace=namespace,
                 where=where,
                 order_by=order_by,
@@ -272,15 +280,17 @@ class BlockingContinuum(BlockingAttributes):
 
     def stream(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        order_by: OrderBy | None = None,
         payloads: bool = False,
     ) -> Iterator[Run]:
         """All runs that match, page by page; see `Continuum.stream`."""
         page = partial(
             self.query,
+            expression,
             namespace=namespace,
             where=where,
             order_by=order_by,
@@ -296,6 +306,7 @@ class BlockingContinuum(BlockingAttributes):
     @overload
     def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
@@ -305,23 +316,27 @@ class BlockingContinuum(BlockingAttributes):
     @overload
     def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str],
+        group_by: str | Sequence[str | Sequence[str]],
     ) -> list[CountGroup]: ...
 
     def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str] | None = None,
+        group_by: str | Sequence[str | Sequence[str]] | None = None,
     ) -> int | list[CountGroup]:
         """How many runs match; see `Continuum.count`."""
         if group_by is None:
-            return self.call(self._client.count(namespace=namespace, where=where))
-        return self.call(self._client.count(namespace=namespace, where=where, group_by=group_by))
+            return self.call(self._client.count(expression, namespace=namespace, where=where))
+        return self.call(
+            self._client.count(expression, namespace=namespace, where=where, group_by=group_by)
+        )
 
     def namespaces(self) -> list[str]:
         """Every namespace that holds a run."""

@@ -45,6 +45,7 @@ class Continuum(Looking, Attributes):
     Args:
         dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
         codec: encrypts or compresses stored payloads.
+        read_dsn: a replica that answers `query`, `count`, `stream` and `namespaces` instead.
 
     Raises:
         ConfigurationError, DatabaseUnavailable, SchemaOutOfDate, SchemaTooNew: on entering.
@@ -55,14 +56,23 @@ class Continuum(Looking, Attributes):
             print(await run.result(timeout=30))
     """
 
-    def __init__(self, dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> None:
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        codec: PayloadCodec = IDENTITY,
+        read_dsn: str | None = None,
+    ) -> None:
         self._dsn = dsn
+        self._read_dsn = read_dsn
         self._codec = codec
         self._opened: Backend | None = None
         self._control: Control | None = None
 
     @staticmethod
-    def blocking(dsn: str | None = None, *, codec: PayloadCodec = IDENTITY) -> BlockingContinuum:
+    def blocking(
+        dsn: str | None = None, *, codec: PayloadCodec = IDENTITY, read_dsn: str | None = None
+    ) -> BlockingContinuum:
         """The same client for synchronous code; a context manager.
 
         Example:
@@ -71,7 +81,7 @@ class Continuum(Looking, Attributes):
         """
         from continuum.client.blocking import BlockingContinuum
 
-        return BlockingContinuum(dsn, codec=codec)
+        return BlockingContinuum(dsn, codec=codec, read_dsn=read_dsn)
 
     async def __aenter__(self) -> Self:
         if self._opened is not None:
@@ -83,7 +93,7 @@ class Continuum(Looking, Attributes):
         """Connect; a client of another store overrides it."""
         from continuum.client.wiring import PostgresBackend
 
-        return await PostgresBackend.open(self._dsn, self._codec)
+        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn)
 
     async def __aexit__(
         self,

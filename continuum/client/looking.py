@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, overload
+from typing import Any, overload
 from uuid import UUID
 
 from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
-from continuum.codec.attributes import check_namespace
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
-from continuum.query.structured import parse_order, parse_where
-from continuum.query.tree import Query
+from continuum.query.building import OrderBy, build_query, read_operands
 from continuum.store.reading import CountGroup, ReadStore
 
 MAX_PAGE = 1000
 MAX_EVENTS = 5000
-Direction = Literal["asc", "desc"]
 
 
 class Looking(ABC):
@@ -75,10 +72,11 @@ class Looking(ABC):
 
     async def query(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        order_by: OrderBy | None = None,
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
@@ -86,9 +84,12 @@ class Looking(ABC):
         """One page of the runs that match.
 
         Args:
+            expression: conditions as text, with or without an `order by`.
             namespace: where to look; None is everywhere.
-            where: conditions that all must hold, as `("eq", ["attributes", "plan"], "pro")`.
-            order_by: `("asc" or "desc", field)`; default: newest first.
+            where: conditions as data, as `("eq", ["attributes", "plan"], "pro")`; all must hold,
+                besides those of the expression.
+            order_by: `("asc" or "desc", field)`, or text as `attributes.tier desc`; default:
+                newest first.
             limit: runs on a page, at most 1,000.
             cursor: `next_cursor` of the previous page of the same query.
             payloads: fetch `input` and `output`, too; they are `Omitted` otherwise.
@@ -97,27 +98,29 @@ class Looking(ABC):
             QueryError: a bad condition, order or cursor; nothing was read.
 
         Example:
+            page = await ct.query("state = 'failed' and started_at > -2h", namespace="billing")
             page = await ct.query(namespace="billing", where=[("eq", "state", "failed")])
         """
-        query = _query(namespace, where, order_by)
+        query = build_query(expression, namespace, where, order_by)
         check_limit(limit, MAX_PAGE)
         return await self._reads.search(query, limit, cursor, payloads=payloads)
 
     async def stream(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        order_by: tuple[Direction, str] | Sequence[str] | None = None,
+        order_by: OrderBy | None = None,
         payloads: bool = False,
     ) -> AsyncIterator[Run]:
-        """All runs that match, page by page.
+        """All runs that match, page by page; arguments as those of `query`.
 
         Example:
-            async for run in ct.stream(where=[("eq", "state", "failed")]):
+            async for run in ct.stream("state = 'failed'"):
                 print(run.id)
         """
-        query = _query(namespace, where, order_by)
+        query = build_query(expression, namespace, where, order_by)
         cursor: str | None = None
         while True:
             page = await self._reads.search(query, MAX_PAGE, cursor, payloads=payloads)
@@ -130,6 +133,7 @@ class Looking(ABC):
     @overload
     async def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
@@ -139,33 +143,41 @@ class Looking(ABC):
     @overload
     async def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str],
+        group_by: str | Sequence[str | Sequence[str]],
     ) -> list[CountGroup]: ...
 
     async def count(
         self,
+        expression: str | None = None,
         *,
         namespace: str | None = "default",
         where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str] | None = None,
+        group_by: str | Sequence[str | Sequence[str]] | None = None,
     ) -> int | list[CountGroup]:
         """How many runs match, exactly.
 
         Args:
+            expression: as in `query`, without an order.
             namespace: where to look; None is everywhere.
             where: as in `query`.
-            group_by: run fields; the answer is then one `CountGroup` per combination.
+            group_by: run fields or attributes; the answer is then one `CountGroup` per
+                combination that occurs. A string names one or several with commas between them.
+
+        Raises:
+            QueryError: a bad condition, or a group of its own for nearly every run.
 
         Example:
-            for group in await ct.count(namespace=None, group_by=["namespace", "state"]):
+            for group in await ct.count(namespace=None, group_by=["state", "attributes.plan"]):
                 print(group.key, group.count)
         """
-        query = _query(namespace, where, None)
-        fields = [group_by] if isinstance(group_by, str) else list(group_by or ())
-        groups = list(await self._reads.count(query, fields))
+        query = build_query(expression, namespace, where, None, ordered=False)
+        listed = [group_by] if isinstance(group_by, str) else list(group_by or ())
+        operands = [operand for item in listed for operand in read_operands(item)]
+        groups = list(await self._reads.count(query, operands))
         return groups[0].count if group_by is None else groups
 
     async def namespaces(self) -> list[str]:
@@ -179,12 +191,3 @@ class Looking(ABC):
             print((await ct.server()).database)
         """
         return await self._reads.server()
-
-
-def _query(
-    namespace: str | None,
-    where: Sequence[Any] | None,
-    order_by: tuple[Direction, str] | Sequence[str] | None,
-) -> Query:
-    within = None if namespace is None else check_namespace(namespace)
-    return Query(within, parse_where(where), parse_order(order_by))

@@ -45,6 +45,8 @@ HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
 
 POOL_SIZE: Final = 4
+READ_POOL_SIZE: Final = 2
+"""Connections to a replica, besides those to the primary."""
 
 
 class PostgresBackend:
@@ -60,12 +62,14 @@ class PostgresBackend:
 
     clock: ObservedClock | None = None
 
-    def __init__(self, settings: PostgresSettings, codec: PayloadCodec, pool: Any) -> None:
+    def __init__(
+        self, settings: PostgresSettings, codec: PayloadCodec, pool: Any, search_pool: Any = None
+    ) -> None:
         self._settings = settings
         self._codec = codec
         self._pool = pool
         self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
-        self.reads = PostgresReads(pool, codec)
+        self.reads = PostgresReads(pool, codec, search_pool=search_pool)
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
 
@@ -118,8 +122,15 @@ class PostgresBackend:
         return waiter
 
     @classmethod
-    async def open(cls, dsn: str | None, codec: PayloadCodec) -> PostgresBackend:
+    async def open(
+        cls, dsn: str | None, codec: PayloadCodec, read_dsn: str | None = None
+    ) -> PostgresBackend:
         """Connect, or start the embedded server, and check the schema.
+
+        Args:
+            dsn: as for `Continuum`.
+            codec: opens and seals stored payloads.
+            read_dsn: a replica that answers queries and counts.
 
         Raises:
             ConfigurationError, DatabaseUnavailable, SchemaError.
@@ -139,7 +150,11 @@ class PostgresBackend:
                 settings, migrate.migrate if found.text is None else migrate.check
             )
             stack.push_async_callback(pool.close)
-            backend = cls(settings, codec, pool)
+            search_pool = None
+            if read_dsn is not None:
+                search_pool = await open_pool(PostgresSettings(read_dsn, max_size=READ_POOL_SIZE))
+                stack.push_async_callback(search_pool.close)
+            backend = cls(settings, codec, pool, search_pool)
             backend._resources = stack.pop_all()
         return backend
 

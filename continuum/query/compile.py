@@ -1,20 +1,20 @@
-"""A query's tree to SQL: own tree, sqlglot tree, text and parameters.
+"""A query's tree to SQL text and parameters.
 
-Values are always parameters; identifiers come from the table below and nowhere else. Negation is
-pushed down to the comparisons, where `... IS NOT TRUE` makes a missing value count as false.
+Values are always parameters, attribute keys too; the text is made of the pieces written here and
+of nothing else. Negation is pushed down to the comparisons, where `IS NOT TRUE` makes a missing
+value count as false.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from sqlglot import exp
-
-from continuum.query.fields import FIELDS, Kind
+from continuum.query.fields import FIELDS, Kind, nullable
+from continuum.query.ordering import ARRAY, LARGEST, OBJECT, SORTED_CHARACTERS, STRING, parts_of
 from continuum.query.tree import (
     All,
     AnyOf,
@@ -23,15 +23,14 @@ from continuum.query.tree import (
     Comparison,
     Condition,
     Exists,
+    Field,
     JsonText,
     Matches,
     Not,
     OneOf,
+    Operand,
     Order,
 )
-
-SORTED_CHARACTERS: Final = 120
-"""Text sorts by this many characters, then by run id, so that a cursor stays small."""
 
 _TYPE_OF_KIND: Final = {
     Kind.TEXT: "text",
@@ -42,78 +41,33 @@ _TYPE_OF_KIND: Final = {
     Kind.SECONDS: "numeric",
     Kind.BOOLEAN: "boolean",
 }
-_COMPARISONS: Final[dict[Comparison, Callable[..., exp.Expr]]] = {
-    Comparison.EQ: exp.EQ,
-    Comparison.LT: exp.LT,
-    Comparison.LTE: exp.LTE,
-    Comparison.GT: exp.GT,
-    Comparison.GTE: exp.GTE,
+_SIGNS: Final = {
+    Comparison.EQ: "=",
+    Comparison.LT: "<",
+    Comparison.LTE: "<=",
+    Comparison.GT: ">",
+    Comparison.GTE: ">=",
 }
+READ_AT: Final = "COALESCE(%(read_at)s::timestamptz, transaction_timestamp())"
+"""The moment the answer is about: pinned by the first page, else this transaction's start."""
 
-
-def _run(column: str) -> exp.Expr:
-    return exp.column(column, table="r")
-
-
-def _lease(column: str) -> exp.Expr:
-    return exp.column(column, table="l")
-
-
-def _typed(value: exp.Expr, type_name: str) -> exp.Expr:
-    return exp.Cast(this=value, to=exp.DataType.build(type_name, dialect="postgres"))
-
-
-def read_at() -> exp.Expr:
-    """The moment the answer is about: pinned by the first page, else this transaction's start."""
-    pinned = _typed(exp.Placeholder(this="read_at"), "timestamptz")
-    return exp.Coalesce(this=pinned, expressions=[exp.Anonymous(this="transaction_timestamp")])
-
-
-def _duration() -> exp.Expr:
-    end = exp.Coalesce(this=_run("completed_at"), expressions=[read_at()])
-    seconds = exp.Extract(
-        this=exp.Var(this="EPOCH"), expression=exp.Sub(this=end, expression=_run("started_at"))
-    )
-    # A run that started after the pinned moment has lasted no time, rather than less.
-    return exp.Greatest(this=seconds, expressions=[exp.Literal.number(0)])
-
-
-def _stuck() -> exp.Expr:
-    able = (
-        exp.select("1")
-        .from_(exp.alias_(exp.to_table("continuum_node_versions"), "v", table=True))
-        .join(
-            exp.alias_(exp.to_table("continuum_nodes"), "n", table=True),
-            on=exp.EQ(this=exp.column("id", "n"), expression=exp.column("node_id", "v")),
-        )
-        .where(
-            exp.EQ(this=exp.column("version_id", "v"), expression=_lease("version_id")),
-            exp.Is(this=exp.column("dead_at", "n"), expression=exp.Null()),
-            exp.GT(
-                this=exp.column("expires_at", "n"),
-                expression=exp.Anonymous(this="statement_timestamp"),
-            ),
-        )
-    )
-    live = exp.Not(this=exp.Is(this=_lease("run_id"), expression=exp.Null()))
-    return exp.Paren(this=exp.and_(live, exp.Not(this=exp.Exists(this=able))))
-
-
-_COLUMNS: Final[dict[str, Callable[[], exp.Expr]]] = {
-    **{name: (lambda name=name: _run(name)) for name in (
+_STUCK: Final = """(l.run_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
+    WHERE v.version_id = l.version_id AND n.dead_at IS NULL
+      AND n.expires_at > statement_timestamp()))"""
+_COLUMNS: Final[dict[str, str]] = {
+    **{name: f"r.{name}" for name in (
         "id", "namespace", "workflow", "version", "version_hash", "state", "started_at",
         "updated_at", "completed_at", "parent_id", "error_type", "incarnation",
     )},
-    "error": lambda: _run("error_message"),
-    "duration": _duration,
-    "owner": lambda: _typed(_lease("lease_owner"), "text"),
-    "waiting_on": lambda: _lease("waiting_on"),
-    "stuck": _stuck,
+    "error": "r.error_message",
+    # A run that started after the pinned moment has lasted no time, rather than less.
+    "duration": "GREATEST(EXTRACT(EPOCH FROM COALESCE(r.completed_at, "
+                f"{READ_AT}) - r.started_at), 0)",
+    "owner": "l.lease_owner::text",
+    "waiting_on": "l.waiting_on",
+    "stuck": _STUCK,
 }  # fmt: skip
-
-
-def _by_code_point(text: exp.Expr) -> exp.Expr:
-    return exp.Collate(this=text, expression=exp.Identifier(this="C", quoted=True))
 
 
 @dataclass(slots=True)
@@ -121,144 +75,155 @@ class Compiler:
     """Turns the parts of one query into SQL text and gathers their parameters."""
 
     params: dict[str, Any] = field(default_factory=dict[str, Any])
+    _paths: dict[Attribute, str] = field(default_factory=dict["Attribute", str])
 
-    def condition(self, condition: Condition, *, negated: bool = False) -> exp.Expr:
-        """The condition as a SQL expression that is true exactly when it holds."""
+    def condition(self, condition: Condition, *, negated: bool = False) -> str:
+        """The condition as a SQL expression that is true exactly when it holds.
+
+        Relative times must have been pinned.
+        """
         match condition:
             case Not(part):
                 return self.condition(part, negated=not negated)
             case All(parts) | AnyOf(parts):
-                return self._junction(condition, parts, negated=negated)
+                conjunction = isinstance(condition, All) != negated
+                if not parts:
+                    return "true" if conjunction else "false"
+                compiled = [self.condition(part, negated=negated) for part in parts]
+                return f"({(' AND ' if conjunction else ' OR ').join(compiled)})"
             case Compare() | OneOf() | Matches() | Exists():
                 leaf = self._leaf(condition)
-                if not negated:
-                    return leaf
-                return exp.Not(
-                    this=exp.Is(this=exp.Paren(this=leaf), expression=exp.Boolean(this=True))
-                )
+                return f"({leaf}) IS NOT TRUE" if negated else leaf
             case _:
                 assert_never(condition)
 
-    def _junction(
-        self, junction: All | AnyOf, parts: Sequence[Condition], *, negated: bool
-    ) -> exp.Expr:
-        conjunction = isinstance(junction, All) != negated
-        if not parts:
-            return exp.Boolean(this=conjunction)
-        compiled = [self.condition(part, negated=negated) for part in parts]
-        joined = exp.and_(*compiled) if conjunction else exp.or_(*compiled)
-        return exp.Paren(this=joined)
-
-    def bind(self, value: object, type_name: str) -> exp.Expr:
+    def bind(self, value: object, type_name: str) -> str:
         """A new parameter with that value and SQL type."""
         name = f"p{len(self.params)}"
         self.params[name] = value
-        return _typed(exp.Placeholder(this=name), type_name)
+        return f"%({name})s::{type_name}"
 
-    def _leaf(self, leaf: Compare | OneOf | Matches | Exists) -> exp.Expr:
+    def attribute(self, attribute: Attribute) -> str:
+        """`->` with a text key, which never means an array index as in `#>`."""
+        if attribute not in self._paths:
+            steps = "".join(f" -> {self.bind(key, 'text')}" for key in attribute.path)
+            self._paths[attribute] = f"(r.attributes{steps})"
+        return self._paths[attribute]
+
+    def value(self, operand: Operand) -> str:
+        """The operand's value; NULL also for a JSON null."""
+        if isinstance(operand, Field):
+            return _COLUMNS[operand.name]
+        return f"NULLIF({self.attribute(operand)}, 'null'::jsonb)"
+
+    def _leaf(self, leaf: Compare | OneOf | Matches | Exists) -> str:
         if isinstance(leaf.operand, Attribute):
             return self._attribute_leaf(leaf, leaf.operand)
         kind = FIELDS[leaf.operand.name].kind
-        column = _COLUMNS[leaf.operand.name]()
+        column = _COLUMNS[leaf.operand.name]
         match leaf:
             case Compare(_, comparison, value):
                 bound = self.bind(value, _TYPE_OF_KIND[kind])
                 if kind is Kind.TEXT and comparison is not Comparison.EQ:
                     column = _by_code_point(column)
-                return _COMPARISONS[comparison](this=column, expression=bound)
+                return f"{column} {_SIGNS[comparison]} {bound}"
             case OneOf(_, values):
-                return self._any(column, list(values), _TYPE_OF_KIND[kind])
+                return f"{column} = ANY({self.bind(list(values), f'{_TYPE_OF_KIND[kind]}[]')})"
             case Matches(_, pattern, ignore_case):
                 return self._like(column, pattern, ignore_case=ignore_case)
             case Exists():
-                return exp.Not(this=exp.Is(this=column, expression=exp.Null()))
+                return f"{column} IS NOT NULL"
 
-    def _any(self, column: exp.Expr, values: list[Any], type_name: str) -> exp.Expr:
-        bound = self.bind(values, f"{type_name}[]")
-        return exp.EQ(this=column, expression=exp.Any(this=exp.Paren(this=bound)))
-
-    def _like(self, column: exp.Expr, pattern: str, *, ignore_case: bool) -> exp.Expr:
-        like = exp.ILike if ignore_case else exp.Like
-        return like(this=_by_code_point(column), expression=self.bind(pattern, "text"))
+    def _like(self, text: str, pattern: str, *, ignore_case: bool) -> str:
+        operator = "ILIKE" if ignore_case else "LIKE"
+        return f"{_by_code_point(text)} {operator} {self.bind(pattern, 'text')}"
 
     def _attribute_leaf(
         self, leaf: Compare | OneOf | Matches | Exists, attribute: Attribute
-    ) -> exp.Expr:
+    ) -> str:
         match leaf:
             case Compare(_, Comparison.EQ, value):
                 return self._contains(attribute, value)
-            case Compare(_, comparison, value):
-                return self._attribute_order(attribute, comparison, value)
             case OneOf(_, values):
-                if not values:
-                    return exp.Boolean(this=False)
-                return exp.Paren(
-                    this=exp.or_(*(self._contains(attribute, value) for value in values))
-                )
-            case Matches(_, pattern, ignore_case):
-                text = self._attribute(attribute, as_text=True)
-                like = self._like(text, pattern, ignore_case=ignore_case)
-                return exp.Paren(this=exp.and_(self._has_type(attribute, "string"), like))
-            case Exists():
-                null = exp.Literal.string("null")
-                return exp.NEQ(this=self._type(attribute), expression=null)
+                found = [self._contains(attribute, value) for value in values]
+                return f"({' OR '.join(found)})" if found else "false"
+            case _:
+                return self._typed_leaf(leaf, self.attribute(attribute))
 
-    def _contains(self, attribute: Attribute, value: Any) -> exp.Expr:
+    def _typed_leaf(self, leaf: Compare | Matches | Exists, stored: str) -> str:
+        match leaf:
+            case Compare(_, comparison, str() as value):
+                compared = f"{_by_code_point(_text(stored))} {_SIGNS[comparison]}"
+                return f"({_is(stored, 'string')} AND {compared} {self.bind(value, 'text')})"
+            case Compare(_, comparison, value):
+                bound = self.bind(json.dumps(value), "jsonb")
+                return f"({_is(stored, 'number')} AND {stored} {_SIGNS[comparison]} {bound})"
+            case Matches(_, pattern, ignore_case):
+                like = self._like(_text(stored), pattern, ignore_case=ignore_case)
+                return f"({_is(stored, 'string')} AND {like})"
+            case Exists():
+                return f"jsonb_typeof({stored}) <> 'null'"
+
+    def _contains(self, attribute: Attribute, value: Any) -> str:
         """Equality as typed containment, which the GIN index on attributes serves."""
         text = value.text if isinstance(value, JsonText) else json.dumps(value, ensure_ascii=False)
         whole = text
         for key in reversed(attribute.path):
             whole = f"{{{json.dumps(key, ensure_ascii=False)}: {whole}}}"
-        contains = exp.ArrayContainsAll(
-            this=_run("attributes"), expression=self.bind(whole, "jsonb")
-        )
+        contains = f"r.attributes @> {self.bind(whole, 'jsonb')}"
         if not isinstance(value, JsonText):
             return contains
-        equal = exp.EQ(this=self._attribute(attribute), expression=self.bind(text, "jsonb"))
-        return exp.Paren(this=exp.and_(contains, equal))
+        return f"({contains} AND {self.attribute(attribute)} = {self.bind(text, 'jsonb')})"
 
-    def _attribute_order(
-        self, attribute: Attribute, comparison: Comparison, value: Any
-    ) -> exp.Expr:
-        if isinstance(value, str):
-            typed = self._has_type(attribute, "string")
-            stored = _by_code_point(self._attribute(attribute, as_text=True))
-            bound = self.bind(value, "text")
-        else:
-            typed = self._has_type(attribute, "number")
-            stored = self._attribute(attribute)
-            bound = self.bind(json.dumps(value), "jsonb")
-        compared = _COMPARISONS[comparison](this=stored, expression=bound)
-        return exp.Paren(this=exp.and_(typed, compared))
+    def sort_keys(self, operand: Operand) -> list[str]:
+        """What rows are ordered by, before the run id."""
+        if isinstance(operand, Field):
+            column = _COLUMNS[operand.name]
+            if FIELDS[operand.name].kind in (Kind.TEXT, Kind.STATE):
+                return [_by_code_point(f"left({column}, {SORTED_CHARACTERS})")]
+            return [column]
+        stored = self.attribute(operand)
+        limited = f"GREATEST(LEAST({stored}, '{LARGEST}'::jsonb), '-{LARGEST}'::jsonb)"
+        ranked = (
+            f"CASE jsonb_typeof({stored}) WHEN 'string' THEN '{STRING}'::jsonb"
+            f" WHEN 'array' THEN '{ARRAY}'::jsonb WHEN 'object' THEN '{OBJECT}'::jsonb"
+            f" WHEN 'number' THEN {limited} ELSE {stored} END"
+        )
+        prefix = (
+            f"CASE jsonb_typeof({stored}) WHEN 'string'"
+            f" THEN left({_text(stored)}, {SORTED_CHARACTERS}) ELSE '' END"
+        )
+        return [ranked, _by_code_point(f"({prefix})")]
 
-    def _has_type(self, attribute: Attribute, type_name: str) -> exp.Expr:
-        return exp.EQ(this=self._type(attribute), expression=exp.Literal.string(type_name))
+    def bind_key(self, operand: Operand, key: Any) -> list[str]:
+        """The sort keys of a row as parameters."""
+        if isinstance(operand, Field):
+            return [self.bind(key, _TYPE_OF_KIND[FIELDS[operand.name].kind])]
+        ranked, prefix = parts_of(key)
+        return [self.bind(ranked, "jsonb"), self.bind(prefix, "text")]
 
-    def _type(self, attribute: Attribute) -> exp.Expr:
-        return exp.Anonymous(this="jsonb_typeof", expressions=[self._attribute(attribute)])
-
-    def _attribute(self, attribute: Attribute, *, as_text: bool = False) -> exp.Expr:
-        """`->` with a text key, which never means an array index as in `#>`."""
-        value: exp.Expr = _run("attributes")
-        last = len(attribute.path) - 1
-        for index, key in enumerate(attribute.path):
-            step = exp.JSONExtractScalar if as_text and index == last else exp.JSONExtract
-            value = step(this=value, expression=self.bind(key, "text"))
-        return exp.Paren(this=value)
+    def present(self, operand: Operand) -> str:
+        """True when there is a sort key, else false or NULL."""
+        if isinstance(operand, Field):
+            return f"{_COLUMNS[operand.name]} IS NOT NULL"
+        return f"jsonb_typeof({self.attribute(operand)}) <> 'null'"
 
 
-def sort_key(order: Order) -> exp.Expr:
-    """What rows are ordered by, before the run id."""
-    column = _COLUMNS[order.field.name]()
-    if FIELDS[order.field.name].kind in (Kind.TEXT, Kind.STATE):
-        prefix = exp.Left(this=column, expression=exp.Literal.number(SORTED_CHARACTERS))
-        return _by_code_point(prefix)
-    return column
+def _by_code_point(text: str) -> str:
+    return f'{text} COLLATE "C"'
+
+
+def _text(stored: str) -> str:
+    return f"({stored} #>> '{{}}')"
+
+
+def _is(stored: str, type_name: str) -> str:
+    return f"jsonb_typeof({stored}) = '{type_name}'"
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """SQL pieces (`key` is the sort key of a row) and the parameters of all of them."""
+    """SQL pieces (`key` is a row's sort key, as cursors carry it) and all their parameters."""
 
     where: str
     order_by: str
@@ -285,53 +250,43 @@ def compile_page(
 ) -> Compiled:
     """One phase of a page: the rows with a sort key, or the tail of those without one."""
     compiler = Compiler({"read_at": read_at})
-    key = sort_key(order)
     clauses = _scope(compiler, namespace, condition)
-    if FIELDS[order.field.name].nullable:
-        missing = exp.Is(this=_COLUMNS[order.field.name](), expression=exp.Null())
-        clauses.append(missing if tail else exp.Not(this=missing))
-    keys = [_run("id")] if tail or order.field.name == "id" else [key, _run("id")]
+    if nullable(order.operand):
+        present = compiler.present(order.operand)
+        clauses.append(f"({present}) IS NOT TRUE" if tail else present)
+    keys = [] if order.operand == Field("id") else compiler.sort_keys(order.operand)
+    sorted_by = ["r.id"] if tail else [*keys, "r.id"]
     if after is not None:
-        clauses.append(_beyond(compiler, keys, order, after))
-    ordered = [
-        exp.Ordered(this=part, desc=order.descending, nulls_first=order.descending) for part in keys
-    ]
+        bound = [] if tail or not keys else compiler.bind_key(order.operand, after.key)
+        bound.append(compiler.bind(after.run_id, "uuid"))
+        sign = "<" if order.descending else ">"
+        clauses.append(f"({', '.join(sorted_by)}) {sign} ({', '.join(bound)})")
+    direction = "DESC" if order.descending else "ASC"
     return Compiled(
-        where=_text(exp.and_(*clauses)),
-        order_by=", ".join(_text(part) for part in ordered),
-        key=_text(key),
+        where=" AND ".join(clauses),
+        order_by=", ".join(f"{key} {direction}" for key in sorted_by),
+        key=f"({keys[0]})::text || {keys[1]}" if len(keys) == 2 else keys[0] if keys else "r.id",
         params=compiler.params,
     )
 
 
-def compile_count(namespace: str | None, condition: Condition) -> tuple[str, dict[str, Any]]:
-    """The WHERE text of a count and its parameters."""
-    compiler = Compiler({"read_at": None})
-    where = _text(exp.and_(*_scope(compiler, namespace, condition)))
-    return where, compiler.params
+def compile_count(
+    namespace: str | None,
+    condition: Condition,
+    group_by: Sequence[Operand] = (),
+    *,
+    read_at: datetime | None = None,
+) -> tuple[list[str], str, dict[str, Any]]:
+    """The grouping columns, the WHERE text of a count, and the parameters of both."""
+    compiler = Compiler({"read_at": read_at})
+    columns = [compiler.value(operand) for operand in group_by]
+    return columns, " AND ".join(_scope(compiler, namespace, condition)), compiler.params
 
 
-def column_sql(name: str) -> str:
-    """The SQL of a run field."""
-    return _text(_COLUMNS[name]())
-
-
-def _scope(compiler: Compiler, namespace: str | None, condition: Condition) -> list[exp.Expr]:
-    clauses: list[exp.Expr] = []
+def _scope(compiler: Compiler, namespace: str | None, condition: Condition) -> list[str]:
+    clauses: list[str] = []
     if namespace is not None:
-        clauses.append(exp.EQ(this=_run("namespace"), expression=compiler.bind(namespace, "text")))
-    clauses.append(compiler.condition(condition))
-    return clauses
-
-
-def _beyond(compiler: Compiler, keys: list[exp.Expr], order: Order, after: After) -> exp.Expr:
-    bound = [compiler.bind(after.run_id, "uuid")]
-    if len(keys) == 2:
-        type_name = _TYPE_OF_KIND[FIELDS[order.field.name].kind]
-        bound.insert(0, compiler.bind(after.key, type_name))
-    compare = exp.LT if order.descending else exp.GT
-    return compare(this=exp.Tuple(expressions=keys), expression=exp.Tuple(expressions=bound))
-
-
-def _text(expression: exp.Expr) -> str:
-    return expression.sql(dialect="postgres")
+        clauses.append(f"r.namespace = {compiler.bind(namespace, 'text')}")
+    if condition != All():
+        clauses.append(compiler.condition(condition))
+    return clauses or ["true"]

@@ -20,8 +20,9 @@ from uuid import UUID
 import msgspec
 
 from continuum.errors import QueryError
-from continuum.query.fields import FIELDS, Kind
-from continuum.query.tree import FieldValue, Query
+from continuum.query.fields import FIELDS, Kind, nullable
+from continuum.query.ordering import parts_of
+from continuum.query.tree import Attribute, FieldValue, Operand, Query
 
 MAX_CURSOR: Final = 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +57,13 @@ def encode(query: Query, position: Position) -> str:
         position.tail,
     )
     body = msgspec.msgpack.encode(wire)
-    return base64.urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode()
+    cursor = base64.urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode()
+    if len(cursor) > MAX_CURSOR:
+        raise QueryError(
+            "a page ends at a number with too many digits for a cursor",
+            hint="ask for another page size, or order by something else",
+        )
+    return cursor
 
 
 def decode(query: Query, cursor: str) -> Position:
@@ -71,11 +78,11 @@ def decode(query: Query, cursor: str) -> Position:
             "the cursor belongs to another query",
             hint="repeat the query that gave it: same namespace, conditions and order",
         )
-    spec = FIELDS[query.order.field.name]
-    if (wire.key is None) != wire.tail or (wire.tail and not spec.nullable):
+    operand = query.order.operand
+    if (wire.key is None) != wire.tail or (wire.tail and not nullable(operand)):
         raise _damaged()
     try:
-        key = None if wire.key is None else _RESTORE[spec.kind](wire.key)
+        key = None if wire.key is None else _restore(operand, wire.key)
         return Position(
             _EPOCH + wire.read_at * _MICROSECOND, UUID(bytes=wire.run_id), key, wire.tail
         )
@@ -134,6 +141,13 @@ def _seconds(key: Any) -> Decimal:
     if not seconds.is_finite():
         raise ValueError
     return seconds
+
+
+def _restore(operand: Operand, key: Any) -> FieldValue:
+    if isinstance(operand, Attribute):
+        parts_of(_exactly(str)(key))
+        return key
+    return _RESTORE[FIELDS[operand.name].kind](key)
 
 
 _RESTORE: Final[dict[Kind, Callable[[Any], FieldValue]]] = {

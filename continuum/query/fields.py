@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from continuum.errors import QueryError
 from continuum.model import RunState
-from continuum.query.tree import FieldValue
+from continuum.query.limits import MAX_INTEGER, MAX_TEXT
+from continuum.query.times import parse_relative
+from continuum.query.tree import Attribute, Field, FieldValue, Operand, Relative
 
-MAX_INTEGER: Final = 10**100
-MAX_TEXT: Final = 16 * 1024
+MAX_SCALE: Final = 100
+"""Digits after the point that seconds may have."""
 
 
 class Kind(Enum):
@@ -81,7 +83,7 @@ def find_field(name: str) -> FieldSpec:
     if spec is None:
         if name.startswith("attributes"):
             keys = [key for key in name.split(".")[1:] if key] or ["<key>"]
-            hint = f"an attribute is a path: {['attributes', *keys]!r}"
+            hint = f"an attribute is attributes.key in text, a path here: {['attributes', *keys]!r}"
             raise QueryError(f"unknown field {name[:100]!r}", hint=hint)
         suggestion = nearest(name, [*FIELDS, *ALIASES])
         hint = None if suggestion else f"fields are {', '.join(FIELDS)}"
@@ -89,18 +91,24 @@ def find_field(name: str) -> FieldSpec:
     return spec
 
 
-def groupable_field(name: str) -> str:
-    """The canonical name of a field to group counts by.
+def nullable(operand: Operand) -> bool:
+    """Whether runs may lack it, and come last in an order by it."""
+    return isinstance(operand, Attribute) or FIELDS[operand.name].nullable
+
+
+def check_groupable(operand: Operand) -> None:
+    """Refuse to group by what nearly every run has a value of its own of.
 
     Raises:
-        QueryError: there is none, or nearly every run has a value of its own.
+        QueryError: a time, a duration or the run id.
     """
-    spec = find_field(name)
-    if spec.kind in (Kind.TIME, Kind.SECONDS) or spec.name == "id":
+    if isinstance(operand, Field) and (
+        FIELDS[operand.name].kind in (Kind.TIME, Kind.SECONDS) or operand.name == "id"
+    ):
         raise QueryError(
-            f"cannot group by {spec.name}", hint="group by state, workflow or namespace"
+            f"cannot group by {operand.name}",
+            hint="group by state, workflow, namespace or an attribute",
         )
-    return spec.name
 
 
 def check_text(value: str, where: str) -> str:
@@ -116,11 +124,11 @@ def check_text(value: str, where: str) -> str:
     return value
 
 
-def fit(spec: FieldSpec, value: object) -> FieldValue:
+def fit(spec: FieldSpec, value: object) -> FieldValue | Relative:
     """`value` as the field's kind of value.
 
-    Times are `datetime` or ISO 8601 text (UTC when it names no offset), a duration is a
-    `timedelta` or seconds, ids are `UUID` or text.
+    Times are `datetime`, ISO 8601 text (UTC when it names no offset) or relative to now, as
+    `-2h`; a duration is a `timedelta` or seconds, ids are `UUID` or text.
 
     Raises:
         QueryError: it does not fit; names the field, what it takes and what it got.
@@ -167,15 +175,23 @@ def _fit_integer(name: str, value: object) -> int | None:
     return value
 
 
-def _fit_time(name: str, value: object) -> datetime | None:
+def _fit_time(name: str, value: object) -> datetime | Relative | None:
+    if isinstance(value, Relative):
+        return value
     if isinstance(value, str):
+        relative = parse_relative(value)
+        if relative is not None:
+            return relative
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             return None
     if not isinstance(value, datetime):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _fit_seconds(name: str, value: object) -> Decimal | None:
@@ -185,7 +201,8 @@ def _fit_seconds(name: str, value: object) -> Decimal | None:
         return None
     if not math.isfinite(value) or abs(value) > MAX_INTEGER:
         return None
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    seconds = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return seconds if cast("int", seconds.as_tuple().exponent) >= -MAX_SCALE else None
 
 
 def _fit_boolean(name: str, value: object) -> bool | None:
@@ -206,7 +223,7 @@ _EXPECTED: Final = {
     Kind.STATE: "a state",
     Kind.UUID: "a run id",
     Kind.INTEGER: "a whole number",
-    Kind.TIME: "a time (ISO 8601)",
+    Kind.TIME: "a time (ISO 8601, now, today or -2h)",
     Kind.SECONDS: "seconds or a timedelta",
     Kind.BOOLEAN: "true or false",
 }

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeGuard, cast
+from typing import Final, TypeGuard, cast
 
 from continuum.errors import QueryError
-from continuum.query.fields import MAX_INTEGER, Kind, check_text, find_field, fit, nearest
+from continuum.query.fields import nearest
+from continuum.query.leaves import between, compare, matches, name_of, one_of, operand_of
+from continuum.query.limits import MAX_CONDITIONS, MAX_DEPTH
 from continuum.query.tree import (
     NEWEST_FIRST,
     All,
-    AnyOf,
-    Attribute,
-    Compare,
     Comparison,
     Condition,
     Exists,
-    Field,
-    JsonText,
-    Matches,
     Not,
-    OneOf,
     Operand,
     Order,
+    all_of,
+    any_of,
 )
-
-MAX_DEPTH: Final = 32
-MAX_CONDITIONS: Final = 256
-MAX_VALUES: Final = 1000
-MAX_PATH: Final = 16
 
 
 def parse_where(where: object) -> Condition:
@@ -50,29 +40,29 @@ def parse_where(where: object) -> Condition:
 
 
 def parse_order(order: object) -> Order:
-    """The order of `("desc", "started_at")`; None is newest first.
+    """The order of `("desc", "started_at")` or `("asc", ["attributes", "tier"])`.
+
+    None is newest first.
 
     Raises:
-        QueryError: not a direction and a run field.
+        QueryError: not a direction and a run field or attribute path.
     """
     if order is None:
         return NEWEST_FIRST
     if not _is_sequence(order) or len(order) != 2 or order[0] not in ("asc", "desc"):
         raise QueryError(
             f"cannot order by {str(order)[:80]!r}",
-            hint='write order_by=("desc", "started_at"): "asc" or "desc" and one run field',
+            hint='write order_by=("desc", "started_at"): "asc" or "desc" and one field',
         )
-    operand = _operand(order[1])
-    if isinstance(operand, Attribute):
-        raise QueryError("cannot order by an attribute", hint="order by a run field")
-    return Order(operand, descending=order[0] == "desc")
+    return Order(parse_operand(order[1]), descending=order[0] == "desc")
 
 
-def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
-    return isinstance(value, list | tuple)
+def parse_operand(path: object) -> Operand:
+    """A run field by name, or an attribute by its path, as `["attributes", "plan"]`.
 
-
-def _operand(path: object) -> Operand:
+    Raises:
+        QueryError: neither.
+    """
     keys = [path] if isinstance(path, str) else path
     if not _is_sequence(keys) or not keys:
         raise QueryError(
@@ -82,56 +72,11 @@ def _operand(path: object) -> Operand:
     names = list(keys)
     if not all(isinstance(name, str) for name in names):
         raise QueryError(f"the path {str(path)[:80]!r} has a key that is not text")
-    first, *rest = cast("list[str]", names)
-    if first != "attributes" or isinstance(path, str):
-        if rest:
-            raise QueryError(f"field {first[:80]!r} has no parts", hint="only attributes have")
-        return Field(find_field(first).name)
-    if not rest or len(rest) > MAX_PATH:
-        raise QueryError(
-            f"an attribute path has 1 to {MAX_PATH} keys",
-            hint='for example ["attributes", "plan"]',
-        )
-    return Attribute(tuple(check_text(key, "attribute key") for key in rest))
+    return operand_of(cast("list[str]", names))
 
 
-def _name(operand: Operand) -> str:
-    return operand.name if isinstance(operand, Field) else ".".join(("attributes", *operand.path))
-
-
-def _value(operand: Operand, value: object) -> Any:
-    if isinstance(operand, Field):
-        return fit(find_field(operand.name), value)
-    return _attribute_value(operand, value)
-
-
-def _attribute_value(operand: Operand, value: object) -> Any:
-    name = _name(operand)
-    if value is None:
-        raise QueryError(
-            f"{name}: null is never equal to anything", hint="use exists or missing instead"
-        )
-    if isinstance(value, str):
-        return check_text(value, name)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) <= MAX_INTEGER:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, dict | list | tuple):
-        return _json_text(name, cast("object", value))
-    raise QueryError(f"{name}: {str(value)[:60]!r} is not a JSON value")
-
-
-def _json_text(name: str, value: object) -> JsonText:
-    try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        raise QueryError(f"{name}: the value is not JSON") from None
-    if "\\u0000" in text:
-        raise QueryError(f"{name}: text with a NUL never matches")
-    return JsonText(check_text(text, name))
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, list | tuple)
 
 
 class _Parser:
@@ -151,14 +96,12 @@ class _Parser:
         items = where
         if items and isinstance(items[0], str):
             return self._condition(items, 1)
-        return All(tuple(self._condition(item, 1) for item in items))
+        return all_of(self._condition(item, 1) for item in items)
 
     def _condition(self, node: object, depth: int) -> Condition:
         if depth > MAX_DEPTH:
             raise QueryError(f"conditions are nested deeper than {MAX_DEPTH}")
-        self._conditions += 1
-        if self._conditions > MAX_CONDITIONS:
-            raise QueryError(f"more than {MAX_CONDITIONS} conditions")
+        self._count()
         if not _is_sequence(node) or not node or not isinstance(node[0], str):
             raise QueryError(
                 f"{str(node)[:80]!r} is not a condition",
@@ -170,14 +113,21 @@ class _Parser:
         if operator == "not":
             (part,) = _arity("not", arguments, 1)
             return Not(self._condition(part, depth + 1))
+        if operator == "between":
+            self._count()  # it is two comparisons
         return _leaf(str(operator), arguments)
+
+    def _count(self) -> None:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            raise QueryError(f"more than {MAX_CONDITIONS} conditions")
 
     def _junction(self, operator: str, arguments: list[object], depth: int) -> Condition:
         (listed,) = _arity(operator, arguments, 1)
         if not _is_sequence(listed):
             raise QueryError(f'"{operator}" takes a list of conditions')
         parts = [self._condition(item, depth + 1) for item in listed]
-        return All(tuple(parts)) if operator == "and" else AnyOf(tuple(parts))
+        return all_of(parts) if operator == "and" else any_of(parts)
 
 
 def _arity(operator: str, arguments: list[object], count: int) -> list[object]:
@@ -194,67 +144,28 @@ def _leaf(operator: str, arguments: list[object]) -> Condition:
         raise QueryError(f"unknown operator {operator[:60]!r}", suggestion=suggestion, hint=hint)
     arity, make = build
     _arity(operator, arguments, arity)
-    return make(_operand(arguments[0]), arguments[1:])
+    return make(parse_operand(arguments[0]), arguments[1:])
 
 
-def _compare(comparison: Comparison) -> Callable[[Operand, list[object]], Condition]:
-    def make(operand: Operand, arguments: list[object]) -> Condition:
-        value = _value(operand, arguments[0])
-        if comparison is not Comparison.EQ:
-            _check_ordered(operand, value)
-        return Compare(operand, comparison, value)
-
-    return make
-
-
-def _check_ordered(operand: Operand, value: object) -> None:
-    if isinstance(value, bool | JsonText):
-        raise QueryError(
-            f"{_name(operand)}: only numbers, text and times have an order", hint="use eq or neq"
-        )
-    if isinstance(operand, Field) and find_field(operand.name).kind is Kind.STATE:
-        raise QueryError("states have no order", hint='use ("in", "state", [...])')
+def _compare(comparison: Comparison) -> _Make:
+    return lambda operand, rest: compare(operand, comparison, rest[0])
 
 
 def _one_of(operand: Operand, arguments: list[object]) -> Condition:
     values = arguments[0]
     if not _is_sequence(values):
-        raise QueryError(f"{_name(operand)}: in and not_in take a list of values")
-    listed = values
-    if len(listed) > MAX_VALUES:
-        raise QueryError(f"{_name(operand)}: more than {MAX_VALUES} values")
-    return OneOf(operand, tuple(_value(operand, value) for value in listed))
+        raise QueryError(f"{name_of(operand)}: in and not_in take a list of values")
+    return one_of(operand, values)
 
 
-def _matches(*, ignore_case: bool) -> Callable[[Operand, list[object]], Condition]:
-    def make(operand: Operand, arguments: list[object]) -> Condition:
-        name, pattern = _name(operand), arguments[0]
-        textual = isinstance(operand, Attribute) or (
-            find_field(operand.name).kind in (Kind.TEXT, Kind.STATE)
-        )
-        if not textual or not isinstance(pattern, str):
-            raise QueryError(f"{name}: like and ilike compare text with a text pattern")
-        trailing = len(pattern) - len(pattern.rstrip("\\"))
-        if trailing % 2:
-            raise QueryError(
-                f"{name}: the pattern ends with an unfinished escape", hint="write \\\\"
-            )
-        return Matches(operand, check_text(pattern, name), ignore_case)
-
-    return make
+def _matches(*, ignore_case: bool) -> _Make:
+    return lambda operand, rest: matches(operand, rest[0], ignore_case=ignore_case)
 
 
-def _between(operand: Operand, arguments: list[object]) -> Condition:
-    low, high = arguments
-    return All((
-        _compare(Comparison.GTE)(operand, [low]),
-        _compare(Comparison.LTE)(operand, [high]),
-    ))  # fmt: skip
-
-
-_LEAVES: Final[dict[str, tuple[int, Callable[[Operand, list[object]], Condition]]]] = {
+_Make = Callable[[Operand, list[object]], Condition]
+_LEAVES: Final[dict[str, tuple[int, _Make]]] = {
     "eq": (2, _compare(Comparison.EQ)),
-    "neq": (2, lambda operand, rest: Not(_compare(Comparison.EQ)(operand, rest))),
+    "neq": (2, lambda operand, rest: Not(compare(operand, Comparison.EQ, rest[0]))),
     "lt": (2, _compare(Comparison.LT)),
     "lte": (2, _compare(Comparison.LTE)),
     "gt": (2, _compare(Comparison.GT)),
@@ -263,7 +174,7 @@ _LEAVES: Final[dict[str, tuple[int, Callable[[Operand, list[object]], Condition]
     "not_in": (2, lambda operand, rest: Not(_one_of(operand, rest))),
     "like": (2, _matches(ignore_case=False)),
     "ilike": (2, _matches(ignore_case=True)),
-    "between": (3, _between),
+    "between": (3, lambda operand, rest: between(operand, rest[0], rest[1])),
     "exists": (1, lambda operand, _: Exists(operand)),
     "missing": (1, lambda operand, _: Not(Exists(operand))),
 }

@@ -6,15 +6,29 @@ negation is true.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 FieldValue: TypeAlias = str | int | bool | Decimal | datetime | UUID
 """A value already fitted to its field's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A time that depends on when the query is read; `times.pin` turns it into a `datetime`.
+
+    Args:
+        base: the moment of reading, or the midnight (UTC) before it.
+        offset: what is added to it.
+    """
+
+    base: Literal["now", "today"]
+    offset: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Compare:
 
     operand: Operand
     comparison: Comparison
-    value: FieldValue | Any
+    value: FieldValue | Relative | Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ class OneOf:
     """The operand equals one of the values."""
 
     operand: Operand
-    values: tuple[FieldValue | Any, ...]
+    values: tuple[FieldValue | Relative | Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +122,32 @@ class Not:
 Condition: TypeAlias = Compare | OneOf | Matches | Exists | All | AnyOf | Not
 
 
+def all_of(parts: Iterable[Condition]) -> Condition:
+    """The conjunction in its only form: no conjunction inside another, none of one part."""
+    flat: list[Condition] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, All) else [part]
+    return flat[0] if len(flat) == 1 else All(tuple(flat))
+
+
+def any_of(parts: Iterable[Condition]) -> Condition:
+    """The disjunction in its only form: no disjunction inside another, none of one part."""
+    flat: list[Condition] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, AnyOf) else [part]
+    return flat[0] if len(flat) == 1 else AnyOf(tuple(flat))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run field in one direction; runs without a value come last, ties go by run id."""
+    """One run field or attribute in one direction; runs without a value come last.
 
-    field: Field
+    Ties go by run id in the same direction. JSON values of an attribute sort by type, then by
+    value: strings (by code point) < numbers < false < true < arrays < objects; arrays tie with
+    arrays, objects with objects, and JSON null counts as missing.
+    """
+
+    operand: Operand
     descending: bool
 
 
@@ -126,3 +161,17 @@ class Query:
     namespace: str | None
     condition: Condition = All()
     order: Order = NEWEST_FIRST
+
+    @property
+    def text(self) -> str:
+        """The condition and order as an expression, which parses to this tree.
+
+        It may be longer than a parsed expression may be, when a list of values is long.
+
+        Example:
+            >>> Query(None, Not(Compare(Field("state"), Comparison.EQ, "failed"))).text
+            "state != 'failed'"
+        """
+        from continuum.query.printing import print_query
+
+        return print_query(self.condition, self.order)

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from continuum.journal.ends import RunEnd
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
-from continuum.query.tree import Query
+from continuum.query.tree import Operand, Query
 
 
 @dataclass(frozen=True, slots=True)
 class CountGroup:
-    """How many runs share `key` (one value per grouping field; empty without grouping)."""
+    """How many runs share `key` (one value per grouping operand; empty without grouping)."""
 
-    key: tuple[str | int | bool | None, ...]
+    key: tuple[Any, ...]
     count: int
 
 
@@ -52,8 +52,8 @@ class ReadStore(Protocol):
         """One page of matches; `payloads` fetches input and output too."""
         ...
 
-    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping operands, largest first."""
         ...
 
     async def namespaces(self) -> Sequence[str]:

@@ -146,7 +146,7 @@ def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
     """Make every command use this client."""
 
     @asynccontextmanager
-    async def connect(options: Any) -> AsyncIterator[FakeClient]:
+    async def connect(options: Any, read_dsn: str | None = None) -> AsyncIterator[FakeClient]:
         yield client
 
     monkeypatch.setattr(connection, "connect", connect)
@@ -156,7 +156,7 @@ def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
 def refuse_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail the test when a command opens a connection."""
 
-    def connect(options: Any) -> Callable[..., Any]:
+    def connect(options: Any, read_dsn: str | None = None) -> Callable[..., Any]:
         raise AssertionError("the command connected before it had checked its input")
 
     monkeypatch.setattr(connection, "connect", connect)

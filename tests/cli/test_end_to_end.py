@@ -202,6 +202,23 @@ def test_ctrl_c_is_quiet(shell: Shell) -> None:
             assert (process.returncode, errors) == (130, "")
 
 
+def test_watching_follows_changes_until_ctrl_c(shell: Shell) -> None:
+    """In a pipe, each change of a run is a line at once; Ctrl-C ends it with 130, quietly."""
+    with shell.worker():
+        run_id = shell.answer("start", "order_flow", "--input", ORDER)
+        text = "workflow like '%order_flow' and started_at > -1h"
+        with shell.start("query", text, "--watch", "--interval", "0.1") as process:
+            assert process.stdout is not None
+            while json.loads(process.stdout.readline())["waiting_on"] is None:
+                pass
+            shell.answer("signal", run_id, "fraud_review", '"approved"')
+            while json.loads(process.stdout.readline())["state"] != "completed":
+                pass
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+            assert (process.returncode, errors) == (130, "")
+
+
 def test_nodes_come_and_go(shell: Shell) -> None:
     """A worker is listed while it works, and gone after SIGTERM, with exit code 0."""
     with shell.worker() as worker:

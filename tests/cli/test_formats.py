@@ -70,7 +70,14 @@ def test_json_is_one_document(client: FakeClient, capsys: pytest.CaptureFixture[
         "entries": [RUN_1],
         "next_cursor": "1",
         "complete": True,
-        "stamp": {"at": "2026-11-23T12:00:00.250000Z", "elapsed": 0.002},
+        "stamp": {
+            "at": "2026-11-23T12:00:00.250000Z",
+            "elapsed": 0.002,
+            "source": "primary",
+            "lag": None,
+            "complete": True,
+            "exact": True,
+        },
     }
     assert err == ""
 
@@ -131,7 +138,7 @@ def test_all_walks_every_page(
     client = install(monkeypatch, FakeClient(*(make_run(number) for number in range(1, 1202))))
     _, out, err = call(capsys, "query", "--all", "--format", "ids")
     assert len(set(out.split())) == 1201
-    assert [spec.get("cursor") for spec in client.queries] == [None, "500", "1000"]
+    assert [spec.get("cursor") for spec in client.queries] == [None, "1000"]
     assert err == "next_cursor: null, complete: true\n"
     _, out, _ = call(capsys, "query", "--all", "--format", "json", "--columns", "id")
     assert len(json.loads(out)["entries"]) == 1201

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 MISSING = object()
 TIMES = ("started_at", "updated_at", "completed_at")
+RELATIVE: dict[Any, Callable[[datetime], datetime]] = {
+    "now": lambda read_at: read_at,
+    "-36h": lambda read_at: read_at - timedelta(hours=36),
+    "today": lambda read_at: datetime.combine(read_at.astimezone(UTC), time(), UTC),
+}
 
 
 def holds(node: Any, run: dict[str, Any]) -> bool:
@@ -38,13 +43,13 @@ def _leaf(operator: str, arguments: list[Any], run: dict[str, Any]) -> bool:
     if operator in ("neq", "not_in"):
         return not _leaf({"neq": "eq", "not_in": "in"}[operator], arguments, run)
     if operator == "in":
-        return any(_compare("eq", stored, _given(path, value)) for value in rest[0])
+        return any(_compare("eq", stored, _given(path, value, run)) for value in rest[0])
     if operator == "between":
-        low, high = (_given(path, value) for value in rest)
+        low, high = (_given(path, value, run) for value in rest)
         return _compare("gte", stored, low) and _compare("lte", stored, high)
     if operator in ("like", "ilike"):
         return isinstance(stored, str) and like(stored, rest[0], fold=operator == "ilike")
-    return _compare(operator, stored, _given(path, rest[0]))
+    return _compare(operator, stored, _given(path, rest[0], run))
 
 
 def value_at(path: Any, run: dict[str, Any]) -> Any:
@@ -59,7 +64,9 @@ def value_at(path: Any, run: dict[str, Any]) -> Any:
     return value
 
 
-def _given(path: Any, value: Any) -> Any:
+def _given(path: Any, value: Any, run: dict[str, Any]) -> Any:
+    if path in TIMES and value in RELATIVE:
+        return RELATIVE[value](run["read_at"])
     if path in TIMES and isinstance(value, str):
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -134,14 +141,44 @@ def _ascii_lower(text: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
-def ordered(runs: Sequence[dict[str, Any]], direction: str, field: str) -> list[dict[str, Any]]:
-    """Sorted by a field, missing values last, ties by id in the same direction."""
+def ordered(runs: Sequence[dict[str, Any]], direction: str, path: Any) -> list[dict[str, Any]]:
+    """Sorted by a field or attribute, missing values last, ties by id in the same direction."""
     descending = direction == "desc"
 
     def key(run: dict[str, Any]) -> Any:
-        value = run[field]
+        value = value_at(path, run)
+        if isinstance(path, list):
+            return (*json_rank(value), run["id"].int)
         return (value[:120] if isinstance(value, str) else value, run["id"].int)
 
-    present = sorted((run for run in runs if run[field] is not None), key=key, reverse=descending)
-    absent = [run for run in runs if run[field] is None]
-    return present + sorted(absent, key=lambda run: run["id"].int, reverse=descending)
+    present = [run for run in runs if value_at(path, run) not in (None, MISSING)]
+    absent = [run for run in runs if value_at(path, run) in (None, MISSING)]
+    return sorted(present, key=key, reverse=descending) + sorted(
+        absent, key=lambda run: run["id"].int, reverse=descending
+    )
+
+
+def json_rank(value: Any) -> tuple[int, Any]:
+    """strings < numbers < false < true < arrays < objects, the last two all alike."""
+    if isinstance(value, str):
+        return 0, value[:120]
+    if isinstance(value, bool):
+        return 2, value
+    if isinstance(value, int | float):
+        return 1, Decimal(repr(value))
+    return 3 if isinstance(value, list) else 4, 0
+
+
+def grouped(runs: Sequence[dict[str, Any]], paths: Sequence[Any]) -> list[int]:
+    """How many runs share a value of each path, largest first; null counts as missing."""
+    groups: list[tuple[list[Any], int]] = []
+    for run in runs:
+        values = [value_at(path, run) for path in paths]
+        values = [None if value is MISSING else value for value in values]
+        for index, (other, number) in enumerate(groups):
+            if all(map(_same_json, values, other)):
+                groups[index] = (other, number + 1)
+                break
+        else:
+            groups.append((values, 1))
+    return sorted((number for _, number in groups), reverse=True)

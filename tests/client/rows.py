@@ -55,9 +55,17 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
     """One run as its queryable fields."""
     state = random.choice(STATES)
     terminal = state in ("completed", "failed", "cancelled")
-    started = START + timedelta(seconds=random.randint(0, 40), microseconds=random.choice((0, 1)))
+    recent = datetime.now(UTC) - timedelta(hours=random.randint(1, 60))
+    started = (
+        recent
+        if random.random() < 0.1
+        else START + timedelta(seconds=random.randint(0, 40), microseconds=random.choice((0, 1)))
+    )
     lasted = timedelta(seconds=random.choice((0, 1, 2.5, 3600)))
     owned = not terminal and random.random() < 0.5
+    attributes = {k: json_value(random) for k in random.sample(KEYS, random.randint(0, len(KEYS)))}
+    if random.random() < 0.05:
+        attributes["a"] = random.choice((10**400, -(10**400), "x" * 130 + "1", "x" * 130 + "2"))
     return {
         "id": uuid4(),
         "namespace": namespace or random.choice(NAMESPACES),
@@ -65,9 +73,7 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
         "version": random.randint(0, 3),
         "version_hash": random.choice(("", "aa", "ab")),
         "state": state,
-        "attributes": {
-            k: json_value(random) for k in random.sample(KEYS, random.randint(0, len(KEYS)))
-        },
+        "attributes": attributes,
         "started_at": started,
         "updated_at": started + lasted,
         "completed_at": started + lasted if terminal else None,
@@ -82,9 +88,10 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
 
 
 def with_duration(run: dict[str, Any], read_at: datetime) -> dict[str, Any]:
-    """The run with the field that depends on when it is read."""
+    """The run with what depends on when it is read."""
     lasted = max((run["completed_at"] or read_at) - run["started_at"], timedelta())
-    return run | {"duration": Decimal(lasted // timedelta(microseconds=1)) / 1_000_000}
+    seconds = Decimal(lasted // timedelta(microseconds=1)) / 1_000_000
+    return run | {"duration": seconds, "read_at": read_at}
 
 
 def insert_runs(dsn: str, runs: list[dict[str, Any]]) -> None:

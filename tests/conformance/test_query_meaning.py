@@ -11,19 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from continuum.journal.turn import RunState
-from continuum.query.structured import parse_order, parse_where
+from continuum.query.structured import parse_operand, parse_order, parse_where
 from continuum.query.tree import Query
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NodeRegistration
-from tests.client.reference import holds, ordered
+from tests.client.reference import grouped, holds, ordered
 from tests.client.rows import LOADED_VERSION, NAMESPACES, UNKNOWN_VERSION, with_duration
-from tests.client.test_query_meaning import RUNS, _conditions, _fields
+from tests.client.test_query_meaning import RUNS, _conditions, _groups, _orders
 from tests.postgres.scene import PIN
 
-NOW = datetime(2026, 3, 2, tzinfo=UTC)
+NOW = datetime.now(UTC)
 
 
 def insert(tables: Tables, run: dict[str, Any]) -> None:
@@ -54,15 +54,16 @@ def populated() -> MemoryReads:
     return MemoryReads(tables)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     where=st.lists(_conditions, max_size=2),
-    order=st.tuples(st.sampled_from(["asc", "desc"]), _fields),
+    order=_orders,
+    group_by=_groups,
     namespace=st.sampled_from([None, *NAMESPACES]),
-    limit=st.sampled_from([13, 60, 1000]),
+    limit=st.sampled_from([40, 150, 1000]),
 )
 async def test_memory_means_what_the_reference_says(
-    where: list[Any], order: tuple[str, str], namespace: str | None, limit: int
+    where: list[Any], order: Any, group_by: Any, namespace: str | None, limit: int
 ) -> None:
     """Any condition in any order, page by page, gives exactly the runs that Python finds."""
     reads = populated()
@@ -78,3 +79,5 @@ async def test_memory_means_what_the_reference_says(
     assert [run.id for run in found] == [run["id"] for run in ordered(matching, *order)]
     [whole] = await reads.count(query, [])
     assert whole.count == len(matching)
+    groups = await reads.count(query, [parse_operand(path) for path in group_by])
+    assert [group.count for group in groups] == grouped(matching, group_by)

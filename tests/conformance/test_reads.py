@@ -15,8 +15,8 @@ from continuum.errors import AttributesError, QueryError
 from continuum.journal.events import Failure
 from continuum.journal.turn import NewRun, RunEnd, RunState
 from continuum.model import Omitted, Run
-from continuum.query.structured import parse_order, parse_where
-from continuum.query.tree import Query
+from continuum.query.structured import parse_operand, parse_order, parse_where
+from continuum.query.tree import Field, Query
 from continuum.system import new_run_id
 from tests.conformance.stage import Stage, parked
 from tests.postgres.scene import NOON, PIN, first_turn, last_turn, next_turn
@@ -152,7 +152,7 @@ async def test_counts_are_exact_and_grouped(stage: Stage) -> None:
     """Every combination that occurs, largest first; without grouping one number."""
     await populate(stage)
     query = Query(None)
-    groups = await stage.reads.count(query, ["state", "namespace"])
+    groups = await stage.reads.count(query, [Field("state"), Field("namespace")])
     counted = {group.key: group.count for group in groups}
     assert counted == {
         (state, namespace): number
@@ -162,10 +162,13 @@ async def test_counts_are_exact_and_grouped(stage: Stage) -> None:
     assert [group.count for group in groups] == sorted(counted.values(), reverse=True)
     [whole] = await stage.reads.count(Query("billing"), [])
     assert (whole.key, whole.count) == ((), 6)
-    assert [g.key for g in await stage.reads.count(query, ["error"])] == [(None,), ("50% off",)]
+    assert [g.key for g in await stage.reads.count(query, [Field("error")])] == [
+        (None,),
+        ("50% off",),
+    ]
     for name in ("started_at", "id", "duration", "nothing"):
         with pytest.raises(QueryError):
-            await stage.reads.count(query, [name])
+            await stage.reads.count(query, [parse_operand(name)])
     assert list(await stage.reads.namespaces()) == ["billing", "default"]
 
 

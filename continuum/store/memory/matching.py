@@ -51,20 +51,21 @@ def holds(condition: Condition, value_of: ValueOf, attributes: Mapping[str, Any]
         case AnyOf(parts):
             return any(holds(part, value_of, attributes) for part in parts)
         case Compare(operand, comparison, value):
-            return _compare(_stored(operand, value_of, attributes), comparison, value)
+            return _compare(stored(operand, value_of, attributes), comparison, value)
         case OneOf(operand, values):
-            stored = _stored(operand, value_of, attributes)
-            return any(_compare(stored, Comparison.EQ, value) for value in values)
+            found = stored(operand, value_of, attributes)
+            return any(_compare(found, Comparison.EQ, value) for value in values)
         case Matches(operand, pattern, ignore_case):
-            stored = _stored(operand, value_of, attributes)
-            return isinstance(stored, str) and _like(stored, pattern, ignore_case=ignore_case)
+            found = stored(operand, value_of, attributes)
+            return isinstance(found, str) and _like(found, pattern, ignore_case=ignore_case)
         case Exists(operand):
-            return _stored(operand, value_of, attributes) is not None
+            return stored(operand, value_of, attributes) is not None
         case _:
             assert_never(condition)
 
 
-def _stored(operand: Operand, value_of: ValueOf, attributes: Mapping[str, Any]) -> Any:
+def stored(operand: Operand, value_of: ValueOf, attributes: Mapping[str, Any]) -> Any:
+    """The operand's value in that run; None when it is missing or null."""
     if not isinstance(operand, Attribute):
         return value_of(operand.name)
     value: Any = attributes
@@ -75,24 +76,24 @@ def _stored(operand: Operand, value_of: ValueOf, attributes: Mapping[str, Any]) 
     return value
 
 
-def _compare(stored: Any, comparison: Comparison, given: Any) -> bool:
-    if stored is None:
+def _compare(one: Any, comparison: Comparison, given: Any) -> bool:
+    if one is None:
         return False
     if isinstance(given, JsonText):
         given = msgspec.json.decode(given.text)
     if comparison is Comparison.EQ:
-        return _same(stored, given)
-    if isinstance(stored, bool) or isinstance(given, bool):
-        return type(stored) is type(given) and _ORDER[comparison](stored, given)
-    one, other = _exact(stored), _exact(given)
-    return type(one) is type(other) and _ORDER[comparison](one, other)
+        return _same(one, given)
+    if isinstance(one, bool) or isinstance(given, bool):
+        return type(one) is type(given) and _ORDER[comparison](one, given)
+    first, second = _exact(one), _exact(given)
+    return type(first) is type(second) and _ORDER[comparison](first, second)
 
 
 def _exact(value: Any) -> Any:
     """Numbers by their decimal text, as jsonb has them."""
     if isinstance(value, float):
         return Decimal(repr(value))
-    return Decimal(value) if isinstance(value, int) else value
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -107,6 +108,17 @@ def _same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(_same(a, b) for a, b in pairs)  # pyright: ignore[reportUnknownArgumentType]
     first, second = _exact(one), _exact(other)
     return type(first) is type(second) and first == second
+
+
+def canonical(value: Any) -> Any:
+    """Hashable, and equal for JSON values that are equal."""
+    if isinstance(value, dict):
+        return "object", frozenset(
+            (k, canonical(v)) for k, v in cast("dict[str, Any]", value).items()
+        )
+    if isinstance(value, list):
+        return "array", tuple(canonical(item) for item in cast("list[Any]", value))
+    return type(_exact(value)), _exact(value)
 
 
 def _like(text: str, pattern: str, *, ignore_case: bool) -> bool:

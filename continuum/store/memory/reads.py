@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from continuum.codec.attributes import MAX_ATTRIBUTES
@@ -26,13 +25,14 @@ from continuum.model import (
 )
 from continuum.query import cursor as cursors
 from continuum.query.cursor import Position
-from continuum.query.fields import FIELDS, Kind, groupable_field
-from continuum.query.tree import Condition, Query
-from continuum.store.memory.matching import holds
+from continuum.query.fields import FIELDS, Kind, check_groupable
+from continuum.query.ordering import SORTED_CHARACTERS, comparable, group_rank, sort_key
+from continuum.query.times import pin
+from continuum.query.tree import Attribute, Condition, Operand, Query
+from continuum.store.memory.matching import canonical, holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup
 
-_SORTED_CHARACTERS = 120
 _NOT_SHOWN = -1
 
 
@@ -89,16 +89,20 @@ class MemoryReads:
             following = cursors.encode(query, position)
         return Page(entries, following, complete=True, stamp=Stamp(read_at, 0.0))
 
-    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping fields, largest first."""
-        names = [groupable_field(name) for name in group_by]
+    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping operands, largest first."""
+        for operand in group_by:
+            check_groupable(operand)
         now = self._now()
         rows = self._matching(query.namespace, query.condition, now)
-        groups = Counter(tuple(self._value(row, name, now) for name in names) for row in rows)
-        if not names:
+        if not group_by:
             return [CountGroup((), len(rows))]
-        ranked = sorted(groups.items(), key=lambda item: (-item[1], _nulls_last(item[0])))
-        return [CountGroup(key, number) for key, number in ranked]
+        groups: dict[Any, CountGroup] = {}
+        for row in rows:
+            key = tuple(self._operand(row, operand, now) for operand in group_by)
+            same = tuple(canonical(value) for value in key)
+            groups[same] = CountGroup(key, groups[same].count + 1 if same in groups else 1)
+        return sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
@@ -151,6 +155,7 @@ class MemoryReads:
         def matches(row: RunRow) -> bool:
             return holds(condition, lambda name: self._value(row, name, read_at), row.attributes)
 
+        condition = pin(condition, read_at)
         rows = self._tables.runs.values()
         return [row for row in rows if namespace in (None, row.namespace) and matches(row)]
 
@@ -162,9 +167,10 @@ class MemoryReads:
         keyed: list[tuple[Any, RunRow]] = []
         tail: list[tuple[Any, RunRow]] = []
         for row in self._matching(query.namespace, query.condition, read_at):
-            key = self._sort_key(row, query.order.field.name, read_at)
+            key = self._sort_key(row, query.order.operand, read_at)
             (tail if key is None else keyed).append((key, row))
-        keyed.sort(key=lambda item: (item[0], item[1].run_id), reverse=descending)
+        ranked = comparable if isinstance(query.order.operand, Attribute) else _itself
+        keyed.sort(key=lambda item: (ranked(item[0]), item[1].run_id), reverse=descending)
         tail.sort(key=lambda item: item[1].run_id, reverse=descending)
         if start is None:
             return keyed + tail
@@ -174,13 +180,18 @@ class MemoryReads:
 
         if start.tail:
             return [item for item in tail if beyond(item[1].run_id, start.run_id)]
-        last = (start.key, start.run_id)
-        return [item for item in keyed if beyond((item[0], item[1].run_id), last)] + tail
+        last = (ranked(cast("Any", start.key)), start.run_id)
+        return [item for item in keyed if beyond((ranked(item[0]), item[1].run_id), last)] + tail
 
-    def _sort_key(self, row: RunRow, name: str, read_at: datetime) -> Any:
-        value = self._value(row, name, read_at)
-        textual = FIELDS[name].kind in (Kind.TEXT, Kind.STATE)
-        return value[:_SORTED_CHARACTERS] if textual and value is not None else value
+    def _operand(self, row: RunRow, operand: Operand, read_at: datetime) -> Any:
+        return stored(operand, lambda name: self._value(row, name, read_at), row.attributes)
+
+    def _sort_key(self, row: RunRow, operand: Operand, read_at: datetime) -> Any:
+        value = self._operand(row, operand, read_at)
+        if isinstance(operand, Attribute):
+            return sort_key(value)
+        textual = FIELDS[operand.name].kind in (Kind.TEXT, Kind.STATE)
+        return value[:SORTED_CHARACTERS] if textual and value is not None else value
 
     def _value(self, row: RunRow, name: str, read_at: datetime) -> Any:
         """A queryable field of a run."""
@@ -256,5 +267,5 @@ def _lasted(row: RunRow, read_at: datetime) -> timedelta:
     return max((row.completed_at or read_at) - row.started_at, timedelta())
 
 
-def _nulls_last(key: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
-    return tuple((value is None, "" if value is None else value) for value in key)
+def _itself(key: Any) -> Any:
+    return key

@@ -25,7 +25,7 @@ from continuum.model import (
     ServerInfo,
     StoredValue,
 )
-from continuum.query.tree import Query
+from continuum.query.tree import Operand, Query
 from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import CountGroup
 
@@ -124,10 +124,18 @@ class PostgresReads:
         pool: autocommit connections.
         codec: opens stored payloads.
         statement_timeout: seconds one read may take.
+        search_pool: where queries, counts and namespaces are read, such as a replica's.
     """
 
-    def __init__(self, pool: Pool, codec: PayloadCodec, statement_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        codec: PayloadCodec,
+        statement_timeout: float = 10.0,
+        search_pool: Pool | None = None,
+    ) -> None:
         self._pool = pool
+        self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
 
@@ -179,7 +187,7 @@ class PostgresReads:
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
-        async with bounded(self._pool, self._timeout) as connection:
+        async with bounded(self._search_pool, self._timeout) as connection:
             rows = await (await connection.execute(_NAMESPACES)).fetchall()
         return sorted(row[0] for row in rows)
 
@@ -225,14 +233,14 @@ class PostgresReads:
         """One page of matches."""
         return await self._search().page(query, limit, cursor, payloads=payloads)
 
-    async def count(self, query: Query, group_by: Sequence[str]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping fields, largest first."""
+    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
+        """Exact numbers of matches, per combination of the grouping operands, largest first."""
         return await self._search().count(query, group_by)
 
     def _search(self) -> PostgresSearch:
         from continuum.store.postgres.search import PostgresSearch
 
-        return PostgresSearch(self._pool, self._codec, self._timeout)
+        return PostgresSearch(self._search_pool, self._codec, self._timeout)
 
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:

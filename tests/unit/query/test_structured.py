@@ -37,10 +37,10 @@ PLAN = ["attributes", "plan"]
         ([], All()),
         (("eq", "state", "failed"), Compare(Field("state"), Comparison.EQ, "failed")),
         (["eq", "run_id", str(UUID(int=1))], Compare(Field("id"), Comparison.EQ, UUID(int=1))),
-        ([["missing", ["state"]]], All((Not(Exists(Field("state"))),))),
+        ([["missing", ["state"]]], Not(Exists(Field("state")))),
         (
             [("in", PLAN, ["a", 1])],
-            All((OneOf(Attribute(("plan",)), ("a", 1)),)),
+            OneOf(Attribute(("plan",)), ("a", 1)),
         ),
         (
             ("or", [("eq", ["attributes", "a.b"], True), ("like", "error", "T%")]),
@@ -99,7 +99,7 @@ def test_conditions_become_trees(where: Any, tree: Any) -> None:
         ([("eq", "duration", math.nan)], "seconds"),
         ([("eq", "stuck", 1)], "true or false"),
         ([("eq", "error", None)], "use exists or missing"),
-        ([("eq", PLAN, None)], "use exists or missing"),
+        ([("eq", PLAN, None)], "null or missing"),
         ([("eq", PLAN, math.inf)], "not a JSON value"),
         ([("eq", PLAN, object())], "not a JSON value"),
         ([("eq", PLAN, {"k": "a\0b"})], "NUL"),
@@ -113,7 +113,7 @@ def test_conditions_become_trees(where: Any, tree: Any) -> None:
         ([("like", PLAN, 1)], "compare text"),
         ([("like", "error", "abc\\")], "unfinished escape"),
         ([("in", "state", "failed")], "a list of values"),
-        ([("in", "version", list(range(1001)))], "more than 1000"),
+        ([("in", "version", list(range(1001)))], "more than 1,000"),
         ([("and", "state")], "a list of conditions"),
         ([("eq", "workflow", "x" * 20_000)], "longer than"),
     ],
@@ -142,10 +142,18 @@ def test_depth_and_number_of_conditions_are_bounded() -> None:
         parse_where(deep)
 
 
-def test_an_order_is_a_direction_and_a_run_field() -> None:
+def test_an_order_is_a_direction_and_an_operand() -> None:
     """The default is newest first; anything else needs both parts."""
     assert parse_order(None) == Order(Field("started_at"), descending=True)
     assert parse_order(["asc", "run_id"]) == Order(Field("id"), descending=False)
-    for wrong in ("started_at", ("down", "state"), ("asc",), ("asc", "x"), ("asc", PLAN), 3):
+    assert parse_order(("desc", PLAN)) == Order(Attribute(("plan",)), descending=True)
+    for wrong in (
+        "started_at",
+        ("down", "state"),
+        ("asc",),
+        ("asc", "x"),
+        ("asc", ["state", "x"]),
+        3,
+    ):
         with pytest.raises(QueryError):
             parse_order(wrong)

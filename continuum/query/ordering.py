@@ -1,0 +1,81 @@
+"""The one order of JSON values, for stores that sort in Python and for cursors.
+
+strings (by code point) < numbers < false < true < arrays < objects; arrays tie with arrays and
+objects with objects. A sort key is JSON text, `""` with the text itself behind it for a string,
+so that PostgreSQL and Python make the same one, and a cursor can carry it.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from uuid import UUID
+
+SORTED_CHARACTERS: Final = 120
+"""Text sorts by this many characters, then by run id, so that a cursor stays small."""
+STRING: Final = '""'
+ARRAY: Final = "[0]"
+OBJECT: Final = "{}"
+LARGEST: Final = "1E309"
+"""Numbers beyond it, which only integers of hundreds of digits are, sort as if they were it."""
+_RANKS: Final = {STRING: 0, "false": 2, "true": 3, ARRAY: 4, OBJECT: 5}
+_LIMIT: Final = Decimal(LARGEST)
+
+
+def sort_key(value: Any) -> str | None:
+    """The sort key of a JSON value; None for null and what is missing.
+
+    Example:
+        >>> sort_key("pro"), sort_key(4), sort_key([1, 2])
+        ('""pro', '4', '[0]')
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return STRING + value[:SORTED_CHARACTERS]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        return str(max(-_LIMIT, min(_LIMIT, number)))
+    return OBJECT if isinstance(value, dict) else ARRAY
+
+
+def parts_of(key: str) -> tuple[str, str]:
+    """A sort key as JSON and text, the two columns that PostgreSQL sorts by.
+
+    Raises:
+        ValueError: not a sort key.
+    """
+    if key.startswith(STRING):
+        return STRING, key[len(STRING) :]
+    if key not in _RANKS:
+        try:
+            finite = Decimal(key).is_finite() and key.strip() == key and "_" not in key
+        except InvalidOperation:
+            finite = False
+        if not finite:
+            raise ValueError(f"not a sort key: {key[:40]!r}")
+    return key, ""
+
+
+def comparable(key: str) -> tuple[int, Decimal, str]:
+    """What a sort key is sorted by."""
+    kind, text = parts_of(key)
+    if kind in _RANKS:
+        return _RANKS[kind], Decimal(0), text
+    return 1, Decimal(kind), ""
+
+
+def group_rank(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What groups of the same size are sorted by: each value in turn, those without one last."""
+    return tuple(_rank(value) for value in values)
+
+
+def _rank(value: Any) -> tuple[Any, ...]:
+    plain = str(value) if isinstance(value, UUID) else value
+    key = sort_key(plain)
+    if key is None:
+        return (1,)
+    return 0, comparable(key), json.dumps(plain, sort_keys=True)
