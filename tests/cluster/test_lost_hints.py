@@ -19,7 +19,7 @@ async def test_everything_completes_without_notify(
 ) -> None:
     """With NOTIFY off in client and workers, starts, signals, timers and results still arrive."""
     monkeypatch.setenv("CONTINUUM_HINTS", "off")
-    with Cluster(dsn, {"CONTINUUM_HINTS": "off"}) as cluster:
+    with Cluster(dsn, environment={"CONTINUUM_HINTS": "off"}) as cluster:
         async with Continuum(dsn) as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)

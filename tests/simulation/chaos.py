@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
+from continuum.client.local_worker import LocalWorker
 from continuum.codec.hooks import IDENTITY
 from continuum.engine.execution import Execution
 from continuum.errors import RunTerminal
@@ -69,6 +70,7 @@ class Chaos(Environment):
         self._write = self.store.commit_turns
         self.store.commit_turns = self._commit  # type: ignore[method-assign]
         self._background: set[asyncio.Task[None]] = set()
+        self._epochs: dict[UUID, LocalWorker] = {}
         self._ears = Random(disturbance.seed or 0)
         if disturbance.seed is not None:
             self.faults.disturb(Random(disturbance.seed), 0.0)
@@ -94,6 +96,9 @@ class Chaos(Environment):
     # -- commits -------------------------------------------------------------------------------
 
     async def _commit(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        for local in self._backend.workers:
+            if local.worker.committer.node_id == node_id:
+                self._epochs[node_id] = local
         number = self.store.commits + 1
         fault = self._plan.faults.get(number)
         if fault == "killed before":
@@ -142,12 +147,12 @@ class Chaos(Environment):
 
     async def _replace(self, node_id: UUID) -> None:
         async with self._losing:
-            for local in list(self._backend.workers):
-                if local.worker.committer.node_id == node_id:
-                    self._backend.workers.remove(local)
-                    await _kill(local.worker)
-                    await self._bury(node_id)
-                    await self._start_worker()
+            local = self._epochs[node_id]
+            if local in self._backend.workers:  # by now perhaps under another node id
+                self._backend.workers.remove(local)
+                await _kill(local.worker)
+                await self._bury(local.worker.membership.node_id)
+                await self._start_worker()
             self._hints.poll_now()
             self._backend.waiter.look_at_all()
 
