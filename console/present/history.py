@@ -42,6 +42,7 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "child_failed": ("✗", "child failed", "bad"),
     "child_cancelled": ("⊘", "child cancelled", "muted"),
     "child_cancel_requested": ("!", "asks child to stop", "warn"),
+    "child_signalled": ("⇢", "signals child", "accent"),
     "child_carried": ("»", "child carried over", "faint"),
     "cancel_requested": ("!", "cancel requested", "warn"),
     "run_completed": ("✓", "run completed", "good"),
@@ -251,6 +252,9 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     "child_cancelled": _child_ended,
     "child_cancel_requested": lambda found, _: (
         f"command {found.get('target', '?')} {_text(found, 'reason')}".rstrip()
+    ),
+    "child_signalled": lambda found, _: (
+        f"{_text(found, 'name')} {preview(found.get('value'), 300)} {_child(found)}"
     ),
     "child_carried": lambda found, _: f"{short_name(_text(found, 'name'))} {_child(found)}",
     "cancel_requested": _cancel,
