@@ -114,7 +114,7 @@ class FakeClient:
 
     def _listed(self, spec: dict[str, Any]) -> list[Run]:
         """All runs, or the children that are asked for."""
-        parents = [value for _, field, value in spec.get("where") or () if field == "parent_id"]
+        parents = [each[2] for each in spec.get("where") or () if each[1] == "parent_id"]
         return [run for run in self.runs.values() if not parents or run.parent_id in parents]
 
     async def signal(self, run_id: UUID, name: str, payload: Any = None, **more: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from continuum.model import AttributeType, IndexProgress
-from continuum.query.tree import Query
+from continuum.query.tree import Field, Query
 from tests.conformance.stage import Stage
 
 ATTRIBUTES: tuple[dict[str, Any], ...] = (
@@ -67,7 +67,7 @@ async def test_groups_that_nobody_is_in_any_more_are_not_counted(stage: Stage) -
     run_id = await stage.started()
     await stage.store.force_cancel(run_id, None, None)
     for _ in range(2):
-        assert [(g.key, g.count) for g in await stage.reads.count(Query(None), ["state"])] == [
+        assert [(g.key, g.count) for g in await stage.reads.count(Query(None), [Field("state")])] == [
             (("cancelled",), 1)
         ]
         [whole] = await stage.reads.count(Query("default"), [])

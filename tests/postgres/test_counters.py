@@ -291,4 +291,4 @@ async def test_counting_reads_no_run(scene: Scene) -> None:
         query = Query("default", parse_where([("eq", "state", "running")]))
         [group] = await reads.count(query, [])
         assert group.count == 4
-        assert [g.key for g in await reads.count(Query(None), ["state"])] == [("running",)]
+        assert [g.key for g in await reads.count(Query(None), [Field("state")])] == [("running",)]

@@ -52,6 +52,8 @@ async def test_rule_19_builds_do_not_hand_a_run_to_and_fro(cluster: Cluster) -> 
             await asyncio.wait_for(polled.get(), 10)
     assert [claimed.qsize() for claimed in claims] == [1, 1]
     assert await cluster.state(run_id) == "suspended"
+    for member in wrong:  # or one of them may be the first to try again
+        await member.worker.drain()
     await cluster.join(old, build="b4", poll=0.05)  # type: ignore[arg-type]
     await cluster.execute("UPDATE continuum_leases SET wake_at = clock_timestamp()")
     await cluster.signal(run_id, "end")
