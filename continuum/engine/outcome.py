@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
@@ -14,8 +15,7 @@ from continuum.journal.events import Entry
 from continuum.journal.turn import NewRun, NewTask, Post
 
 
-@dataclass(frozen=True, slots=True)
-class RunIdentity:
+class RunIdentity(msgspec.Struct, frozen=True, gc=False):
     """What never changes about one incarnation of a run."""
 
     run_id: UUID
@@ -28,8 +28,7 @@ class RunIdentity:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityCall:
+class ActivityCall(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity that the worker must run, once the turn is committed."""
 
     run_id: UUID
@@ -43,8 +42,7 @@ class ActivityCall:
     """Of the last heartbeat of an earlier attempt."""
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(msgspec.Struct, gc=False):
     """What happened since the last `collect`.
 
     Args:
@@ -58,9 +56,9 @@ class Collected:
         posts: messages to other runs, sent with the commit.
     """
 
-    entries: list[Entry] = field(default_factory=list[Entry])
-    start: list[ActivityCall] = field(default_factory=list[ActivityCall])
-    stop: list[int] = field(default_factory=list[int])
+    entries: list[Entry] = msgspec.field(default_factory=list[Entry])
+    start: list[ActivityCall] = msgspec.field(default_factory=list[ActivityCall])
+    stop: list[int] = msgspec.field(default_factory=list[int])
     tasks: Sequence[NewTask] = ()
     stop_tasks: Sequence[int] = ()
     attributes: dict[str, Any] | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from continuum.model import RunState
@@ -17,8 +15,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     details: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
+class RunEnd(msgspec.Struct, frozen=True, gc=False):
     """How a run ended. `result` is JSON bytes for a completed run."""
 
     state: RunState

@@ -14,7 +14,6 @@ payload codec; user values inside it are `Raw`, that is, JSON bytes nobody has d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -329,8 +328,7 @@ def details_of(details: Raw) -> bytes | None:
     return None if data == NULL else data
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One event to be appended; the store gives it the next `seq`.
 
     Args:
@@ -350,8 +348,7 @@ class Entry:
         return _encode(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event read from the journal."""
 
     run_id: UUID

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from continuum.journal.ends import RunEnd
 from continuum.journal.events import Entry
 from continuum.model import RunState as RunState
 
 
-@dataclass(frozen=True, slots=True)
-class VersionPin:
+class VersionPin(msgspec.Struct, frozen=True, gc=False):
     """The code a run is bound to: what a node must have loaded to claim it.
 
     An unpinned run (inserted, never executed) has an empty hash and runtime and version 0.
@@ -34,8 +34,7 @@ class VersionPin:
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
+class NewRun(msgspec.Struct, frozen=True, gc=False):
     """A run to be inserted. `input` is the JSON array of the encoded arguments.
 
     A child also has its parent, how deep it is nested, and what becomes of it when its parent
@@ -47,7 +46,7 @@ class NewRun:
     namespace: str
     workflow: str
     input: bytes
-    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
     idempotency_key: str | None = None
     parent_id: UUID | None = None
     depth: int = 0
@@ -59,8 +58,7 @@ class NewRun:
         return VersionPin(self.workflow)
 
 
-@dataclass(frozen=True, slots=True)
-class NewTask:
+class NewTask(msgspec.Struct, frozen=True, gc=False):
     """An attempt to be put into a named queue. `payload` is a `TaskPayload` as JSON bytes."""
 
     command: int
@@ -71,8 +69,7 @@ class NewTask:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(msgspec.Struct, frozen=True, gc=False):
     """A message from a run to another's inbox; dropped when that run has ended."""
 
     run_id: UUID
@@ -81,8 +78,7 @@ class Post:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(msgspec.Struct, frozen=True, gc=False):
     """What `continue_as_new` leaves to the next incarnation.
 
     Args:
@@ -94,8 +90,7 @@ class Continuation:
     carried: Sequence[Entry] = ()
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct, gc=False):
     """One turn of one run: everything that must become durable together.
 
     Args:
@@ -126,7 +121,7 @@ class Turn:
     next_seq: int
     incarnation: int
     entries: list[Entry]
-    consumed: list[int] = field(default_factory=list[int])
+    consumed: list[int] = msgspec.field(default_factory=list[int])
     pin: VersionPin | None = None
     state: RunState | None = None
     wake_at: datetime | None = None

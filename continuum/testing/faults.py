@@ -6,11 +6,12 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, Final, Literal, NoReturn
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.activity import Activity

@@ -67,9 +67,9 @@ async def test_groups_that_nobody_is_in_any_more_are_not_counted(stage: Stage) -
     run_id = await stage.started()
     await stage.store.force_cancel(run_id, None, None)
     for _ in range(2):
-        assert [(g.key, g.count) for g in await stage.reads.count(Query(None), [Field("state")])] == [
-            (("cancelled",), 1)
-        ]
+        assert [
+            (g.key, g.count) for g in await stage.reads.count(Query(None), [Field("state")])
+        ] == [(("cancelled",), 1)]
         [whole] = await stage.reads.count(Query("default"), [])
         assert whole.count == 1
         [none] = await stage.reads.count(Query("nobody"), [])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from continuum.journal.events import Failure
 from continuum.journal.turn import NewRun, Post, RunEnd, RunState, Turn, TurnStatus

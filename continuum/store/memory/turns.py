@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from continuum.journal.turn import RunState, Turn, TurnStatus
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from continuum.engine.children import Child
 from continuum.engine.execution import ActivityCall, Execution, RunIdentity
