@@ -134,7 +134,7 @@ async def test_fresh_and_upgraded_schemas_are_identical(
     assert differences(dsn, empty_dsn) == set()
     fresh = schema(dsn)
     assert any("continuum_runs_attributes_gin_idx" in row for row in fresh["indexes"])
-    assert any("continuum_runs_namespace_state_idx" in row for row in fresh["indexes"])
+    assert any("continuum_runs_namespace_state_started_idx" in row for row in fresh["indexes"])
 
 
 def test_no_difference_between_two_schemas_is_missed(new_dsn: Callable[[], str]) -> None:
