@@ -142,6 +142,40 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One way in which an answer was looked for.
+
+    Attributes:
+        strategy: "walk" follows an index in the asked order and filters; "probe" fetches all
+            matches of a selective index and sorts them; "leases" does so from the live runs;
+            "sort" reads and sorts whatever the conditions leave; "counters" reads kept numbers.
+        index: the index that served it, None when there was none.
+        rows_read: rows looked at.
+        found: those of them that are in the answer.
+        elapsed: seconds.
+    """
+
+    strategy: Literal["walk", "probe", "leases", "sort", "count", "counters"]
+    index: str | None
+    rows_read: int
+    found: int
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an answer was found.
+
+    Attributes:
+        steps: what was done, in this order.
+        advice: the command that would make the same answer faster, None when there is none.
+    """
+
+    steps: tuple[Step, ...] = ()
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T_co]):
     """One page of an answer.
 
@@ -153,6 +187,7 @@ class Page(Generic[T_co]):
     next_cursor: str | None
     complete: bool
     stamp: Stamp
+    plan: Plan = Plan()
 
 
 @dataclass(frozen=True, slots=True)

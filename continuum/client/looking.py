@@ -177,7 +177,7 @@ class Looking(ABC):
         query = build_query(expression, namespace, where, None, ordered=False)
         listed = [group_by] if isinstance(group_by, str) else list(group_by or ())
         operands = [operand for item in listed for operand in read_operands(item)]
-        groups = list(await self._reads.count(query, operands))
+        groups = list((await self._reads.count(query, operands)).groups)
         return groups[0].count if group_by is None else groups
 
     async def namespaces(self) -> list[str]:

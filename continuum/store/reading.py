@@ -7,12 +7,12 @@ takes too long raises `QueryError`. `StoreUnavailable` is transient.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.journal.ends import RunEnd
-from continuum.model import HistoryEvent, Page, Run, ServerInfo
+from continuum.model import HistoryEvent, Page, Plan, Run, ServerInfo, Stamp
 from continuum.query.tree import Operand, Query
 
 
@@ -22,6 +22,15 @@ class CountGroup:
 
     key: tuple[Any, ...]
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers of runs, largest first, how they were read, and whether they are exact."""
+
+    groups: Sequence[CountGroup]
+    stamp: Stamp
+    plan: Plan = field(default_factory=Plan)
 
 
 class ReadStore(Protocol):
@@ -47,13 +56,27 @@ class ReadStore(Protocol):
         ...
 
     async def search(
-        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+        self,
+        query: Query,
+        limit: int,
+        cursor: str | None,
+        *,
+        payloads: bool,
+        budget: float | None = None,
     ) -> Page[Run]:
-        """One page of matches; `payloads` fetches input and output too."""
+        """One page of matches; `payloads` fetches input and output too.
+
+        After `budget` seconds (None: the time limit of a read) the page holds what was found.
+        """
         ...
 
-    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping operands, largest first."""
+    async def count(
+        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
+    ) -> Counts:
+        """Numbers of matches, per combination of the grouping operands, largest first.
+
+        They are exact, unless `budget` seconds were not enough: then there are at least so many.
+        """
         ...
 
     async def namespaces(self) -> Sequence[str]:

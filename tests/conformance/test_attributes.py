@@ -68,10 +68,11 @@ async def test_groups_that_nobody_is_in_any_more_are_not_counted(stage: Stage) -
     await stage.store.force_cancel(run_id, None, None)
     for _ in range(2):
         assert [
-            (g.key, g.count) for g in await stage.reads.count(Query(None), [Field("state")])
+            (g.key, g.count)
+            for g in (await stage.reads.count(Query(None), [Field("state")])).groups
         ] == [(("cancelled",), 1)]
-        [whole] = await stage.reads.count(Query("default"), [])
+        [whole] = (await stage.reads.count(Query("default"), [])).groups
         assert whole.count == 1
-        [none] = await stage.reads.count(Query("nobody"), [])
+        [none] = (await stage.reads.count(Query("nobody"), [])).groups
         assert none.count == 0
         await stage.store.compact_counts(100)

@@ -77,7 +77,7 @@ async def test_memory_means_what_the_reference_says(
     runs = [with_duration(run, read_at) for run in RUNS]
     matching = [run for run in runs if namespace in (None, run["namespace"]) and holds(where, run)]
     assert [run.id for run in found] == [run["id"] for run in ordered(matching, *order)]
-    [whole] = await reads.count(query, [])
+    [whole] = (await reads.count(query, [])).groups
     assert whole.count == len(matching)
-    groups = await reads.count(query, [parse_operand(path) for path in group_by])
+    groups = (await reads.count(query, [parse_operand(path) for path in group_by])).groups
     assert [group.count for group in groups] == grouped(matching, group_by)

@@ -289,6 +289,8 @@ async def test_counting_reads_no_run(scene: Scene) -> None:
     async with locker.transaction():
         await locker.execute("LOCK TABLE continuum_runs IN ACCESS EXCLUSIVE MODE")
         query = Query("default", parse_where([("eq", "state", "running")]))
-        [group] = await reads.count(query, [])
+        [group] = (await reads.count(query, [])).groups
         assert group.count == 4
-        assert [g.key for g in await reads.count(Query(None), [Field("state")])] == [("running",)]
+        assert [g.key for g in (await reads.count(Query(None), [Field("state")])).groups] == [
+            ("running",)
+        ]

@@ -31,7 +31,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Operand, Query
 from continuum.store.memory.matching import canonical, holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.reading import CountGroup
+from continuum.store.reading import CountGroup, Counts
 
 _NOT_SHOWN = -1
 
@@ -74,9 +74,15 @@ class MemoryReads:
         ]
 
     async def search(
-        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+        self,
+        query: Query,
+        limit: int,
+        cursor: str | None,
+        *,
+        payloads: bool,
+        budget: float | None = None,
     ) -> Page[Run]:
-        """One page of matches."""
+        """One page of matches, always complete: it is never slow."""
         start = None if cursor is None else cursors.decode(query, cursor)
         read_at = self._now() if start is None else start.read_at
         found = self._ordered(query, read_at, start)
@@ -89,20 +95,23 @@ class MemoryReads:
             following = cursors.encode(query, position)
         return Page(entries, following, complete=True, stamp=Stamp(read_at, 0.0))
 
-    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
+    async def count(
+        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
+    ) -> Counts:
         """Exact numbers of matches, per combination of the grouping operands, largest first."""
         for operand in group_by:
             check_groupable(operand)
         now = self._now()
         rows = self._matching(query.namespace, query.condition, now)
         if not group_by:
-            return [CountGroup((), len(rows))]
+            return Counts([CountGroup((), len(rows))], Stamp(now, 0.0))
         groups: dict[Any, CountGroup] = {}
         for row in rows:
             key = tuple(self._operand(row, operand, now) for operand in group_by)
             same = tuple(canonical(value) for value in key)
             groups[same] = CountGroup(key, groups[same].count + 1 if same in groups else 1)
-        return sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        largest = sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        return Counts(largest, Stamp(now, 0.0))
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""

@@ -27,7 +27,7 @@ from continuum.model import (
 )
 from continuum.query.tree import Operand, Query
 from continuum.store.postgres.session import Row, transient_errors
-from continuum.store.reading import CountGroup
+from continuum.store.reading import Counts
 
 if TYPE_CHECKING:
     from continuum.store.postgres.search import PostgresSearch
@@ -228,14 +228,22 @@ class PostgresReads:
         return row is not None
 
     async def search(
-        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+        self,
+        query: Query,
+        limit: int,
+        cursor: str | None,
+        *,
+        payloads: bool,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of matches."""
-        return await self._search().page(query, limit, cursor, payloads=payloads)
+        return await self._search().page(query, limit, cursor, payloads=payloads, budget=budget)
 
-    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
-        """Exact numbers of matches, per combination of the grouping operands, largest first."""
-        return await self._search().count(query, group_by)
+    async def count(
+        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
+    ) -> Counts:
+        """Numbers of matches, per combination of the grouping operands, largest first."""
+        return await self._search().count(query, group_by, budget=budget)
 
     def _search(self) -> PostgresSearch:
         from continuum.store.postgres.search import PostgresSearch

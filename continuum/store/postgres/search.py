@@ -24,7 +24,7 @@ from continuum.query.tree import Operand, Query
 from continuum.store.postgres.counters import count_source
 from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
 from continuum.store.postgres.session import Row
-from continuum.store.reading import CountGroup
+from continuum.store.reading import CountGroup, Counts
 
 MAX_GROUPS: Final = 10_000
 _NOT_SHOWN: Final = -1
@@ -48,7 +48,13 @@ class PostgresSearch:
         self._timeout = statement_timeout
 
     async def page(
-        self, query: Query, limit: int, cursor: str | None, *, payloads: bool
+        self,
+        query: Query,
+        limit: int,
+        cursor: str | None,
+        *,
+        payloads: bool,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of matches.
 
@@ -71,10 +77,13 @@ class PostgresSearch:
             following = cursors.encode(query, last)
         return Page(entries, following, complete=True, stamp=stamp)
 
-    async def count(self, query: Query, group_by: Sequence[Operand]) -> Sequence[CountGroup]:
+    async def count(
+        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
+    ) -> Counts:
         """Exact numbers of matches, per combination of the grouping operands, largest first."""
         for operand in group_by:
             check_groupable(operand)
+        began = time.monotonic()
         async with bounded(self._pool, self._timeout) as connection:
             server = await _server_state(connection)
             columns, where, parameters = compile_count(
@@ -90,7 +99,10 @@ class PostgresSearch:
         if len(rows) > MAX_GROUPS:
             raise QueryError(f"more than {MAX_GROUPS:,} groups", hint="group by fewer fields")
         groups = [CountGroup(tuple(row[:-1]), row[-1]) for row in rows]
-        return sorted(groups, key=lambda group: (-group.count, group_rank(group.key)))
+        stamp = Stamp(server.at, time.monotonic() - began, server.source, server.lag)
+        return Counts(
+            sorted(groups, key=lambda group: (-group.count, group_rank(group.key))), stamp
+        )
 
 
 class _Walk:
