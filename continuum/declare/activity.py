@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
@@ -69,6 +69,7 @@ class Activity(Generic[P, R_co]):
                  "idempotency_key", "is_async", "max_crashes", "name", "on_crash", "priority",
                  "queue", "retry", "returns", "signature", "source", "timeout",
                  "transactional")  # fmt: skip
+    declared_as: ClassVar = "activity"
 
     def __init__(
         self,

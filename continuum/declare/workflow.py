@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    TypeVarTuple,
+    overload,
+)
 
 from continuum.check.declared import check_declared
 from continuum.codec.annotations import SignatureCodec, ValueCodec
@@ -13,7 +23,6 @@ from continuum.declare.durations import Duration, optional_seconds
 from continuum.declare.functions import refuse_non_functions, refuse_unknown, registered_name
 from continuum.errors import DefinitionError
 from continuum.journal.turn import VersionPin
-from continuum.versions.hashing import version_hash
 from continuum.versions.runtime import runtime_tag
 
 P = ParamSpec("P")
@@ -34,7 +43,8 @@ class Workflow(Generic[P, R_co]):
         version: label given by its author; shown to people, never compared.
         fn: the plain function.
         retention: seconds a finished run is kept before `prune` may delete it, None for ever.
-        version_hash: SHA-256 of the normalised source.
+        version_hash: SHA-256 of its code and of the code that it reaches, all patches taken.
+            It is computed at first use, when helpers defined further down exist, too.
         pin: what a node must have loaded to continue a run of it.
         signature, returns: codecs of arguments and result.
         source: "file.py:12".
@@ -43,6 +53,9 @@ class Workflow(Generic[P, R_co]):
     __slots__ = ("__name__", "__wrapped__", "fn", "name", "pin",
                  "retention", "returns", "signature", "source", "version",
                  "version_hash")  # fmt: skip
+    declared_as: ClassVar = "workflow"
+    version_hash: str
+    pin: VersionPin
 
     def __init__(
         self,
@@ -67,9 +80,19 @@ class Workflow(Generic[P, R_co]):
         result = f"result of workflow {self.name} ({self.source})"
         self.returns = ValueCodec.of_result(hints, result)
         self.retention = optional_seconds(retention, f"{at}: retention")
-        self.version_hash = version_hash(fn)
         check_declared(fn)
-        self.pin = VersionPin(self.name, self.version, self.version_hash, runtime_tag())
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for slots that are not filled yet."""
+        if name == "version_hash":
+            from continuum.versions.hashing import version_hash  # a client never needs it
+
+            self.version_hash = version_hash(self.fn)
+            return self.version_hash
+        if name == "pin":
+            self.pin = VersionPin(self.name, self.version, self.version_hash, runtime_tag())
+            return self.pin
+        raise AttributeError(f"a workflow has no attribute {name!r}", name=name, obj=self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Its plain coroutine, for unit tests and for composing workflow code."""

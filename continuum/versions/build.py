@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from continuum.versions.belonging import is_installed
 from continuum.versions.runtime import runtime_tag
 
 
@@ -39,14 +39,16 @@ def build_fingerprint(workflows: Iterable[Versioned]) -> str:
     digest = hashlib.sha256(runtime_tag().encode())
     for workflow in sorted(workflows, key=lambda each: each.name):
         digest.update(f"\nworkflow {workflow.name} {workflow.version_hash}".encode())
-    for name, module in sorted(_application_modules(workflows).items()):
+    for name, module in sorted(
+        application_modules({each.fn.__module__ for each in workflows}).items()
+    ):
         source = Path(module.__file__ or "").read_bytes()
         digest.update(f"\nmodule {name} {hashlib.sha256(source).hexdigest()}".encode())
     return digest.hexdigest()
 
 
-def _application_modules(workflows: Iterable[Versioned]) -> dict[str, ModuleType]:
-    roots = {workflow.fn.__module__ for workflow in workflows}
+def application_modules(roots: set[str]) -> dict[str, ModuleType]:
+    """These modules and every application module that they import when loaded, by name."""
     own = {root.partition(".")[0] for root in roots} - {"continuum"}
     found: dict[str, ModuleType] = {}
     todo = sorted(roots)
@@ -116,17 +118,9 @@ def _with_parents(name: str) -> Iterator[str]:
 
 def _is_application(module: ModuleType, own: set[str]) -> bool:
     top = module.__name__.partition(".")[0]
-    return top in own or (top != "continuum" and not _is_installed(Path(module.__file__ or "")))
+    return top in own or (top != "continuum" and not is_installed(Path(module.__file__ or "")))
 
 
 def _has_source(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and file.endswith(".py") and Path(file).is_file()
-
-
-def _is_installed(file: Path) -> bool:
-    """Whether it belongs to Python itself or to an installed distribution."""
-    if {"site-packages", "dist-packages"} & set(file.parts):
-        return True
-    library = sysconfig.get_paths()
-    return any(file.is_relative_to(library[key]) for key in ("stdlib", "platstdlib"))

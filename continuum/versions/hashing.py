@@ -1,59 +1,155 @@
-"""The version hash of a workflow function.
+"""The version hash of a workflow: of its code, and of every function and class it reaches.
 
-Exact: two functions have one hash if and only if their normalised trees are equal. Helpers that
-the function calls are not followed here.
+Exact: two workflows have one hash under an assignment of their patches if and only if their
+normalised, folded trees are equal, and so are those of everything they reach. `docs/versions.md`
+says what is covered.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from types import CodeType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any, Final, cast
 
-from continuum.versions.normalise import find_function, normalised
+from continuum.versions.build import application_modules
+from continuum.versions.naming import names_of
+from continuum.versions.normalise import Writer
+from continuum.versions.text import Definition, Site, Text, of_function
+
+
+class VersionedCode:
+    """What a workflow function does, under every assignment of the patches in it.
+
+    Nothing is read before it is asked for: names then mean what they mean in the loaded
+    application.
+
+    Args:
+        fn: the plain function.
+
+    Example:
+        code = VersionedCode(order_flow.fn)
+        old, new = code.hash(), code.hash(code.patches)
+    """
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._root = of_function(cast("FunctionType", fn))
+        self._undecided: list[Text] | None = None
+
+    def hash(self, taken: Iterable[str] = ()) -> str:
+        """SHA-256 (hex) of the code where these patches are taken, and all others are not.
+
+        Equal on every supported Python.
+        """
+        decided = dict.fromkeys(self.patches, False)
+        decided.update((name, True) for name in taken if name in decided)
+        digest = hashlib.sha256()
+        for part in _linked(self._root, decided):
+            digest.update(part.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    @property
+    def patches(self) -> frozenset[str]:
+        """The names of its patches."""
+        return frozenset(site.name for text in self._reached() for site in text.sites)
+
+    @property
+    def sites(self) -> list[Site]:
+        """Every mention of a patch, in it and in what it reaches, sorted."""
+        return sorted({site for text in self._reached() for site in text.sites})
+
+    @property
+    def opaque(self) -> list[Site]:
+        """What decides but cannot be seen, so that no hash can prove it equal, sorted."""
+        texts = self._reached()
+        found = {site for text in texts for site in text.opaque}
+        modules = application_modules({self._root.names.module})
+        names = [self._root.names, *map(names_of, modules.values())]
+        sources = filter(None, (each.source for each in names))
+        methods = {name for source in sources for name in source.methods}
+        for text in texts:
+            for site in text.unknown:
+                if site.name in methods:
+                    what = f"{site.name}() of an object whose class the source does not tell"
+                    found.add(Site(what, site.file, site.line))
+        return sorted(found)
+
+    def _reached(self) -> list[Text]:
+        """The texts of everything that it reaches, with patches or without."""
+        if self._undecided is None:
+            self._undecided = [_text(each, {}) for each in _reach(self._root, {})]
+        return self._undecided
 
 
 def version_hash(fn: Callable[..., Any]) -> str:
-    """SHA-256 (hex) of what the function does, equal on every supported Python.
-
-    Without source (a REPL, `exec`, byte code only) the byte code is hashed, which is the same
-    only on one Python minor.
-    """
-    text = "\n".join(map(_text, _wrapped(fn)))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    """The hash of a fresh run, which takes every patch."""
+    code = VersionedCode(fn)
+    return code.hash(code.patches)
 
 
-def _wrapped(fn: Any) -> Iterator[Callable[..., Any]]:
-    """The function and what it wraps: both decide (`functools.wraps` tells of the inner one)."""
-    while fn is not None:
-        yield fn
-        fn = getattr(fn, "__wrapped__", None)
+# The texts of everything, linked: a definition is known by the order in which it is mentioned, so
+# its own name and place do not count.
 
 
-def _text(fn: Callable[..., Any]) -> str:
-    text = _normalised_source(fn)
-    return "bytecode " + _bytecode(fn.__code__, fn.__doc__) if text is None else text
+def _linked(root: Definition, decided: Mapping[str, bool]) -> Iterator[str]:
+    numbers = _reach(root, decided)
+    for each in numbers:
+        for piece in _text(each, decided).pieces:
+            yield piece if isinstance(piece, str) else f"#{numbers[piece]}"
+        yield "\n\n"
 
 
-def _normalised_source(fn: Callable[..., Any]) -> str | None:
-    try:
-        lines, _ = inspect.findsource(fn)
-        tree = _parsed("".join(lines))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    code = fn.__code__
-    function = find_function(tree, code.co_name, code.co_firstlineno)
-    return None if function is None else normalised(function)
+def _reach(root: Definition, decided: Mapping[str, bool]) -> dict[Definition, int]:
+    """What a definition reaches, itself included, numbered in the order of mention."""
+    numbers = {root: 0}
+    todo = [root]
+    for each in todo:
+        for piece in _text(each, decided).pieces:
+            if isinstance(piece, Definition) and piece not in numbers:
+                numbers[piece] = len(numbers)
+                todo.append(piece)
+    return numbers
 
 
-@lru_cache(maxsize=4)
-def _parsed(source: str) -> ast.Module:
-    """One module defines many workflows, decorated one after the other."""
-    return ast.parse(source)
+_texts: Final[dict[tuple[Definition, frozenset[tuple[str, bool]]], Text]] = {}
+"""Helpers are shared by many workflows, and most of them mention no patch."""
+
+
+def _text(definition: Definition, decided: Mapping[str, bool]) -> Text:
+    text = _decided_text(definition, {})
+    own = {site.name for site in text.sites} & decided.keys()
+    return _decided_text(definition, {name: decided[name] for name in own}) if own else text
+
+
+def _decided_text(definition: Definition, decided: Mapping[str, bool]) -> Text:
+    key = (definition, frozenset(decided.items()))
+    text = _texts.get(key)
+    if text is None:
+        text = _written(definition, decided)
+        text.join()
+        if text.complete:
+            _texts[key] = text
+    return text
+
+
+def _written(definition: Definition, decided: Mapping[str, bool]) -> Text:
+    writer = Writer(definition.names, decided)
+    value = definition.value
+    if isinstance(value, FunctionType):
+        nodes = definition.function_nodes()
+        for node in nodes:
+            writer.function(node, value)
+        if not nodes:
+            writer.unseen(f"bytecode {_bytecode(value.__code__, value.__doc__)}", definition.name)
+    elif isinstance(value, type):
+        node = definition.class_node()
+        if node is not None:
+            writer.class_(node)
+        else:
+            writer.unseen(f"class {definition.name!r}", definition.name)
+    else:
+        writer.node(definition.names.expression(definition.name))
+    return writer.text
 
 
 def _bytecode(code: CodeType, docstring: str | None) -> str:
