@@ -42,7 +42,7 @@ class VersionedCode:
         Equal on every supported Python.
         """
         decided = dict.fromkeys(self.patches, False)
-        decided.update((name, True) for name in taken if name in decided)
+        decided.update(dict.fromkeys(taken, True))
         digest = hashlib.sha256()
         for part in _linked(self._root, decided):
             digest.update(part.encode("utf-8", "surrogatepass"))

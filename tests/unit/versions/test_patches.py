@@ -349,9 +349,7 @@ def test_only_what_cannot_act_is_left_out() -> None:
     """A call before a patch is executed whatever was decided."""
     old = hash_of(f"{HEAD}async def flow(x):\n    return 1")
     call = 'async def flow(x):\n    if charge(x) and patched("p"):\n        return 2\n    return 1'
-    local = (
-        'async def flow(x):\n    if y and patched("p"):\n        return 2\n    y = x\n    return 1'
-    )
+    local = 'async def flow(x):\n    if y and patched("p"):\n        y = 2\n    return 1'
     assert hash_of(HEAD + call) != old
     assert hash_of(HEAD + local) != old
 
