@@ -17,6 +17,7 @@ from continuum.errors import ConfigurationError, DefinitionError
 
 AnyWorkflow = Workflow[..., Any]
 AnyActivity = Activity[..., Any]
+_K = TypeVar("_K")
 _T = TypeVar("_T", AnyWorkflow, AnyActivity)
 
 
@@ -29,17 +30,18 @@ class App:
 
 
 def resolve_workflows(objects: Iterable[object]) -> dict[str, AnyWorkflow]:
-    """Workflows by name.
+    """Workflows by name; of several versions with one name the newest.
 
     Raises:
-        DefinitionError: something is no workflow, or two have one name.
+        DefinitionError: something is no workflow, or two have one name and one version.
     """
-    found: dict[str, AnyWorkflow] = {}
+    found: dict[tuple[str, int], AnyWorkflow] = {}
     for each in objects:
         if not isinstance(each, Workflow):
             raise DefinitionError(f"{each!r:.80} is not a workflow", hint="decorate it: @workflow")
-        _add(found, cast("AnyWorkflow", each))
-    return found
+        workflow = cast("AnyWorkflow", each)
+        _add(found, (workflow.name, workflow.version), workflow)
+    return {name: found[name, version] for name, version in sorted(found)}
 
 
 def resolve_activities(objects: Iterable[object]) -> dict[str, AnyActivity]:
@@ -52,7 +54,8 @@ def resolve_activities(objects: Iterable[object]) -> dict[str, AnyActivity]:
     for each in objects:
         if not isinstance(each, Activity):
             raise DefinitionError(f"{each!r:.80} is not an activity", hint="decorate it: @activity")
-        _add(found, cast("AnyActivity", each))
+        activity = cast("AnyActivity", each)
+        _add(found, activity.name, activity)
     return found
 
 
@@ -83,12 +86,12 @@ def load_app(target: str) -> App:
     return App(resolve_workflows(workflows), resolve_activities(activities))
 
 
-def _add(found: dict[str, _T], declared: _T) -> None:
-    other = found.setdefault(declared.name, declared)
+def _add(found: dict[_K, _T], key: _K, declared: _T) -> None:
+    other = found.setdefault(key, declared)
     if other is not declared and other.fn is not declared.fn:
         raise DefinitionError(
             f"{declared.name} is declared twice: {other.source} and {declared.source}",
-            hint="give one of them another name=",
+            hint="give one of them another name=, or another version= of a workflow",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Final,
@@ -16,6 +17,8 @@ from typing import (
     overload,
 )
 
+from msgspec.structs import replace
+
 from continuum.check.declared import check_declared
 from continuum.codec.annotations import SignatureCodec, ValueCodec
 from continuum.codec.hints import Hints, source_of, where_of
@@ -24,6 +27,9 @@ from continuum.declare.functions import refuse_non_functions, refuse_unknown, re
 from continuum.errors import DefinitionError
 from continuum.journal.turn import VersionPin
 from continuum.versions.runtime import runtime_tag
+
+if TYPE_CHECKING:
+    from continuum.versions.hashing import VersionedCode
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,17 +51,19 @@ class Workflow(Generic[P, R_co]):
         retention: seconds a finished run is kept before `prune` may delete it, None for ever.
         version_hash: SHA-256 of its code and of the code that it reaches, all patches taken.
             It is computed at first use, when helpers defined further down exist, too.
-        pin: what a node must have loaded to continue a run of it.
+        pin: what a node must have loaded to continue a run of it that has taken no patch.
+        code: its hash for every set of patches.
         signature, returns: codecs of arguments and result.
         source: "file.py:12".
     """
 
-    __slots__ = ("__name__", "__wrapped__", "fn", "name", "pin",
+    __slots__ = ("__name__", "__wrapped__", "code", "fn", "name", "pin", "pins",
                  "retention", "returns", "signature", "source", "version",
                  "version_hash")  # fmt: skip
     declared_as: ClassVar = "workflow"
     version_hash: str
     pin: VersionPin
+    code: VersionedCode
 
     def __init__(
         self,
@@ -80,19 +88,33 @@ class Workflow(Generic[P, R_co]):
         result = f"result of workflow {self.name} ({self.source})"
         self.returns = ValueCodec.of_result(hints, result)
         self.retention = optional_seconds(retention, f"{at}: retention")
+        self.pins: dict[frozenset[str], VersionPin] = {}
         check_declared(fn)
 
     def __getattr__(self, name: str) -> Any:
         """Only for slots that are not filled yet."""
-        if name == "version_hash":
-            from continuum.versions.hashing import version_hash  # a client never needs it
+        if name == "code":
+            from continuum.versions.hashing import VersionedCode  # a client never needs it
 
-            self.version_hash = version_hash(self.fn)
+            self.code = VersionedCode(self.fn)
+            return self.code
+        if name == "version_hash":
+            self.version_hash = self.code.hash(self.code.patches)
             return self.version_hash
         if name == "pin":
-            self.pin = VersionPin(self.name, self.version, self.version_hash, runtime_tag())
+            self.pin = VersionPin(self.name, self.version, self.code.hash(), runtime_tag())
             return self.pin
         raise AttributeError(f"a workflow has no attribute {name!r}", name=name, obj=self)
+
+    def pin_of(self, taken: frozenset[str]) -> VersionPin:
+        """What a node must have loaded to continue a run that has taken these patches."""
+        if not taken:
+            return self.pin
+        pin = self.pins.get(taken)
+        if pin is None:
+            pin = replace(self.pin, version_hash=self.code.hash(taken))
+            self.pins[taken] = pin
+        return pin
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Its plain coroutine, for unit tests and for composing workflow code."""

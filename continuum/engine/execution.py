@@ -81,7 +81,7 @@ class Execution(ActivityEvents):
         self._signals = Signals(self._log, self._loop)
         self._cancellation = Cancellation(self._attempts)
         self._children = Children(identity, self._log, self._loop)
-        self._patches = Patches(self._log)
+        self._patches = Patches(self._log, identity.taken)
         self._context = self._loop.continuum_run = WorkflowContext(
             identity, self._log, self._loop, self._attempts, self._signals, self._children,
             self._patches,
@@ -205,6 +205,8 @@ class Execution(ActivityEvents):
             collected.children, children.new = children.new, []
         if children.posts:
             collected.posts, children.posts = children.posts, []
+        if self._patches.has_news:
+            collected.taken = self._patches.news()
         return collected
 
     def replay(self, events: Sequence[Event]) -> None:

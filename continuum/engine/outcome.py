@@ -26,6 +26,8 @@ class RunIdentity(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime
     parent_id: UUID | None = None
     depth: int = 0
+    taken: frozenset[str] = frozenset()
+    """Patches that the version of its committed turns has taken, recorded or not."""
 
 
 class ActivityCall(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +56,7 @@ class Collected(msgspec.Struct, gc=False):
         attributes: to be merged into the run's.
         children: runs to be inserted with the commit.
         posts: messages to other runs, sent with the commit.
+        taken: every patch taken so far, when there is one more: the version changes.
     """
 
     entries: list[Entry] = msgspec.field(default_factory=list[Entry])
@@ -64,3 +67,4 @@ class Collected(msgspec.Struct, gc=False):
     attributes: dict[str, Any] | None = None
     children: Sequence[NewRun] = ()
     posts: Sequence[Post] = ()
+    taken: frozenset[str] | None = None

@@ -18,12 +18,18 @@ class Patches:
 
     Args:
         log: tells whether code is being replayed, and takes the decisions.
+        stamped: patches that the version of the run has taken.
+
+    Attributes:
+        has_news: whether one more is taken, so that the version changes.
     """
 
-    __slots__ = ("_decided", "_late", "_log")
+    __slots__ = ("_decided", "_late", "_log", "_stamped", "has_news")
 
-    def __init__(self, log: CommandLog) -> None:
+    def __init__(self, log: CommandLog, stamped: frozenset[str]) -> None:
+        self.has_news = False
         self._log = log
+        self._stamped = stamped
         self._decided: dict[str, bool] = {}
         self._late: list[PatchDecided] = []
 
@@ -40,21 +46,30 @@ class Patches:
     def taken(self, name: str) -> bool:
         """Whether the new branch is taken.
 
-        While the journal is replayed an undecided name is False: what follows in the journal was
-        made by code without it. That includes its last interval: the turn that wrote it wrote all
-        commands it caused.
+        A patch of the run's version is taken, also if code wrote the journal from which the patch
+        was removed. While the journal is replayed another undecided name is False: what follows
+        was made by code without it. That includes the last interval: the turn that wrote it wrote
+        all commands it caused.
         """
         known = self._decided.get(name)
         if known is not None:
             return known
         log = self._log
-        taken = self._decided[name] = not log.replaying
+        stamped = name in self._stamped
+        taken = self._decided[name] = stamped or not log.replaying
+        self.has_news |= taken and not stamped
         body = PatchDecided(name, taken, log.count)
         if log.replaying:
             self._late.append(body)
         else:
             log.record(EventKind.PATCH_DECIDED, None, body, log.now)
         return taken
+
+    def news(self) -> frozenset[str]:
+        """Every patch that is taken."""
+        self.has_news = False
+        decided = (name for name, taken in self._decided.items() if taken)
+        return self._stamped.union(decided)
 
     def flush(self) -> None:
         """After a replay: what it decided goes with the next turn."""

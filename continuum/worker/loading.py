@@ -15,8 +15,16 @@ from continuum.worker.owned import OwnedRun
 from continuum.worker.paranoia import Paranoia
 
 
-def adopted(claimed: ClaimedRun, workflow: AnyWorkflow) -> tuple[OwnedRun, RunIdentity]:
-    """A run that was just claimed. Its `load` reads the results in its inbox."""
+def adopted(
+    claimed: ClaimedRun, workflow: AnyWorkflow, taken: frozenset[str]
+) -> tuple[OwnedRun, RunIdentity]:
+    """A run that was just claimed. Its `load` reads the results in its inbox.
+
+    Args:
+        claimed: the run.
+        workflow: the loaded code of its version.
+        taken: the patches that this version has taken.
+    """
     run = OwnedRun(
         claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
         claimed.state, claimed.parent_id,
@@ -27,7 +35,7 @@ def adopted(claimed: ClaimedRun, workflow: AnyWorkflow) -> tuple[OwnedRun, RunId
     run.unread = {message.id for message in _results(claimed)} or None
     identity = RunIdentity(
         claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
-        claimed.started_at, claimed.parent_id, claimed.depth,
+        claimed.started_at, claimed.parent_id, claimed.depth, taken,
     )  # fmt: skip
     return run, identity
 

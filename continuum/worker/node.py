@@ -16,13 +16,11 @@ from continuum.declare.registry import (
     AnyActivity,
     AnyWorkflow,
     resolve_activities,
-    resolve_workflows,
 )
 from continuum.errors import ConfigurationError, WorkflowNotFound
 from continuum.journal.turn import NewRun, RunEnd
 from continuum.store.activities import WorkerStore
 from continuum.store.protocol import (
-    ClaimedRun,
     HintSender,
     InboxMessage,
     ListenerFactory,
@@ -44,6 +42,7 @@ from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.upkeep import Upkeep
+from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
@@ -102,7 +101,9 @@ class Worker:
             raise ConfigurationError("concurrency and max_cached_runs are at least 1")
         if not 0 < heartbeat < ttl:
             raise ConfigurationError("the heartbeat interval is above 0 and below the ttl")
-        self._workflows = resolve_workflows(workflows)
+        workflows = list(workflows)
+        self._versions = LoadedVersions(workflows)
+        self._workflows = self._versions.newest
         self._declared = resolve_activities(activities)
         if not self._workflows and not self._declared:
             raise ConfigurationError("a worker needs at least one workflow")
@@ -122,7 +123,7 @@ class Worker:
         self.tokens = Tokens(store)
         self.runner = Runner(
             self.clock,
-            self._workflow_of,
+            self._versions,
             on_blocked=self._blocked,
             on_ended=self._hint_ended,
             on_mail=self._mail_sent,
@@ -156,9 +157,9 @@ class Worker:
             listener,
             liveness,
             random,
-            pins=[workflow.pin for workflow in self._workflows.values()],
+            pins=self._versions.pins,
             sources={name: workflow.source for name, workflow in self._workflows.items()},
-            build=build or build_fingerprint(self._workflows.values()),
+            build=build or build_fingerprint(workflows),
             capacity=concurrency,
             queues=sorted(self._queues),
             ttl=ttl,
@@ -296,9 +297,6 @@ class Worker:
     def _services(self) -> list[Service]:
         core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
         return [*core, *self.serving.services()]
-
-    def _workflow_of(self, claimed: ClaimedRun) -> AnyWorkflow:
-        return self._workflows[claimed.workflow]
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id

@@ -36,6 +36,7 @@ from continuum.worker.probation import Probation
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
 from continuum.worker.turns import failing_turn, next_incarnation, turn_of
+from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -64,7 +65,7 @@ class Runner:
     def __init__(
         self,
         clock: Clock,
-        workflow_of: Callable[[ClaimedRun], AnyWorkflow],
+        versions: LoadedVersions,
         *,
         on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
@@ -80,7 +81,7 @@ class Runner:
         self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
-        self._workflow_of = workflow_of
+        self._versions = versions
         self._on_blocked = on_blocked
         self._on_ended = on_ended
         self._on_mail = on_mail
@@ -125,7 +126,7 @@ class Runner:
         existing = self.runs.get(claimed.run_id)
         if existing is not None:
             self.drop(existing)
-        run, identity = adopted(claimed, self._workflow_of(claimed))
+        run, identity = adopted(claimed, *self._versions.of(claimed.pin))
         self.runs[run.run_id] = run
         self.probation.begin(run.run_id)
         self.stimulate(run, partial(load, run, identity, claimed.events, claimed, self._paranoia))
@@ -275,7 +276,9 @@ class Runner:
     def _continue(self, run: OwnedRun, continuation: Continuation) -> None:
         """The next incarnation begins here, before anything that has arrived for it."""
         self._activities.forget(run)
-        identity, events = next_incarnation(run, continuation)
+        identity, events = next_incarnation(
+            run, continuation, self._versions.newest[run.workflow_name]
+        )
         run.stimuli.insert(0, partial(load, run, identity, events, None, self._paranoia))
         self._enqueue(run)
 

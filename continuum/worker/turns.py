@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected, RunIdentity
 from continuum.journal.events import (
@@ -32,6 +33,8 @@ def turn_of(run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
     if consumed:
         run.consumed = []
     end = execution.end
+    if collected.taken is not None:  # the decision and the version it leads to are one commit
+        run.pin = execution.identity.workflow.pin_of(collected.taken)
     turn = Turn(  # in the order of its fields: this is the hottest constructor
         run.run_id,
         run.token,
@@ -87,19 +90,25 @@ def end_post(run_id: UUID, parent_id: UUID, end: RunEnd) -> Post:
 
 
 def next_incarnation(
-    run: OwnedRun, continuation: Continuation
+    run: OwnedRun, continuation: Continuation, workflow: AnyWorkflow
 ) -> tuple[RunIdentity, Sequence[Event]]:
     """Leave the incarnation whose last turn is committed; answers the next and its first events.
 
-    The events are as a claim would load them.
+    The events are as a claim would load them. The newest version of the workflow begins it.
     """
     former = run.execution
     assert former is not None
     former.drop()
     run.execution = None
     run.incarnation += 1
-    identity = replace(former.identity, incarnation=run.incarnation, input=continuation.input)
-    run.pin = identity.workflow.pin
+    identity = replace(
+        former.identity,
+        workflow=workflow,
+        incarnation=run.incarnation,
+        input=continuation.input,
+        taken=frozenset(),
+    )
+    run.pin = workflow.pin
     seq = run.next_seq - len(continuation.carried)
     return identity, [
         Event(run.run_id, seq + n, run.incarnation, e.kind, e.command, e.payload(), e.at)

@@ -1,0 +1,95 @@
+"""One workflow at several times of its life, as deployments would have it."""
+
+from __future__ import annotations
+
+import continuum
+from continuum import activity, patched, wait_signal, workflow
+
+
+@activity
+async def cheap(n: int) -> str:
+    return f"cheap {n}"
+
+
+@activity
+async def thorough(n: int) -> str:
+    return f"thorough {n}"
+
+
+@workflow(name="life")
+async def before(n: int) -> list[str]:
+    await wait_signal("check")
+    done = [await cheap(n)]
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="life")
+async def between(n: int) -> list[str]:
+    await wait_signal("check")
+    done = [await (thorough(n) if patched("thorough") else cheap(n))]
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="life")
+async def after(n: int) -> list[str]:
+    await wait_signal("check")
+    done = [await thorough(n)]
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="life", version=2)
+async def rewritten(n: int) -> list[str]:
+    await wait_signal("other")
+    return ["rewritten"]
+
+
+async def unchecked(n: int) -> str:
+    return await cheap(n)
+
+
+@workflow(name="loop")
+async def loop_before(rounds: int) -> list[str]:
+    done: list[str] = []
+    for n in range(rounds):
+        await wait_signal("next")
+        done.append(await unchecked(n))
+    return done
+
+
+async def checked(n: int) -> str:
+    return await thorough(n) if patched("p") else await cheap(n)
+
+
+@workflow(name="loop")
+async def loop_between(rounds: int) -> list[str]:
+    done: list[str] = []
+    for n in range(rounds):
+        await wait_signal("next")
+        done.append(await checked(n))
+    return done
+
+
+@workflow(name="spin")
+async def spin_before(n: int) -> list[str]:
+    await wait_signal("go")
+    done = await cheap(n)
+    if n:
+        continuum.continue_as_new(n - 1)
+    return [done]
+
+
+@workflow(name="spin")
+async def spin_between(n: int) -> list[str]:
+    await wait_signal("go")
+    if patched("first"):
+        done = await thorough(n)
+    else:
+        done = await cheap(n)
+    if patched("second") and n:
+        continuum.continue_as_new(n - 1)
+    if n:
+        continuum.continue_as_new(n - 1)
+    return [done]
