@@ -147,6 +147,28 @@ class NodeRegistration:
     """Every version it can run; the unpinned form of each workflow is added by the store."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """workflow name -> "file:line", for the durable registry."""
+    facts: Mapping[int, CodeFacts] = field(default_factory=dict[int, "CodeFacts"])
+    """version id -> what is known of its code, for the durable registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodePlace:
+    """A patch, or something opaque, where it stands."""
+
+    name: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFacts:
+    """What is known of the code of a version."""
+
+    taken: Sequence[str] = ()
+    """Patches that its runs have taken."""
+    patch_sites: Sequence[CodePlace] = ()
+    opaque: Sequence[CodePlace] = ()
+    """What decides and no hash can see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +248,20 @@ class OwnershipStore(Protocol):
 
     async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """Insert node, version and node-version rows; answers the store's clock."""
+        ...
+
+    async def register_versions(
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """Insert further version and node-version rows of a node; see `NodeRegistration`."""
+        ...
+
+    async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+        """Workflow and patches taken, of each version of these workflows that took some."""
         ...
 
     async def forget_node(self, node_id: UUID) -> None:

@@ -13,7 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final, cast
 
 from continuum.versions.build import application_modules
-from continuum.versions.naming import names_of
+from continuum.versions.naming import Names, names_of
 from continuum.versions.normalise import Writer
 from continuum.versions.text import Definition, Site, Text, of_function
 
@@ -63,12 +63,10 @@ class VersionedCode:
         """What decides but cannot be seen, so that no hash can prove it equal, sorted."""
         texts = self._reached()
         found = {site for text in texts for site in text.opaque}
-        modules = application_modules({self._root.names.module})
-        names = [self._root.names, *map(names_of, modules.values())]
-        sources = filter(None, (each.source for each in names))
-        methods = {name for source in sources for name in source.methods}
-        for text in texts:
-            for site in text.unknown:
+        unknown = {site for text in texts for site in text.unknown}
+        if unknown:
+            methods = _methods(self._root.names)
+            for site in unknown:
                 if site.name in methods:
                     what = f"{site.name}() of an object whose class the source does not tell"
                     found.add(Site(what, site.file, site.line))
@@ -85,6 +83,20 @@ def version_hash(fn: Callable[..., Any]) -> str:
     """The hash of a fresh run, which takes every patch."""
     code = VersionedCode(fn)
     return code.hash(code.patches)
+
+
+def _methods(names: Names) -> set[str]:
+    """Names of methods of the application, as far as a module and its imports reach."""
+    known = _known_methods.get(names.module)
+    if known is None:
+        modules = application_modules({names.module}).values()
+        sources = [each.source for each in (names, *map(names_of, modules))]
+        known = {name for source in sources if source is not None for name in source.methods}
+        _known_methods[names.module] = known
+    return known
+
+
+_known_methods: Final[dict[str, set[str]]] = {}
 
 
 # The texts of everything, linked: a definition is known by the order in which it is mentioned, so

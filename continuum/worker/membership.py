@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from continuum.journal.turn import VersionPin
 from continuum.store.protocol import (
+    CodeFacts,
     Listener,
     ListenerFactory,
     Liveness,
@@ -38,7 +39,8 @@ class Membership:
     """Registers the node, holds its two session locks and follows its heartbeat.
 
     Args:
-        pins: every version this process can run.
+        pins: every version this process is known to run; it may grow before the node joins.
+        facts: version id to what is known of its code.
         build: fingerprint of the loaded application source.
         observe: takes the store's clock; called on any thread.
         on_hint, on_reconnect: from the listener.
@@ -55,6 +57,7 @@ class Membership:
         *,
         pins: Sequence[VersionPin],
         sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
         build: str,
         capacity: int,
         queues: Sequence[str],
@@ -68,9 +71,7 @@ class Membership:
     ) -> None:
         self.node_id: UUID
         self.build = build
-        self.version_ids = sorted(
-            {pin.version_id for pin in pins} | {VersionPin(pin.workflow).version_id for pin in pins}
-        )
+        self.version_ids = _version_ids(pins)
         self.judging_from = 0.0
         self.rejoined: Signal[UUID] = Signal()
         self.liveness: Liveness | None = None
@@ -81,6 +82,7 @@ class Membership:
         self._random = random
         self._pins = pins
         self._sources = sources
+        self._facts = facts
         self._capacity = capacity
         self._queues = queues
         self._ttl = ttl
@@ -101,6 +103,7 @@ class Membership:
     async def join(self) -> None:
         """Take both locks, register, begin to beat. Raises what the store raises."""
         self._loop = asyncio.get_running_loop()
+        self.version_ids = _version_ids(self._pins)
         node_id = uuid4()
         liveness = self._liveness_factory(
             node_id,
@@ -125,6 +128,17 @@ class Membership:
         self.node_id, self.liveness, self._listener = node_id, liveness, listener
         self._observe(now)
         liveness.begin()
+        self._on_joined()
+
+    async def register(
+        self,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """Claim runs of these versions, too, and say so in the registry."""
+        await self._store.register_versions(self.node_id, pins, sources, facts)
+        self.version_ids = _version_ids(self._pins)
         self._on_joined()
 
     async def leave(self) -> None:
@@ -163,6 +177,7 @@ class Membership:
             queues=self._queues,
             pins=self._pins,
             sources=self._sources,
+            facts=self._facts,
         )
 
     def _from_thread(self, call: Callable[[UUID], None], node_id: UUID) -> None:
@@ -201,6 +216,12 @@ class Membership:
         self._rejoining = None
         log.info("joined again as node %s", self.node_id)
         self.rejoined.emit(self.node_id)
+
+
+def _version_ids(pins: Sequence[VersionPin]) -> list[int]:
+    """Those of the versions, and of runs of their workflows that have none yet."""
+    unpinned = (VersionPin(pin.workflow) for pin in pins)
+    return sorted({pin.version_id for pin in (*pins, *unpinned)})
 
 
 async def _close(connection: Listener | Liveness) -> None:

@@ -36,6 +36,7 @@ from continuum.worker.drain import Drain
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
+from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
@@ -158,7 +159,8 @@ class Worker:
             liveness,
             random,
             pins=self._versions.pins,
-            sources={name: workflow.source for name, workflow in self._workflows.items()},
+            sources=self._versions.sources,
+            facts=self._versions.facts,
             build=build or build_fingerprint(workflows),
             capacity=concurrency,
             queues=sorted(self._queues),
@@ -171,6 +173,11 @@ class Worker:
             on_joined=self._joined,
         )
         self.serving.connect(self.membership)
+        self.recipes = Recipes(
+            store, random, versions=self._versions, membership=self.membership, every=heartbeat
+        )
+        if self._versions.many:
+            self.runner.on_patched = self.recipes.took
         self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
         self.releases = Releases(
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
@@ -210,6 +217,8 @@ class Worker:
     async def start(self) -> None:
         """Join the cluster and begin to work. Raises `DatabaseUnavailable`, `SchemaError`."""
         await self.serving.start()
+        if self._versions.many:
+            await self.recipes.learn()
         await self.membership.join()
         relax_collection()
         self._relaxed = True
@@ -295,7 +304,16 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
+        core: list[Service] = [
+            self.committer,
+            self.releases,
+            self.claims,
+            self.wake,
+            self.deaths,
+            self.upkeep,
+        ]
+        if self._versions.many:
+            core.append(self.recipes)
         return [*core, *self.serving.services()]
 
     def _joined(self) -> None:
@@ -359,7 +377,7 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep],
+            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep, self.recipes],
         )
         try:
             await drain.run(timeout)

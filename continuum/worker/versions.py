@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 from continuum.declare.registry import AnyWorkflow, resolve_workflows
 from continuum.journal.turn import VersionPin
+from continuum.store.protocol import CodeFacts, CodePlace
+from continuum.versions.text import Site
 
-ALL_SETS: Final = 8
-"""Up to so many patches in a workflow, a worker takes runs with any set of them."""
+ALL_SETS: Final = 5
+"""Up to so many patches, a workflow's versions are those of all their sets. With more they are
+those that runs have come to; the registry tells."""
 
 
 class LoadedVersions:
@@ -18,8 +22,11 @@ class LoadedVersions:
 
     Attributes:
         newest: by name, what a run without a version begins with.
-        pins: every version that the loaded code can run.
-        patches: version id to the patches that a run of it has taken.
+        pins: every version that the loaded code is known to run.
+        sources: workflow name to "file:line".
+        facts: version id to what is known of its code.
+        many: names of workflows with so many patches that not all sets are tried.
+        unregistered: versions that runs came to and the registry does not know.
 
     Raises:
         DefinitionError: two workflows have one name and one version.
@@ -29,31 +36,56 @@ class LoadedVersions:
         workflows = list(workflows)
         self.newest: Mapping[str, AnyWorkflow] = resolve_workflows(workflows)
         self.pins: list[VersionPin] = []
-        self.patches: dict[int, frozenset[str]] = {}
+        self.sources = {name: workflow.source for name, workflow in self.newest.items()}
+        self.facts: dict[int, CodeFacts] = {}
+        self.unregistered: list[VersionPin] = []
         self._loaded: dict[int, AnyWorkflow] = {}
-        for workflow in sorted(workflows, key=lambda each: -each.version):
-            for taken in recipes(workflow.code.patches):
-                pin = workflow.pin_of(taken)
-                if pin.version_id not in self._loaded:  # the newest code, the smallest set
-                    self._loaded[pin.version_id] = workflow
-                    self.patches[pin.version_id] = taken
-                    self.pins.append(pin)
+        self._workflows = sorted(workflows, key=lambda each: -each.version)
+        for workflow in self._workflows:
+            for taken in _sets(workflow.code.patches):
+                self._add(workflow, taken)
+        self.many = sorted(
+            {each.name for each in workflows if len(each.code.patches) > ALL_SETS}
+        )  # fmt: skip
 
     def of(self, pin: VersionPin) -> tuple[AnyWorkflow, frozenset[str]]:
         """The code that continues a run with this pin, and the patches that the run has taken."""
         if not pin.version_hash:
             return self.newest[pin.workflow], frozenset()
         version_id = pin.version_id
-        return self._loaded[version_id], self.patches[version_id]
+        return self._loaded[version_id], frozenset(self.facts[version_id].taken)
+
+    def learn(self, name: str, taken: frozenset[str]) -> None:
+        """Some runs of a workflow have taken these patches: be able to continue such runs."""
+        for workflow in self._workflows:
+            if workflow.name == name:
+                self.unregistered += self._add(workflow, taken & workflow.code.patches)
+
+    def _add(self, workflow: AnyWorkflow, taken: frozenset[str]) -> list[VersionPin]:
+        pin = workflow.pin_of(taken)
+        version_id = pin.version_id
+        if version_id in self._loaded:  # of newer code, or with fewer patches
+            return []
+        code = workflow.code
+        self._loaded[version_id] = workflow
+        self.facts[version_id] = CodeFacts(
+            sorted(taken), [*map(_place, code.sites)], [*map(_place, code.opaque)]
+        )
+        self.pins.append(pin)
+        return [pin]
 
 
-def recipes(patches: frozenset[str]) -> Iterator[frozenset[str]]:
-    """The sets of patches whose runs code takes, smaller ones first.
+def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:
+    """The sets of patches to begin with, smaller ones first."""
+    if len(patches) > ALL_SETS:
+        yield frozenset()
+        yield patches
+        return
+    for size in range(len(patches) + 1):
+        yield from map(frozenset, combinations(sorted(patches), size))
 
-    With many patches only those are left with which few are taken, or few are not: it is a
-    warning to come there.
-    """
-    names = sorted(patches)
-    for size in range(len(names) + 1):
-        if len(names) <= ALL_SETS or size <= 2 or size >= len(names) - 2:
-            yield from map(frozenset, combinations(names, size))
+
+def _place(site: Site) -> CodePlace:
+    file, here = Path(site.file), Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return CodePlace(site.name, str(shown), site.line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
 from continuum.store.memory.tables import NodeRow, Tables
-from continuum.store.protocol import NodeRegistration
+from continuum.store.protocol import CodeFacts, NodeRegistration
 
 
 @cache
@@ -28,8 +28,6 @@ class MemoryNodes:
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
         now = self._tables.clock.now()
-        version_ids = {pin.version_id for pin in node.pins}
-        version_ids |= {VersionPin(pin.workflow).version_id for pin in node.pins}
         self._tables.nodes[node.node_id] = NodeRow(
             node,
             _release(),
@@ -38,10 +36,32 @@ class MemoryNodes:
             heartbeat_at=now,
             expires_at=now + timedelta(seconds=ttl),
             judged_by_session=node.node_id in self._tables.sessions,
-            version_ids=frozenset(version_ids),
+            version_ids=frozenset(),
         )
+        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
+        self.register_versions(node.node_id, pins, node.facts)
         self._tables.changed()
         return now
+
+    def register_versions(
+        self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+    ) -> None:
+        """See `OwnershipStore.register_versions`."""
+        node = self._tables.nodes.get(node_id)
+        if node is not None:
+            node.version_ids |= {pin.version_id for pin in pins}
+        for pin in pins:
+            known = self._tables.taken_patches.setdefault((pin.workflow, pin.version_id), set())
+            known.update(facts[pin.version_id].taken if pin.version_id in facts else ())
+        self._tables.changed()
+
+    def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+        """See `OwnershipStore.taken_patches`."""
+        return [
+            (workflow, frozenset(taken))
+            for (workflow, _), taken in self._tables.taken_patches.items()
+            if taken and workflow in workflows
+        ]
 
     def forget_node(self, node_id: UUID) -> None:
         """Remove the row of a node that owns nothing any more."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.journal.turn import NewRun, Turn
+from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.memory.attributes import MemoryAttributes
@@ -22,6 +22,7 @@ from continuum.store.memory.turns import MemoryTurns
 from continuum.store.protocol import (
     Attention,
     ClaimedRun,
+    CodeFacts,
     CommitResult,
     InboxMessage,
     NewMessage,
@@ -164,6 +165,20 @@ class MemoryStore:
     async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore`."""
         return self._nodes.register_node(node, ttl)
+
+    async def register_versions(
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """See `OwnershipStore`."""
+        self._nodes.register_versions(node_id, pins, facts)
+
+    async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+        """See `OwnershipStore`."""
+        return self._nodes.taken_patches(workflows)
 
     async def forget_node(self, node_id: UUID) -> None:
         """See `OwnershipStore`."""

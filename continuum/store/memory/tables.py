@@ -182,6 +182,7 @@ class Tables:
         self.runs: dict[UUID, RunRow] = {}
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
+        self.taken_patches: dict[tuple[str, int], set[str]] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
         self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
         self.queues: dict[str, QueueRow] = {}

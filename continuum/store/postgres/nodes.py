@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
-from continuum.store.postgres.arrays import Element, Packed, int4_item, int8s, pack, texts, uuids
-from continuum.store.postgres.session import Sessions
+from continuum.store.postgres.arrays import (
+    Element,
+    Packed,
+    int4_item,
+    int8s,
+    jsonb_item,
+    pack,
+    texts,
+    uuids,
+)
+from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
-from continuum.store.protocol import NodeRegistration
+from continuum.store.protocol import CodeFacts, NodeRegistration
 
 log = logging.getLogger("continuum.store")
 
 _SQL: Final = statements("nodes")
+_NOTHING_KNOWN: Final = CodeFacts()
 
 
 def lock_key(node_id: UUID) -> int:
@@ -39,10 +51,7 @@ class PostgresNodes:
 
     async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Both session locks must be held already."""
-        pins = {pin.version_id: pin for pin in node.pins}
-        pins |= {pin.version_id: pin for pin in map(_unpinned, node.pins)}
-        ordered = sorted(pins.items())
-        ids = int8s(version_id for version_id, _ in ordered)
+        pins = [*node.pins, *map(_unpinned, node.pins)]
         async with self._sessions.transaction() as session:
             [(now, judged_by_lock)] = await session.rows(
                 _SQL["register_node"],
@@ -51,18 +60,7 @@ class PostgresNodes:
                     lock_key(node.node_id), texts(node.queues), node.capacity, float(ttl),
                 ],
             )  # fmt: skip
-            await session.run(
-                _SQL["register_versions"],
-                [
-                    ids,
-                    texts(pin.workflow for _, pin in ordered),
-                    pack(Element.INT4, [int4_item(pin.version) for _, pin in ordered]),
-                    texts(pin.version_hash for _, pin in ordered),
-                    texts(pin.runtime for _, pin in ordered),
-                    texts(node.sources.get(pin.workflow) for _, pin in ordered),
-                ],
-            )
-            await session.run(_SQL["register_node_versions"], [node.node_id, ids])
+            await _register_versions(session, node.node_id, pins, node.sources, node.facts)
         if not judged_by_lock:
             log.warning(
                 "this node's session lock is not visible to other connections (a transaction "
@@ -71,6 +69,23 @@ class PostgresNodes:
                 ttl,
             )
         return now
+
+    async def register_versions(
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """See `OwnershipStore.register_versions`."""
+        async with self._sessions.transaction() as session:
+            await _register_versions(session, node_id, pins, sources, facts)
+
+    async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+        """See `OwnershipStore.taken_patches`."""
+        async with self._sessions.autocommit() as session:
+            rows = await session.rows(_SQL["taken_patches"], [texts(workflows)])
+        return [(workflow, frozenset(taken)) for workflow, taken in rows]
 
     async def forget_node(self, node_id: UUID) -> None:
         """See `OwnershipStore.forget_node`."""
@@ -138,6 +153,38 @@ class PostgresNodes:
                 return 0
             locked = uuids(run_id for (run_id,) in rows)
             return await session.run(_SQL["free_locked"], [locked, True])
+
+
+async def _register_versions(
+    session: Session,
+    node_id: UUID,
+    pins: Sequence[VersionPin],
+    sources: Mapping[str, str],
+    facts: Mapping[int, CodeFacts],
+) -> None:
+    ordered = sorted({pin.version_id: pin for pin in pins}.items())
+    ids = int8s(version_id for version_id, _ in ordered)
+    known = [facts.get(version_id, _NOTHING_KNOWN) for version_id, _ in ordered]
+    await session.run(
+        _SQL["register_versions"],
+        [
+            ids,
+            texts(pin.workflow for _, pin in ordered),
+            pack(Element.INT4, [int4_item(pin.version) for _, pin in ordered]),
+            texts(pin.version_hash for _, pin in ordered),
+            texts(pin.runtime for _, pin in ordered),
+            texts(sources.get(pin.workflow) for _, pin in ordered),
+            *(
+                pack(Element.JSONB, [jsonb_item(msgspec.json.encode(part)) for part in parts])
+                for parts in (
+                    [sorted(each.taken) for each in known],
+                    [each.patch_sites for each in known],
+                    [each.opaque for each in known],
+                )
+            ),
+        ],
+    )
+    await session.run(_SQL["register_node_versions"], [node_id, ids])
 
 
 def _unpinned(pin: VersionPin) -> VersionPin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.journal.turn import NewRun, Turn
+from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.postgres.activities import PostgresActivities
@@ -26,6 +26,7 @@ from continuum.store.postgres.turns import PostgresTurns
 from continuum.store.protocol import (
     Attention,
     ClaimedRun,
+    CodeFacts,
     CommitResult,
     InboxMessage,
     NewMessage,
@@ -105,6 +106,20 @@ class PostgresStore:
     async def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore`."""
         return await self._nodes.register_node(node, ttl)
+
+    async def register_versions(
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """See `OwnershipStore`."""
+        await self._nodes.register_versions(node_id, pins, sources, facts)
+
+    async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+        """See `OwnershipStore`."""
+        return await self._nodes.taken_patches(workflows)
 
     async def forget_node(self, node_id: UUID) -> None:
         """See `OwnershipStore`."""
