@@ -61,9 +61,7 @@ async def worker(
     }
     async with connection.connect(options) as client:
         activities = list(app.activities.values())
-        async with client.worker(
-            list(app.workflows.values()), activities=activities, **settings
-        ) as node:
+        async with client.worker(app.versions, activities=activities, **settings) as node:
             note(f"worker {os.getpid()} runs {', '.join(sorted(app.workflows)) or 'activities'}")
             await node.run()
     note(f"worker {os.getpid()} has drained")

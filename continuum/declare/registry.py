@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,10 +23,17 @@ _T = TypeVar("_T", AnyWorkflow, AnyActivity)
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Everything an application declares, by registered name."""
+    """Everything an application declares.
+
+    Attributes:
+        workflows: by registered name; of several versions the newest.
+        activities: by registered name.
+        versions: every workflow, also the older versions.
+    """
 
     workflows: Mapping[str, AnyWorkflow]
     activities: Mapping[str, AnyActivity]
+    versions: Sequence[AnyWorkflow]
 
 
 def resolve_workflows(objects: Iterable[object]) -> dict[str, AnyWorkflow]:
@@ -83,7 +90,7 @@ def load_app(target: str) -> App:
     activities: list[AnyActivity] = [each for each in objects if isinstance(each, Activity)]
     if not workflows and not activities:
         raise ConfigurationError(f"{target} declares no workflow and no activity")
-    return App(resolve_workflows(workflows), resolve_activities(activities))
+    return App(resolve_workflows(workflows), resolve_activities(activities), workflows)
 
 
 def _add(found: dict[_K, _T], key: _K, declared: _T) -> None:

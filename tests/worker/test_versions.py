@@ -53,7 +53,7 @@ async def polled(member: Member, times: int) -> None:
         await asyncio.wait_for(polls.get(), 10)
 
 
-async def test_the_life_of_a_patch(cluster: Cluster) -> None:
+async def test_the_life_of_a_patch_with_real_runs(cluster: Cluster) -> None:
     """Deployed, rolled back, deployed again, removed: each run stays on the branch it took."""
     assert (flows.between.pin.version_hash, flows.between.version_hash) == (OLD, NEW)
     first = await cluster.join(flows.before)
