@@ -23,6 +23,7 @@ from continuum.journal.events import Event
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
 from continuum.model import NodeInfo as NodeInfo
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
+from continuum.versions.facts import CodeFacts
 
 
 class PayloadRejected(Exception):
@@ -147,28 +148,8 @@ class NodeRegistration:
     """Every version it can run; the unpinned form of each workflow is added by the store."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """workflow name -> "file:line", for the durable registry."""
-    facts: Mapping[int, CodeFacts] = field(default_factory=dict[int, "CodeFacts"])
+    facts: Mapping[int, CodeFacts] = field(default_factory=dict[int, CodeFacts])
     """version id -> what is known of its code, for the durable registry."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodePlace:
-    """A patch, or something opaque, where it stands."""
-
-    name: str
-    file: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class CodeFacts:
-    """What is known of the code of a version."""
-
-    taken: Sequence[str] = ()
-    """Patches that its runs have taken."""
-    patch_sites: Sequence[CodePlace] = ()
-    opaque: Sequence[CodePlace] = ()
-    """What decides and no hash can see."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def build_fingerprint(workflows: Iterable[Versioned]) -> str:
     """
     workflows = list(workflows)
     digest = hashlib.sha256(runtime_tag().encode())
-    for workflow in sorted(workflows, key=lambda each: each.name):
+    for workflow in sorted(workflows, key=lambda each: (each.name, each.version_hash)):
         digest.update(f"\nworkflow {workflow.name} {workflow.version_hash}".encode())
     for name, module in sorted(
         application_modules({each.fn.__module__ for each in workflows}).items()

@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 
 from continuum.journal.turn import VersionPin
 from continuum.store.protocol import (
-    CodeFacts,
     Listener,
     ListenerFactory,
     Liveness,
@@ -27,6 +26,7 @@ from continuum.store.protocol import (
     StoreUnavailable,
 )
 from continuum.system import monotonic
+from continuum.versions.facts import CodeFacts
 from continuum.worker.service import Backoff, Signal
 
 log = logging.getLogger("continuum.worker.membership")

@@ -12,11 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from continuum.declare.queue import Queue, resolve_queues
-from continuum.declare.registry import (
-    AnyActivity,
-    AnyWorkflow,
-    resolve_activities,
-)
+from continuum.declare.registry import AnyActivity, AnyWorkflow, resolve_activities
 from continuum.errors import ConfigurationError, WorkflowNotFound
 from continuum.journal.turn import NewRun, RunEnd
 from continuum.store.activities import WorkerStore
@@ -304,17 +300,9 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core: list[Service] = [
-            self.committer,
-            self.releases,
-            self.claims,
-            self.wake,
-            self.deaths,
-            self.upkeep,
-        ]
-        if self._versions.many:
-            core.append(self.recipes)
-        return [*core, *self.serving.services()]
+        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
+        recipes = [self.recipes] if self._versions.many else []
+        return [*core, *recipes, *self.serving.services()]
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id

@@ -279,9 +279,8 @@ class Runner:
     def _continue(self, run: OwnedRun, continuation: Continuation) -> None:
         """The next incarnation begins here, before anything that has arrived for it."""
         self._activities.forget(run)
-        identity, events = next_incarnation(
-            run, continuation, self._versions.newest[run.workflow_name]
-        )
+        newest = self._versions.newest[run.workflow_name]
+        identity, events = next_incarnation(run, continuation, newest)
         run.stimuli.insert(0, partial(load, run, identity, events, None, self._paranoia))
         self._enqueue(run)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from continuum.declare.registry import AnyWorkflow, resolve_workflows
 from continuum.journal.turn import VersionPin
-from continuum.store.protocol import CodeFacts, CodePlace
+from continuum.versions.facts import CodeFacts, CodePlace
 from continuum.versions.text import Site
 
 ALL_SETS: Final = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from continuum.journal.turn import VersionPin
-from continuum.store.protocol import CodeFacts
+from continuum.versions.facts import CodeFacts
 from tests.conformance.stage import Stage
 
 

@@ -162,8 +162,8 @@ async def test_each_incarnation_decides_for_itself(cluster: Cluster) -> None:
     """Two patches across continue_as_new: the next incarnation begins without any."""
     first = await cluster.join(flows.spin_before)
     run_id = await cluster.start(flows.spin_before, 2)
-    await parked_at(cluster, [run_id], "go")
     await cluster.signal(run_id, "go")
+    await cluster.signal(run_id, "on")
 
     async def incarnation() -> bool:
         query = "SELECT incarnation, version_hash FROM continuum_runs WHERE id = %s"
@@ -171,9 +171,20 @@ async def test_each_incarnation_decides_for_itself(cluster: Cluster) -> None:
 
     await eventually(incarnation)
     await leave(first)
+    second = await cluster.join(flows.spin_between)
+    with_first = flows.spin_between.code.hash(["first"])
+    await cluster.signal(run_id, "go")
+    await parked_at(cluster, [run_id], "on")
+    assert await hashes(cluster, [run_id]) == {with_first}
+    await leave(second)
     await cluster.join(flows.spin_between)
+    await cluster.signal(run_id, "on")
+    await parked_at(cluster, [run_id], "go")
+    assert await hashes(cluster, [run_id]) == {flows.spin_before.version_hash}
     await cluster.signal(run_id, "go")
-    await cluster.signal(run_id, "go")
+    await parked_at(cluster, [run_id], "on")
+    assert await hashes(cluster, [run_id]) == {with_first}
+    await cluster.signal(run_id, "on")
     assert await cluster.result(run_id) == ["thorough 0"]
     query = (
         "SELECT incarnation, convert_from(payload, 'UTF8')::json FROM continuum_events"

@@ -96,6 +96,7 @@ async def many(rounds: int) -> int:
 async def spin_before(n: int) -> list[str]:
     await wait_signal("go")
     done = await cheap(n)
+    await wait_signal("on")
     if n:
         continuum.continue_as_new(n - 1)
     return [done]
@@ -108,6 +109,7 @@ async def spin_between(n: int) -> list[str]:
         done = await thorough(n)
     else:
         done = await cheap(n)
+    await wait_signal("on")
     if patched("second") and n:
         continuum.continue_as_new(n - 1)
     if n:

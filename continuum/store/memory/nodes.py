@@ -11,7 +11,8 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
 from continuum.store.memory.tables import NodeRow, Tables
-from continuum.store.protocol import CodeFacts, NodeRegistration
+from continuum.store.protocol import NodeRegistration
+from continuum.versions.facts import CodeFacts
 
 
 @cache

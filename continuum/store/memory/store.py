@@ -22,7 +22,6 @@ from continuum.store.memory.turns import MemoryTurns
 from continuum.store.protocol import (
     Attention,
     ClaimedRun,
-    CodeFacts,
     CommitResult,
     InboxMessage,
     NewMessage,
@@ -30,6 +29,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.versions.facts import CodeFacts
 
 
 class MemoryStore:

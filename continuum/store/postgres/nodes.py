@@ -24,7 +24,8 @@ from continuum.store.postgres.arrays import (
 )
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
-from continuum.store.protocol import CodeFacts, NodeRegistration
+from continuum.store.protocol import NodeRegistration
+from continuum.versions.facts import CodeFacts
 
 log = logging.getLogger("continuum.store")
 

@@ -26,7 +26,6 @@ from continuum.store.postgres.turns import PostgresTurns
 from continuum.store.protocol import (
     Attention,
     ClaimedRun,
-    CodeFacts,
     CommitResult,
     InboxMessage,
     NewMessage,
@@ -34,6 +33,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.versions.facts import CodeFacts
 
 
 class PostgresStore:
