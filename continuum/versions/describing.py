@@ -45,6 +45,8 @@ def found_pieces(found: Found, near: str) -> tuple[Pieces, str | None]:
     """
     if found.dotted is not None:
         return [_foreign(found.dotted)], None
+    if isinstance(found.value, ModuleType):
+        return [f"module {found.value.__name__!r}"], "a module whose attribute is not known"
     if found.rebound:
         written = [] if found.written is None else [of_expression(*found.written)]
         return ["global ", *written], "which functions assign"

@@ -85,10 +85,10 @@ class Names:
         """What a global of the module means, also seen from another module."""
         if name not in self.values:
             inner = sys.modules.get(f"{self.module}.{name}")
-            return None if inner is None else self._of_module(inner.__name__)
+            return self._lazy(name) if inner is None else self._of_module(inner.__name__)
         value = self.values[name]
         if name.startswith("__") and name.endswith("__"):
-            return Found(f"module.{name}")
+            return Found(f"builtins.{name}")
         if is_declared(value):
             return Found(value=value)
         source = self.source
@@ -105,6 +105,14 @@ class Names:
         once = len(bindings) == 1 and bindings[0].kind in ("value", "typed")
         written = (self, name) if once else None
         return Found(value=value, written=written, rebound=name in source.rebound)
+
+    def _lazy(self, name: str) -> Found | None:
+        """What a module's `__getattr__` makes of a name."""
+        make = self.values.get("__getattr__")
+        try:
+            return None if make is None else Found(value=make(name))
+        except Exception:  # whatever it raises
+            return None
 
     def expression(self, name: str) -> Any:
         """The expression that a global is assigned."""

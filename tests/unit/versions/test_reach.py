@@ -144,6 +144,24 @@ def test_a_helper_below_the_workflow_and_in_another_module_is_seen() -> None:
     assert {hash_of(each) for each in sources} == {hash_of(whole)}
 
 
+def test_names_that_a_module_makes_when_asked_are_seen() -> None:
+    """A package may import its parts when they are first used."""
+    lazy = """
+    def helper(x): return x + {}
+    def __getattr__(name):
+        if name != "lazy": raise AttributeError(name)
+        return helper
+    """
+    source = "import generated_lazy as m\nasync def flow(x): return m.lazy(x)"
+    hashes: set[str] = set()
+    for number in (1, 2):
+        load(lazy.format(number), "generated_lazy")
+        hashes.add(hash_of(source))
+    assert len(hashes) == 2
+    (site,) = code("import generated_lazy as m\nasync def flow(x): return m.nothing(x)").opaque
+    assert site.name == "m, a module whose attribute is not known"
+
+
 def test_imports_inside_the_workflow_are_followed() -> None:
     """They are resolved like those of the module, also when nobody has imported it yet."""
     load("def tax(x): return x + 1", "generated_inner")
