@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import raw
 from bench.figures import cpu_probe, median, percentile
-from bench.server import migrate, new_database, server
+from bench.server import database, server
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WORKFLOWS = int(os.environ.get("WORKFLOWS", "4000"))
@@ -37,8 +37,10 @@ def bench_throughput(dsn: str) -> None:
     ours: list[float] = []
     limit: list[float] = []
     for _ in range(ROUNDS):
-        limit.append(raw.throughput(migrate(new_database(dsn)), WORKFLOWS, 250))
-        ours.append(engine("throughput", migrate(new_database(dsn)), WORKFLOWS))
+        with database(dsn) as new:
+            limit.append(raw.throughput(new, WORKFLOWS, 250))
+        with database(dsn) as new:
+            ours.append(engine("throughput", new, WORKFLOWS))
     rate, raw_rate = median(ours), median(limit)
     met = rate >= 2500 or rate / raw_rate >= 0.40
     line("raw set-based writes, workflows/s", f"{raw_rate:,.0f}", "1.00", "", True)
@@ -58,9 +60,9 @@ def bench_latency(dsn: str) -> None:
         ours: list[float] = []
         limit: list[float] = []
         for _ in range(ROUNDS):
-            database = migrate(new_database(dsn))
-            limit.append(median(raw.commits(database, commits, 200)))
-            ours.append(percentile(engine(name, database, 200), 50))
+            with database(dsn) as new:
+                limit.append(median(raw.commits(new, commits, 200)))
+                ours.append(percentile(engine(name, new, 200), 50))
         ratio = median(ours) / median(limit)
         line(f"raw, {commits} commits, ms", f"{median(limit):.2f}", "1.00", "", True)
         line(
@@ -74,7 +76,8 @@ def bench_latency(dsn: str) -> None:
 
 def bench_parked(dsn: str) -> None:
     """Memory of 20,000 parked runs."""
-    result = engine("parked", migrate(new_database(dsn)), 20_000)
+    with database(dsn) as new:
+        result = engine("parked", new, 20_000)
     line(
         "20,000 parked runs, extra MiB", f"{result['mib']:.0f}", f"{result['node_rows']} node row",
         "< 150 MiB, 1 row", result["mib"] < 150 and result["node_rows"] == 1,
@@ -115,10 +118,11 @@ def wall(command: list[str], repeat: int = 9) -> float:
 
 def bench_start_up(dsn: str) -> None:
     """How long the command line takes to answer."""
-    database = migrate(new_database(dsn))
     imports = "import psycopg, psycopg_pool, sqlglot, typer, orjson, msgspec, asyncio"
     over_bare = wall([*CLI, "--help"]) - wall([sys.executable, "-c", "pass"])
-    over_imports = wall([*CLI, "query", "--dsn", database]) - wall([sys.executable, "-c", imports])
+    with database(dsn) as new:
+        query = wall([*CLI, "query", "--dsn", new])
+    over_imports = query - wall([sys.executable, "-c", imports])
     line(
         "continuum --help over bare Python, ms", f"{over_bare:.0f}", "", "<= 150", over_bare <= 150
     )
