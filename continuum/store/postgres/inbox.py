@@ -51,17 +51,24 @@ class PostgresInbox:
     async def _post_at_once(self, messages: Sequence[NewMessage]) -> list[PostOutcome | None]:
         """One statement; None for what it did not post, all messages of a run or none."""
         outcomes: list[PostOutcome | None] = [None] * len(messages)
-        parameters = [
-            pack(Element.INT4, [int4_item(n) for n in range(len(messages))]),
-            uuids({m.run_id: None for m in messages}),
-            uuids(m.run_id for m in messages),
-            texts(m.namespace for m in messages),
-            texts(m.name for m in messages),
-            blobs(self._codec.seal(m.value) for m in messages),
-        ]
+        parameters: Sequence[object]
+        if len(messages) == 1:
+            [only] = messages
+            statement = _SQL["post_one"]
+            parameters = [only.run_id, only.namespace, only.name, self._codec.seal(only.value)]
+        else:
+            statement = _SQL["post"]
+            parameters = [
+                pack(Element.INT4, [int4_item(n) for n in range(len(messages))]),
+                uuids({m.run_id: None for m in messages}),
+                uuids(m.run_id for m in messages),
+                texts(m.namespace for m in messages),
+                texts(m.name for m in messages),
+                blobs(self._codec.seal(m.value) for m in messages),
+            ]
         try:
             async with self._sessions.autocommit() as session:
-                rows = await session.rows(_SQL["post"], parameters)
+                rows = await session.rows(statement, parameters)
         except StoreUnavailable as error:
             if isinstance(error.__cause__, SerializationFailure):
                 return outcomes  # a server whose default isolation is above READ COMMITTED
