@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 SORTED_CHARACTERS: Final = 120
@@ -66,6 +66,24 @@ def comparable(key: str) -> tuple[int, Decimal, str]:
     if kind in _RANKS:
         return _RANKS[kind], Decimal(0), text
     return 1, Decimal(kind), ""
+
+
+def exact_number(value: Any) -> Any:
+    """Numbers by their decimal text, as jsonb has them; other values as they are."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def canonical(value: Any) -> Any:
+    """Hashable, and equal for JSON values that are equal."""
+    if isinstance(value, dict):
+        return "object", frozenset(
+            (k, canonical(v)) for k, v in cast("dict[str, Any]", value).items()
+        )
+    if isinstance(value, list):
+        return "array", tuple(canonical(item) for item in cast("list[Any]", value))
+    return type(exact_number(value)), exact_number(value)
 
 
 def group_rank(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -17,19 +17,27 @@ from continuum.model import (
     MAX_SHOWN_PAYLOAD,
     HistoryEvent,
     Page,
+    Plan,
     Run,
     RunError,
     ServerInfo,
     Stamp,
+    Step,
     StoredValue,
 )
 from continuum.query import cursor as cursors
 from continuum.query.cursor import Position
 from continuum.query.fields import FIELDS, Kind, check_groupable
-from continuum.query.ordering import SORTED_CHARACTERS, comparable, group_rank, sort_key
+from continuum.query.ordering import (
+    SORTED_CHARACTERS,
+    canonical,
+    comparable,
+    group_rank,
+    sort_key,
+)
 from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Operand, Query
-from continuum.store.memory.matching import canonical, holds, stored
+from continuum.store.memory.matching import holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup, Counts
 
@@ -103,15 +111,14 @@ class MemoryReads:
             check_groupable(operand)
         now = self._now()
         rows = self._matching(query.namespace, query.condition, now)
-        if not group_by:
-            return Counts([CountGroup((), len(rows))], Stamp(now, 0.0))
-        groups: dict[Any, CountGroup] = {}
+        groups: dict[Any, CountGroup] = {} if group_by else {(): CountGroup((), 0)}
         for row in rows:
             key = tuple(self._operand(row, operand, now) for operand in group_by)
             same = tuple(canonical(value) for value in key)
             groups[same] = CountGroup(key, groups[same].count + 1 if same in groups else 1)
         largest = sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
-        return Counts(largest, Stamp(now, 0.0))
+        step = Step("count", None, len(self._tables.runs), len(rows), 0.0)
+        return Counts(largest, Stamp(now, 0.0), Plan((step,)))
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""

@@ -95,8 +95,15 @@ RETURNING octet_length(r.attributes::text)"""  # noqa: S608
 
 
 @asynccontextmanager
-async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[Row]]:
+async def bounded(
+    pool: Pool, seconds: float, *, one_snapshot: bool = False
+) -> AsyncGenerator[AsyncConnection[Row]]:
     """A transaction that the server ends after `seconds` of one statement.
+
+    Args:
+        pool: autocommit connections.
+        seconds: for each statement.
+        one_snapshot: whether all its statements see the same runs.
 
     Raises:
         QueryError: a statement took longer.
@@ -105,6 +112,10 @@ async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[
     with transient_errors():
         try:
             async with pool.connection() as connection, connection.transaction():
+                if one_snapshot:
+                    await connection.execute(
+                        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                    )
                 await connection.execute(
                     "SELECT set_config('statement_timeout', %s, true)",
                     [str(round(seconds * 1000))],
@@ -243,7 +254,10 @@ class PostgresReads:
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
     ) -> Counts:
         """Numbers of matches, per combination of the grouping operands, largest first."""
-        return await self._search().count(query, group_by, budget=budget)
+        from continuum.store.postgres.counting import PostgresCounting
+
+        counting = PostgresCounting(self._search_pool, self._timeout)
+        return await counting.count(query, group_by, budget=budget)
 
     def _search(self) -> PostgresSearch:
         from continuum.store.postgres.search import PostgresSearch

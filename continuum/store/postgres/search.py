@@ -1,10 +1,9 @@
-"""Runs query pages and counts: compiled conditions inside two static statements."""
+"""Runs query pages: compiled conditions inside a static statement."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, LiteralString, cast
 
@@ -12,31 +11,19 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
 from continuum.codec.hooks import PayloadCodec
-from continuum.errors import QueryError
 from continuum.model import MAX_SHOWN_PAYLOAD, Page, Run, Stamp
 from continuum.query import cursor as cursors
-from continuum.query.compile import After, Compiled, compile_count, compile_page
+from continuum.query.compile import After, Compiled, compile_page
 from continuum.query.cursor import Position
-from continuum.query.fields import check_groupable, nullable
-from continuum.query.ordering import group_rank
+from continuum.query.fields import nullable
 from continuum.query.times import pin
-from continuum.query.tree import Operand, Query
-from continuum.store.postgres.counters import count_source
+from continuum.query.tree import Query
 from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES, Pool, bounded, snapshot
+from continuum.store.postgres.server_state import server_state
 from continuum.store.postgres.session import Row
-from continuum.store.reading import CountGroup, Counts
 
-MAX_GROUPS: Final = 10_000
 _NOT_SHOWN: Final = -1
 """No payload is that small: fetches sizes only."""
-
-_SERVER_STATE: Final[LiteralString] = """
-SELECT transaction_timestamp(), pg_is_in_recovery(),
-       CASE WHEN NOT pg_is_in_recovery() THEN NULL
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE GREATEST(EXTRACT(EPOCH FROM
-                 clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
-"""A replica that has replayed all it received is not behind, however long ago the last was."""
 
 
 class PostgresSearch:
@@ -64,7 +51,7 @@ class PostgresSearch:
         start = None if cursor is None else cursors.decode(query, cursor)
         began = time.monotonic()
         async with bounded(self._pool, self._timeout) as connection:
-            server = await _server_state(connection)
+            server = await server_state(connection)
             read_at = server.at if start is None else start.read_at
             walk = _Walk(connection, query, limit + 1, payloads=payloads, read_at=read_at)
             rows = await walk.rows(start)
@@ -76,33 +63,6 @@ class PostgresSearch:
             last = Position(read_at, entries[-1].id, None if tail else key, tail)
             following = cursors.encode(query, last)
         return Page(entries, following, complete=True, stamp=stamp)
-
-    async def count(
-        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
-    ) -> Counts:
-        """Exact numbers of matches, per combination of the grouping operands, largest first."""
-        for operand in group_by:
-            check_groupable(operand)
-        began = time.monotonic()
-        async with bounded(self._pool, self._timeout) as connection:
-            server = await _server_state(connection)
-            columns, where, parameters = compile_count(
-                query.namespace, pin(query.condition, server.at), group_by, read_at=server.at
-            )
-            tables, number = count_source(query.condition, group_by)
-            selected = ", ".join([*columns, number])
-            statement = f"SELECT {selected} FROM {tables} WHERE {where}"  # noqa: S608
-            if columns:
-                positions = ", ".join(str(index + 1) for index in range(len(columns)))
-                statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
-            rows = await (await connection.execute(_sql(statement), parameters)).fetchall()
-        if len(rows) > MAX_GROUPS:
-            raise QueryError(f"more than {MAX_GROUPS:,} groups", hint="group by fewer fields")
-        groups = [CountGroup(tuple(row[:-1]), row[-1]) for row in rows]
-        stamp = Stamp(server.at, time.monotonic() - began, server.source, server.lag)
-        return Counts(
-            sorted(groups, key=lambda group: (-group.count, group_rank(group.key))), stamp
-        )
 
 
 class _Walk:
@@ -161,21 +121,3 @@ def _page_statement(compiled: Compiled, *, tail: bool) -> str:
 def _sql(statement: str) -> SQL:
     """Text that the compiler made of its own pieces; values are parameters in it."""
     return SQL(cast("LiteralString", statement))
-
-
-@dataclass(frozen=True, slots=True)
-class _ServerState:
-    at: datetime
-    replica: bool
-    lag: float | None
-
-    @property
-    def source(self) -> Any:
-        return "replica" if self.replica else "primary"
-
-
-async def _server_state(connection: AsyncConnection[Row]) -> _ServerState:
-    row = await (await connection.execute(_SERVER_STATE)).fetchone()
-    assert row is not None
-    at, replica, lag = row
-    return _ServerState(at, replica, None if lag is None else float(lag))
