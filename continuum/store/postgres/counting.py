@@ -39,9 +39,13 @@ from continuum.system import monotonic
 
 MAX_GROUPS: Final = 10_000
 
-COST_SECONDS: Final = 4e-6
+COST_SECONDS: Final = 3e-6
 """Seconds that a unit of the planner's cost takes when indexes do most of the work; measured with
 most of the table in memory. Reading whole tables takes twice as long."""
+
+ROWS_PER_COST: Final = 4
+"""So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
+it has to look up common values in the index of attributes."""
 
 TRY: Final = 0.5
 """The share of what is left of a budget for one statement that may be enough."""
@@ -98,16 +102,15 @@ class PostgresCounting:
             count = _Count(connection, _pinned(query, server.at), group_by, server.at)
             if count_source(query.condition, group_by) is COUNTERS:
                 complete = await count.from_counters()
-            elif budget is None:
-                complete = await count.in_one_statement(self._timeout)
-                if not complete:
-                    raise QueryError(
-                        f"counting took longer than {self._timeout:g} s",
-                        hint="a budget gives at least so many: --budget SECONDS, or budget= of"
-                        " counts(); or add a condition on state, workflow or started_at",
-                    )
             else:
-                complete = await count.within(began + budget)
+                seconds = self._timeout if budget is None else budget
+                complete = await count.from_runs(began + seconds, exact=budget is None)
+            if budget is None and not complete:
+                raise QueryError(
+                    f"counting took longer than {self._timeout:g} s",
+                    hint="a budget gives at least so many: --budget SECONDS, or budget= of"
+                    " counts(); or add a condition on state, workflow or started_at",
+                )
         stamp = Stamp(
             server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
         )
@@ -167,70 +170,64 @@ class _Count:
         self.steps.append(Step("counters", None, kept, found, monotonic() - began))
         return True
 
-    async def in_one_statement(self, seconds: float) -> bool:
-        """Count all at once; whether the time was enough."""
-        statement, parameters = self._whole()
-        return await self._attempt(statement, parameters, seconds)
-
-    async def within(self, deadline: float) -> bool:
+    async def from_runs(self, deadline: float, *, exact: bool) -> bool:
         """Count all at once if that may be done by then, else window after window.
+
+        Args:
+            deadline: when to stop, on the monotonic clock.
+            exact: whether less than all is of no use.
 
         Answers whether nothing is left to be counted.
         """
-        statement, parameters = self._whole()
-        plan = await self._explain(statement, parameters)
+        await self._connection.execute(_PREPARE)
+        whole = await self._explained(*self._whole())
+        windows = await self._explained(*self._window())
         left = deadline - monotonic()
-        if plan.cost * COST_SECONDS <= left and await self._attempt(
-            statement, parameters, TRY * left, plan
+        if windows.rows > ROWS_PER_COST * whole.cost and (
+            exact or whole.cost * COST_SECONDS <= left
         ):
-            return True
-        return await self._walk(deadline)
+            if await self._at_once(whole, left if exact else TRY * left):
+                return True
+            if exact:
+                return False
+        return await self._walk(windows, deadline)
 
-    async def _attempt(
-        self,
-        statement: str,
-        parameters: dict[str, Any],
-        seconds: float,
-        plan: _Plan | None = None,
-    ) -> bool:
-        plan = plan or await self._explain(statement, parameters)
-        began, before = monotonic(), await self._rows_read(plan)
+    async def _at_once(self, whole: _Explained, seconds: float) -> bool:
+        began, before = monotonic(), await self._rows_read(whole)
         found, enough = 0, True
         try:
             async with self._connection.transaction():
                 await self._limit(seconds)
-                found = self.tally.add(await self._rows(statement, parameters))
+                found = self.tally.add(await self._rows(whole.statement, whole.parameters))
         except errors.QueryCanceled:
             enough = False
-        await self._note("count", plan, before, found, began)
+        await self._note("count", whole, before, found, began)
         return enough
 
-    async def _walk(self, deadline: float) -> bool:
+    async def _walk(self, windows: _Explained, deadline: float) -> bool:
         """From the newest run on, in windows that take a bounded time each."""
-        statement, parameters = self._window()
-        parameters |= {"before": None, "wanted": FIRST_WINDOW}
-        plan = await self._explain(statement, parameters)
-        began, before = monotonic(), await self._rows_read(plan)
+        parameters = windows.parameters
+        began, before = monotonic(), await self._rows_read(windows)
         share, found, complete = (deadline - began) / 10, 0, False
         try:
             async with self._connection.transaction():
                 while not complete and (left := deadline - monotonic()) > _SHORTEST:
                     await self._limit(left)
                     started = monotonic()
-                    rows = await self._rows(statement, parameters)
+                    rows = await self._rows(windows.statement, parameters)
                     found += self.tally.add([row[1:-1] for row in rows if row[0]])
                     seen, wanted = sum(row[-2] for row in rows), parameters["wanted"]
                     complete = seen < wanted
                     if not complete:
                         parameters["before"] = min(row[-1] for row in rows)
-                        took = monotonic() - started
-                        fitting = wanted * min(share, (deadline - monotonic()) / 2) / took
+                        now = monotonic()
+                        fitting = wanted * min(share, (deadline - now) / 2) / (now - started)
                         parameters["wanted"] = int(
                             min(max(fitting, 100), 4 * wanted, LARGEST_WINDOW)
                         )
         except errors.QueryCanceled:
             complete = False
-        await self._note("walk", plan, before, found, began)
+        await self._note("walk", windows, before, found, began)
         return complete
 
     def _whole(self, also: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -266,7 +263,7 @@ SELECT matches{keys}, count(*), min(started_at) FROM (
           ORDER BY r.started_at DESC FETCH FIRST (%(wanted)s::bigint) ROWS WITH TIES) r
     LEFT JOIN continuum_leases l ON l.run_id = r.id OFFSET 0) seen
 GROUP BY {positions} LIMIT {MAX_GROUPS + 2}"""  # noqa: S608
-        return statement, parameters
+        return statement, parameters | {"before": None, "wanted": FIRST_WINDOW}
 
     async def _limit(self, seconds: float) -> None:
         milliseconds = max(1, round(min(seconds, _DAY) * 1000))
@@ -277,35 +274,39 @@ GROUP BY {positions} LIMIT {MAX_GROUPS + 2}"""  # noqa: S608
         cursor = await self._connection.execute(statement.encode(), parameters, prepare=False)
         return await cursor.fetchall()
 
-    async def _explain(self, statement: str, parameters: dict[str, Any]) -> _Plan:
-        await self._connection.execute(_PREPARE)
+    async def _explained(self, statement: str, parameters: dict[str, Any]) -> _Explained:
         [(found,)] = await self._rows(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-        return _Plan(found[0]["Plan"])
+        return _Explained(statement, parameters, found[0]["Plan"])
 
-    async def _rows_read(self, plan: _Plan) -> int:
+    async def _rows_read(self, plan: _Explained) -> int:
         [(rows,)] = await (await self._connection.execute(_ROWS_READ, [plan.alone])).fetchall()
         return rows
 
     async def _note(
-        self, strategy: Any, plan: _Plan, before: int, found: int, began: float
+        self, strategy: Any, plan: _Explained, before: int, found: int, began: float
     ) -> None:
         rows = await self._rows_read(plan) - before
         self.steps.append(Step(strategy, plan.indexes, rows, found, monotonic() - began))
 
 
-class _Plan:
-    """What is of interest in a plan of the server.
+class _Explained:
+    """A statement, and what is of interest in the server's plan for it.
 
     Attributes:
         cost: in units of the planner.
+        rows: below the innermost limit, such as those of all windows together.
         indexes: names of those it uses, None for none.
         alone: names of those that it reads without the table.
     """
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, statement: str, parameters: dict[str, Any], plan: dict[str, Any]) -> None:
+        self.statement = statement
+        self.parameters = parameters
         nodes = list(_nodes(plan))
         names = [node["Index Name"] for node in nodes if "Index Name" in node]
+        limited = [node["Plans"][0] for node in nodes if node["Node Type"] == "Limit"]
         self.cost = float(plan["Total Cost"])
+        self.rows = float((limited or nodes)[-1]["Plan Rows"])
         self.indexes = ", ".join(dict.fromkeys(names)) or None
         self.alone = [
             node["Index Name"] for node in nodes if node["Node Type"] == "Index Only Scan"
