@@ -75,6 +75,7 @@ def in_windows(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Call it, and no count is done at once any more; the first window is small."""
 
     def change() -> None:
+        monkeypatch.setattr(counting, "CHEAP", -1)
         monkeypatch.setattr(counting, "ROWS_PER_COST", inf)
         monkeypatch.setattr(counting, "FIRST_WINDOW", 7)
 

@@ -43,6 +43,9 @@ COST_SECONDS: Final = 3e-6
 """Seconds that a unit of the planner's cost takes when indexes do most of the work; measured with
 most of the table in memory. Reading whole tables takes twice as long."""
 
+CHEAP: Final = 1_000
+"""Units of the planner's cost up to which no other way is looked for."""
+
 ROWS_PER_COST: Final = 4
 """So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
 it has to look up common values in the index of attributes."""
@@ -181,15 +184,16 @@ class _Count:
         """
         await self._connection.execute(_PREPARE)
         whole = await self._explained(*self._whole())
-        windows = await self._explained(*self._window())
+        windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()
-        if windows.rows > ROWS_PER_COST * whole.cost and (
-            exact or whole.cost * COST_SECONDS <= left
+        if (exact or whole.cost * COST_SECONDS <= left) and (
+            windows is None or windows.rows > ROWS_PER_COST * whole.cost
         ):
             if await self._at_once(whole, left if exact else TRY * left):
                 return True
             if exact:
                 return False
+        windows = windows or await self._explained(*self._window())
         return await self._walk(windows, deadline)
 
     async def _at_once(self, whole: _Explained, seconds: float) -> bool:
