@@ -138,6 +138,7 @@ class PostgresReads:
         self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
+        self._searching: PostgresSearch | None = None
 
     async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
         """The run as it is now."""
@@ -246,9 +247,11 @@ class PostgresReads:
         return await self._search().count(query, group_by, budget=budget)
 
     def _search(self) -> PostgresSearch:
-        from continuum.store.postgres.search import PostgresSearch
+        if self._searching is None:
+            from continuum.store.postgres.search import PostgresSearch
 
-        return PostgresSearch(self._search_pool, self._codec, self._timeout)
+            self._searching = PostgresSearch(self._search_pool, self._codec, self._timeout)
+        return self._searching
 
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
