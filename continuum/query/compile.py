@@ -63,10 +63,11 @@ READ_AT: Final = "COALESCE(%(read_at)s::timestamptz, transaction_timestamp())"
 """The moment the answer is about: pinned by the first page, else this transaction's start."""
 
 _TIES: Final = ("r.started_at", "r.id")
-_STUCK: Final = """(l.run_id IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
-    WHERE v.version_id = l.version_id AND n.dead_at IS NULL
-      AND n.expires_at > statement_timestamp()))"""
+_STUCK: Final = """(l.run_id IS NOT NULL AND l.version_id NOT IN (
+    SELECT v.version_id FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
+    WHERE n.dead_at IS NULL AND n.expires_at > statement_timestamp()))"""
+"""Not correlated, so that the versions that can run are gathered once, not for every run."""
+
 _COLUMNS: Final[dict[str, str]] = {
     **{name: f"r.{name}" for name in (
         "id", "namespace", "workflow", "version", "version_hash", "state", "started_at",

@@ -44,6 +44,8 @@ from continuum.system import monotonic
 
 SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
+RESERVE: Final = 0.01
+"""Seconds of a budget that statements leave."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
 _NOT_SHOWN: Final = -1
@@ -65,9 +67,6 @@ class Bounds:
     largest: int = 128_000
     probe: int = 20_000
     known: int = 2_000
-
-
-BOUNDS: Final = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,8 @@ class Pager:
         self._effort = 0 if start is None else start.effort
         self._allowed = min(timeout, max(budget, SHORTEST) * 2**self._effort)
         self._timeout = timeout
-        self._until = monotonic() + self._allowed
+        # A statement that is cancelled, and the answer, take a moment of their own.
+        self._until = monotonic() + self._allowed - min(RESERVE, self._allowed / 10)
         self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at

@@ -30,6 +30,7 @@ from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import Counts
 
 if TYPE_CHECKING:
+    from continuum.store.postgres.paging import Bounds
     from continuum.store.postgres.search import PostgresSearch
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -125,6 +126,7 @@ class PostgresReads:
         codec: opens stored payloads.
         statement_timeout: seconds one read may take.
         search_pool: where queries, counts and namespaces are read, such as a replica's.
+        bounds: how much one statement of a query may look at.
     """
 
     def __init__(
@@ -133,11 +135,13 @@ class PostgresReads:
         codec: PayloadCodec,
         statement_timeout: float = 10.0,
         search_pool: Pool | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._pool = pool
         self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
+        self._bounds = bounds
         self._searching: PostgresSearch | None = None
 
     async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
@@ -250,7 +254,9 @@ class PostgresReads:
         if self._searching is None:
             from continuum.store.postgres.search import PostgresSearch
 
-            self._searching = PostgresSearch(self._search_pool, self._codec, self._timeout)
+            self._searching = PostgresSearch(
+                self._search_pool, self._codec, self._timeout, self._bounds
+            )
         return self._searching
 
 

@@ -23,7 +23,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Operand, Query
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes
 from continuum.store.postgres.counters import count_source
-from continuum.store.postgres.paging import BOUNDS, Bounds, Pager
+from continuum.store.postgres.paging import Bounds, Pager
 from continuum.store.postgres.reads import Pool, bounded, snapshot
 from continuum.store.postgres.session import Row
 from continuum.store.reading import CountGroup, Counts
@@ -46,12 +46,12 @@ class PostgresSearch:
         pool: Pool,
         codec: PayloadCodec,
         statement_timeout: float = 10.0,
-        bounds: Bounds = BOUNDS,
+        bounds: Bounds | None = None,
     ) -> None:
         self._pool = pool
         self._codec = codec
         self._timeout = statement_timeout
-        self._bounds = bounds
+        self._bounds = bounds or Bounds()
         self._indexes = DeclaredIndexes(pool, statement_timeout)
 
     async def page(
