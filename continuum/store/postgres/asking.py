@@ -14,8 +14,6 @@ from psycopg.sql import SQL
 from continuum.store.postgres.reads import Pool
 from continuum.store.postgres.session import Row, transient_errors
 
-_BEGIN: Final[LiteralString] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-
 _SERVER: Final[LiteralString] = """
 SELECT transaction_timestamp(), pg_is_in_recovery(),
        CASE WHEN NOT pg_is_in_recovery() THEN NULL
@@ -91,7 +89,12 @@ async def ask(
         OutOfTime: one took longer.
         StoreUnavailable: the database does not answer.
     """
-    chosen = {"statement_timeout": str(max(1, int(seconds * 1000))), "jit": "off", **settings}
+    chosen = {
+        "statement_timeout": str(max(1, int(seconds * 1000))),
+        "transaction_read_only": "on",
+        "jit": "off",
+        **settings,
+    }
     changes = "".join(f", set_config('{name}', %({name})s, true)" for name in chosen)
     with transient_errors():
         async with pool.connection() as connection:
@@ -99,15 +102,13 @@ async def ask(
             cursors = [connection.cursor(row_factory=tuple_row) for _ in statements]
             canceled = False
             try:
+                # One transaction without saying so, as all that is sent before a Sync message.
                 async with connection.pipeline():
-                    await connection.execute(_BEGIN)
                     await first.execute(_sql(_SERVER + changes), chosen)
                     for cursor, (text, parameters) in zip(cursors, statements, strict=True):
                         await cursor.execute(_sql(text), parameters)
-                    await connection.execute("COMMIT")
             except errors.QueryCanceled:
                 canceled = True
-                await connection.rollback()
             row = await first.fetchone()
             assert row is not None
             server = ServerState(row[0], row[1], None if row[2] is None else float(row[2]))

@@ -114,7 +114,12 @@ def probe_statement(wanted: Wanted, tables: str, *, leased: bool) -> Statement:
     """
     sorting = wanted.sorting
     direction = "DESC" if sorting.descending else "ASC"
-    columns = [f"{column} AS c{place}" for place, column in enumerate(sorting.columns)]
+    # What a run outside the stretch would be sorted by need not even be a number.
+    member = sorting.member or "true"
+    columns = [
+        f"CASE WHEN {member} THEN {column} END AS c{place}"
+        for place, column in enumerate(sorting.columns)
+    ]
     places = ", ".join(f"c{place} {direction}" for place in range(len(columns)))
     text = f"""
 WITH few AS MATERIALIZED (

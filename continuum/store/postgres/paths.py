@@ -44,7 +44,7 @@ from continuum.store.postgres.attribute_indexes import (
     key_of,
     presence_of,
 )
-from continuum.store.postgres.stretches import JSON_TYPE, Stretch
+from continuum.store.postgres.stretches import JSON_TYPE, Stretch, namespaces_of
 
 MAX_BRANCHES: Final = 12
 """So many parts of an index are merged into one order; planning each takes a while."""
@@ -117,11 +117,7 @@ class Paths:
             exists = Exists(query.order.operand)
             membership = [Not(exists) if stretch.tail else exists]
         self.condition = all_of([query.condition, *membership])
-        self._namespaces = values_of(query.condition, "namespace")
-        if query.namespace is not None:
-            within = frozenset({query.namespace})
-            named = self._namespaces
-            self._namespaces = within if named is None else within & named
+        self._namespaces = namespaces_of(query)
         self._states = values_of(self.condition, "state") or STATES
         self.impossible = self._namespaces == frozenset() or any(
             values_of(self.condition, name) == frozenset() for name in ("state", "workflow", "id")
@@ -223,8 +219,6 @@ class Paths:
         return found
 
     def _declared_walk(self, index: AttributeIndex, after: list[str]) -> list[Walk]:
-        if not self._single_namespace:
-            return []
         clauses = [self._scope(), self._presence(index), *self._range(index), *after]
         return [Walk(index_name(index.id), (" AND ".join(clauses),))]
 

@@ -10,7 +10,7 @@ from continuum.model import AttributeIndex, AttributeType
 from continuum.query.cursor import Position
 from continuum.query.fields import nullable
 from continuum.query.ordering import TYPES, type_place
-from continuum.query.outline import MISSING, types_of
+from continuum.query.outline import MISSING, types_of, values_of
 from continuum.query.tree import Attribute, Query
 
 JSON_TYPE: Final = {
@@ -43,7 +43,9 @@ def stretches(query: Query, indexes: Sequence[AttributeIndex]) -> list[Stretch]:
     if not isinstance(operand, Attribute):
         return [Stretch(), Stretch(tail=True)]
     possible = types_of(query.condition, operand)
-    declared = {JSON_TYPE[i.type]: i for i in indexes if i.valid and i.path == operand.path}
+    declared: dict[str, AttributeIndex] = {}
+    if len(namespaces_of(query) or ()) == 1:  # by which a declared index is sorted first
+        declared = {JSON_TYPE[i.type]: i for i in indexes if i.valid and i.path == operand.path}
     found: list[Stretch] = []
     for name in TYPES:
         if name not in possible:
@@ -55,6 +57,15 @@ def stretches(query: Query, indexes: Sequence[AttributeIndex]) -> list[Stretch]:
         else:
             found.append(Stretch(types=(name,)))
     return [*found, Stretch(tail=True)] if MISSING in possible else found
+
+
+def namespaces_of(query: Query) -> frozenset[str] | None:
+    """The only namespaces that matches can be in; None: any."""
+    named = values_of(query.condition, "namespace")
+    if query.namespace is None:
+        return named
+    within = frozenset({query.namespace})
+    return within if named is None else within & named
 
 
 def is_behind(stretch: Stretch, position: Position | None) -> bool:
