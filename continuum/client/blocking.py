@@ -264,6 +264,7 @@ class BlockingContinuum(BlockingAttributes):
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of the runs that match; see `Continuum.query`."""
         return self.call(
@@ -275,6 +276,7 @@ class BlockingContinuum(BlockingAttributes):
                 limit=limit,
                 cursor=cursor,
                 payloads=payloads,
+                budget=budget,
             )
         )
 

@@ -85,6 +85,7 @@ class Looking(ABC):
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of the runs that match.
 
@@ -98,17 +99,23 @@ class Looking(ABC):
             limit: runs on a page, at most 1,000.
             cursor: `next_cursor` of the previous page of the same query.
             payloads: fetch `input` and `output`, too; they are `Omitted` otherwise.
+            budget: seconds this may take; None: as long as a read may. When they are over, the
+                page holds what was found, perhaps nothing, `complete` is False, and its cursor
+                goes on. A page that has found nothing at all gives the next one twice the time.
 
         Raises:
-            QueryError: a bad condition, order or cursor; nothing was read.
+            QueryError: a bad condition, order or cursor; or as long as a read may take was not
+                enough to sort, and then the hint says which index would help.
 
         Example:
             page = await ct.query("state = 'failed' and started_at > -2h", namespace="billing")
-            page = await ct.query(namespace="billing", where=[("eq", "state", "failed")])
+            page = await ct.query(where=[("eq", "state", "failed")], budget=0.25)
         """
         query = build_query(expression, namespace, where, order_by)
         check_limit(limit, MAX_PAGE)
-        return await self._reads.search(query, limit, cursor, payloads=payloads)
+        return await self._reads.search(
+            query, limit, cursor, payloads=payloads, budget=check_timeout(budget, "budget")
+        )
 
     async def stream(
         self,

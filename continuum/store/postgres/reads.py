@@ -30,6 +30,7 @@ from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import Counts
 
 if TYPE_CHECKING:
+    from continuum.store.postgres.paging import Bounds
     from continuum.store.postgres.search import PostgresSearch
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -136,6 +137,7 @@ class PostgresReads:
         codec: opens stored payloads.
         statement_timeout: seconds one read may take.
         search_pool: where queries, counts and namespaces are read, such as a replica's.
+        bounds: how much one statement of a query may look at.
     """
 
     def __init__(
@@ -144,11 +146,14 @@ class PostgresReads:
         codec: PayloadCodec,
         statement_timeout: float = 10.0,
         search_pool: Pool | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._pool = pool
         self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
+        self._bounds = bounds
+        self._searching: PostgresSearch | None = None
 
     async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
         """The run as it is now."""
@@ -260,9 +265,13 @@ class PostgresReads:
         return await counting.count(query, group_by, budget=budget)
 
     def _search(self) -> PostgresSearch:
-        from continuum.store.postgres.search import PostgresSearch
+        if self._searching is None:
+            from continuum.store.postgres.search import PostgresSearch
 
-        return PostgresSearch(self._search_pool, self._codec, self._timeout)
+            self._searching = PostgresSearch(
+                self._search_pool, self._codec, self._timeout, self._bounds
+            )
+        return self._searching
 
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
