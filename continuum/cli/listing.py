@@ -11,6 +11,7 @@ from continuum.cli.columns import table_columns
 from continuum.cli.command import Format, Options, note
 from continuum.cli.output import Rows, colour, table_width, write_json
 from continuum.cli.records import LIST_FIELDS, page_record, run_record
+from continuum.cli.stamps import read_text
 from continuum.cli.table import render_table
 
 if TYPE_CHECKING:
@@ -129,7 +130,4 @@ class Listing:
 def _tell_rest(page: Page[Run], next_cursor: str | None) -> None:
     complete = next_cursor is None or page.complete
     text = f"next_cursor: {next_cursor or 'null'}, complete: {'true' if complete else 'false'}"
-    if page.stamp.source == "replica":
-        behind = "unknown" if page.stamp.lag is None else f"{page.stamp.lag:.1f} s"
-        text += f", replica, behind by: {behind}"
-    note(text)
+    note(f"{text}, {read_text(page.stamp)}")

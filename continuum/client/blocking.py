@@ -19,7 +19,7 @@ from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
 from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
 from continuum.query.building import OrderBy
-from continuum.store.reading import CountGroup
+from continuum.store.reading import CountGroup, Counts
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -264,6 +264,7 @@ class BlockingContinuum(BlockingAttributes):
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of the runs that match; see `Continuum.query`."""
         return self.call(
@@ -275,6 +276,7 @@ class BlockingContinuum(BlockingAttributes):
                 limit=limit,
                 cursor=cursor,
                 payloads=payloads,
+                budget=budget,
             )
         )
 
@@ -336,6 +338,22 @@ class BlockingContinuum(BlockingAttributes):
             return self.call(self._client.count(expression, namespace=namespace, where=where))
         return self.call(
             self._client.count(expression, namespace=namespace, where=where, group_by=group_by)
+        )
+
+    def counts(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str | Sequence[str]] | None = None,
+        budget: float | None = None,
+    ) -> Counts:
+        """How many runs match, with when and how they were counted; see `Continuum.counts`."""
+        return self.call(
+            self._client.counts(
+                expression, namespace=namespace, where=where, group_by=group_by, budget=budget
+            )
         )
 
     def namespaces(self) -> list[str]:

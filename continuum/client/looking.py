@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, overload
 from uuid import UUID
 
-from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
+from continuum.client.identifiers import (
+    check_limit,
+    check_timeout,
+    optional_namespace,
+    parse_run_id,
+)
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
-from continuum.store.reading import CountGroup, ReadStore
+from continuum.store.reading import CountGroup, Counts, ReadStore
 
 MAX_PAGE = 1000
 MAX_EVENTS = 5000
@@ -80,6 +85,7 @@ class Looking(ABC):
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of the runs that match.
 
@@ -93,17 +99,23 @@ class Looking(ABC):
             limit: runs on a page, at most 1,000.
             cursor: `next_cursor` of the previous page of the same query.
             payloads: fetch `input` and `output`, too; they are `Omitted` otherwise.
+            budget: seconds this may take; None: as long as a read may. When they are over, the
+                page holds what was found, perhaps nothing, `complete` is False, and its cursor
+                goes on. A page that has found nothing at all gives the next one twice the time.
 
         Raises:
-            QueryError: a bad condition, order or cursor; nothing was read.
+            QueryError: a bad condition, order or cursor; or as long as a read may take was not
+                enough to sort, and then the hint says which index would help.
 
         Example:
             page = await ct.query("state = 'failed' and started_at > -2h", namespace="billing")
-            page = await ct.query(namespace="billing", where=[("eq", "state", "failed")])
+            page = await ct.query(where=[("eq", "state", "failed")], budget=0.25)
         """
         query = build_query(expression, namespace, where, order_by)
         check_limit(limit, MAX_PAGE)
-        return await self._reads.search(query, limit, cursor, payloads=payloads)
+        return await self._reads.search(
+            query, limit, cursor, payloads=payloads, budget=check_timeout(budget, "budget")
+        )
 
     async def stream(
         self,
@@ -168,17 +180,46 @@ class Looking(ABC):
                 combination that occurs. A string names one or several with commas between them.
 
         Raises:
-            QueryError: a bad condition, or a group of its own for nearly every run.
+            QueryError: a bad condition, a group of its own for nearly every run, or it took longer
+                than a read may: `counts` gives what can be counted in less.
 
         Example:
             for group in await ct.count(namespace=None, group_by=["state", "attributes.plan"]):
                 print(group.key, group.count)
         """
+        counts = await self.counts(expression, namespace=namespace, where=where, group_by=group_by)
+        return counts.groups[0].count if group_by is None else list(counts.groups)
+
+    async def counts(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str | Sequence[str]] | None = None,
+        budget: float | None = None,
+    ) -> Counts:
+        """How many runs match, with when and how they were counted.
+
+        Args:
+            expression: as in `query`, without an order.
+            namespace: where to look; None is everywhere.
+            where: as in `query`.
+            group_by: as in `count`; without it there is one group, whose key is empty.
+            budget: seconds this may take. When they are not enough, the newest runs were counted:
+                there are at least so many, and `stamp.exact` is False.
+
+        Raises:
+            QueryError: as `count`; with a budget none for the time it took.
+
+        Example:
+            counts = await ct.counts("attributes.plan = 'pro'", group_by="state", budget=0.25)
+            print("exactly" if counts.stamp.exact else "at least", counts.groups)
+        """
         query = build_query(expression, namespace, where, None, ordered=False)
         listed = [group_by] if isinstance(group_by, str) else list(group_by or ())
         operands = [operand for item in listed for operand in read_operands(item)]
-        groups = list((await self._reads.count(query, operands)).groups)
-        return groups[0].count if group_by is None else groups
+        return await self._reads.count(query, operands, budget=check_timeout(budget, "budget"))
 
     async def namespaces(self) -> list[str]:
         """Every namespace that holds a run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,12 +17,15 @@ from continuum.model import (
     HistoryEvent,
     NodeInfo,
     Page,
+    Plan,
     Run,
     RunError,
     RunState,
     Stamp,
+    Step,
     StoredValue,
 )
+from continuum.store.reading import CountGroup, Counts
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -111,6 +115,18 @@ class FakeClient:
 
     async def count(self, **spec: Any) -> int:
         return len(self._listed(spec))
+
+    async def counts(self, **spec: Any) -> Counts:
+        """Per state when grouped; not exact when there is a budget."""
+        self.queries.append(spec)
+        exact = spec["budget"] is None
+        numbers = Counter(
+            (run.state.value,) if spec["group_by"] else () for run in self.runs.values()
+        )
+        groups = [CountGroup(key, number) for key, number in numbers.items()]
+        step = Step("walk", "continuum_runs_started_idx", 1200, len(self.runs), 0.0125)
+        stamp = Stamp(NOON, 0.02, complete=exact, exact=exact)
+        return Counts(groups, stamp, Plan((step,)))
 
     def _listed(self, spec: dict[str, Any]) -> list[Run]:
         """All runs, or the children that are asked for."""

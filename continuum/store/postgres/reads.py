@@ -30,6 +30,7 @@ from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import Counts
 
 if TYPE_CHECKING:
+    from continuum.store.postgres.paging import Bounds
     from continuum.store.postgres.search import PostgresSearch
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -95,8 +96,15 @@ RETURNING octet_length(r.attributes::text)"""  # noqa: S608
 
 
 @asynccontextmanager
-async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[Row]]:
+async def bounded(
+    pool: Pool, seconds: float, *, one_snapshot: bool = False
+) -> AsyncGenerator[AsyncConnection[Row]]:
     """A transaction that the server ends after `seconds` of one statement.
+
+    Args:
+        pool: autocommit connections.
+        seconds: for each statement.
+        one_snapshot: whether all its statements see the same runs.
 
     Raises:
         QueryError: a statement took longer.
@@ -105,6 +113,10 @@ async def bounded(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[
     with transient_errors():
         try:
             async with pool.connection() as connection, connection.transaction():
+                if one_snapshot:
+                    await connection.execute(
+                        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                    )
                 await connection.execute(
                     "SELECT set_config('statement_timeout', %s, true)",
                     [str(round(seconds * 1000))],
@@ -125,6 +137,7 @@ class PostgresReads:
         codec: opens stored payloads.
         statement_timeout: seconds one read may take.
         search_pool: where queries, counts and namespaces are read, such as a replica's.
+        bounds: how much one statement of a query may look at.
     """
 
     def __init__(
@@ -133,11 +146,14 @@ class PostgresReads:
         codec: PayloadCodec,
         statement_timeout: float = 10.0,
         search_pool: Pool | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._pool = pool
         self._search_pool = search_pool or pool
         self._codec = codec
         self._timeout = statement_timeout
+        self._bounds = bounds
+        self._searching: PostgresSearch | None = None
 
     async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
         """The run as it is now."""
@@ -243,12 +259,19 @@ class PostgresReads:
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
     ) -> Counts:
         """Numbers of matches, per combination of the grouping operands, largest first."""
-        return await self._search().count(query, group_by, budget=budget)
+        from continuum.store.postgres.counting import PostgresCounting
+
+        counting = PostgresCounting(self._search_pool, self._timeout)
+        return await counting.count(query, group_by, budget=budget)
 
     def _search(self) -> PostgresSearch:
-        from continuum.store.postgres.search import PostgresSearch
+        if self._searching is None:
+            from continuum.store.postgres.search import PostgresSearch
 
-        return PostgresSearch(self._search_pool, self._codec, self._timeout)
+            self._searching = PostgresSearch(
+                self._search_pool, self._codec, self._timeout, self._bounds
+            )
+        return self._searching
 
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:

@@ -1,0 +1,122 @@
+"""Bounded read-only statements in one round trip, and what the server says of itself meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, LiteralString, NamedTuple, cast
+
+from psycopg import errors
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL
+
+from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.session import Row, transient_errors
+
+_SERVER: Final[LiteralString] = """
+SELECT transaction_timestamp(), pg_is_in_recovery(),
+       CASE WHEN NOT pg_is_in_recovery() THEN NULL
+            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+            ELSE GREATEST(EXTRACT(EPOCH FROM
+                 clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
+"""A replica that has replayed all it received is not behind, however long ago the last was."""
+
+WALKING: Final = {
+    "enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
+    "enable_hashjoin": "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0",
+}  # fmt: skip
+"""An index in its order, whatever the statistics say; the window bounds what that costs."""
+PROBING: Final = {
+    "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+}  # fmt: skip
+"""The index, though a scan of the table would find as many runs sooner."""
+
+
+class Statement(NamedTuple):
+    """Text that the compiler made of its own pieces, and the values in it."""
+
+    text: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """Of the server that answered: its clock, and what it is."""
+
+    at: datetime
+    replica: bool
+    lag: float | None
+
+    @property
+    def source(self) -> Literal["primary", "replica"]:
+        """As a stamp says it."""
+        return "replica" if self.replica else "primary"
+
+
+class OutOfTime(Exception):
+    """A statement took longer than it was given; `server` is who gave it up."""
+
+    def __init__(self, server: ServerState) -> None:
+        super().__init__("a statement took longer than it was given")
+        self.server = server
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The rows of each statement."""
+
+    server: ServerState
+    rows: Sequence[list[Row]]
+
+
+async def ask(
+    pool: Pool,
+    statements: Sequence[Statement],
+    seconds: float,
+    settings: Mapping[str, str] = {},
+) -> Answers:
+    """Run the statements in a transaction of their own, all in one round trip.
+
+    Args:
+        pool: autocommit connections.
+        statements: that only read.
+        seconds: each may take.
+        settings: of the server, for these statements.
+
+    Raises:
+        OutOfTime: one took longer.
+        StoreUnavailable: the database does not answer.
+    """
+    chosen = {
+        "statement_timeout": str(max(1, int(seconds * 1000))),
+        "transaction_read_only": "on",
+        "jit": "off",
+        **settings,
+    }
+    changes = "".join(f", set_config('{name}', %({name})s, true)" for name in chosen)
+    with transient_errors():
+        async with pool.connection() as connection:
+            first = connection.cursor(row_factory=tuple_row)
+            cursors = [connection.cursor(row_factory=tuple_row) for _ in statements]
+            canceled = False
+            try:
+                # One transaction without saying so, as all that is sent before a Sync message.
+                async with connection.pipeline():
+                    await first.execute(_sql(_SERVER + changes), chosen)
+                    for cursor, (text, parameters) in zip(cursors, statements, strict=True):
+                        await cursor.execute(_sql(text), parameters)
+            except errors.QueryCanceled:
+                canceled = True
+            row = await first.fetchone()
+            assert row is not None
+            server = ServerState(row[0], row[1], None if row[2] is None else float(row[2]))
+            if canceled:
+                raise OutOfTime(server)
+            return Answers(server, [await cursor.fetchall() for cursor in cursors])
+
+
+def _sql(statement: str) -> SQL:
+    """Text that the compiler made of its own pieces; values are parameters in it."""
+    return SQL(cast("LiteralString", statement))
