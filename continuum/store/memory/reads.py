@@ -103,7 +103,8 @@ class MemoryReads:
             key, last = found[limit - 1]
             position = Position(last.run_id, last.started_at, key, tail=key is None)
             following = cursors.encode(query, Cursor(read_at, position))
-        return Page(entries, following, complete=True, stamp=Stamp(read_at, 0.0))
+        step = Step("sort", None, len(self._tables.runs), len(entries), 0.0)
+        return Page(entries, following, True, Stamp(read_at, 0.0), Plan((step,)))
 
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None

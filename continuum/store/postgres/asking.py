@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, LiteralString, NamedTuple, cast
 
-from psycopg import errors
+from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
@@ -22,9 +23,14 @@ SELECT transaction_timestamp(), pg_is_in_recovery(),
                  clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
 """A replica that has replayed all it received is not behind, however long ago the last was."""
 
+_DONE: Final[LiteralString] = "SELECT set_config('statement_timeout', '0', true)"
+"""A time limit that is over at the very end of a statement strikes here; at the Sync message,
+where it would strike otherwise, psycopg expects no error."""
+
 WALKING: Final = {
     "enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
     "enable_hashjoin": "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "auto",
 }  # fmt: skip
 """An index in its order, whatever the statistics say; the window bounds what that costs."""
 PROBING: Final = {
@@ -93,6 +99,7 @@ async def ask(
         "statement_timeout": str(max(1, int(seconds * 1000))),
         "transaction_read_only": "on",
         "jit": "off",
+        "plan_cache_mode": "force_custom_plan",
         **settings,
     }
     changes = "".join(f", set_config('{name}', %({name})s, true)" for name in chosen)
@@ -100,21 +107,36 @@ async def ask(
         async with pool.connection() as connection:
             first = connection.cursor(row_factory=tuple_row)
             cursors = [connection.cursor(row_factory=tuple_row) for _ in statements]
-            canceled = False
-            try:
-                # One transaction without saying so, as all that is sent before a Sync message.
-                async with connection.pipeline():
-                    await first.execute(_sql(_SERVER + changes), chosen)
-                    for cursor, (text, parameters) in zip(cursors, statements, strict=True):
-                        await cursor.execute(_sql(text), parameters)
-            except errors.QueryCanceled:
-                canceled = True
+            batch = [(first, (_SERVER + changes, chosen)), *zip(cursors, statements, strict=True)]
+            canceled = await _send(connection, batch)
             row = await first.fetchone()
             assert row is not None
             server = ServerState(row[0], row[1], None if row[2] is None else float(row[2]))
             if canceled:
                 raise OutOfTime(server)
             return Answers(server, [await cursor.fetchall() for cursor in cursors])
+
+
+async def _send(
+    connection: AsyncConnection[Row],
+    batch: Sequence[tuple[AsyncCursor[Row], tuple[str, Mapping[str, Any]]]],
+) -> bool:
+    """Whether a statement was canceled, and those behind it were not run."""
+    canceled = False
+    try:
+        # One transaction without saying so, as all that is sent before a Sync message.
+        async with connection.pipeline():
+            try:
+                for cursor, (text, parameters) in batch:
+                    await cursor.execute(_sql(text), parameters)
+                await connection.execute(_DONE)
+            except errors.QueryCanceled:
+                canceled = True  # the answer came while the others were being sent
+    except (errors.QueryCanceled, errors.PipelineAborted):
+        canceled = True
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        await connection.close()  # the pool opens another
+    return canceled
 
 
 def _sql(statement: str) -> SQL:

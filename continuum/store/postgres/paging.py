@@ -149,7 +149,7 @@ class Pager:
         assert self._server is not None
         full = len(self._rows) > self._limit
         slow = not (done or full) or monotonic() - began > SLOW
-        advice = index_command(self._query) if slow else None
+        advice = index_command(self._query, self._indexes) if slow else None
         return Found(
             [row for _, row in self._rows[: self._limit]],
             None if done and not full else self._following(full=full, advice=advice),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from continuum.cli.attribute_paths import parse_path
+from continuum.model import AttributeIndex, AttributeType
 from continuum.query.advice import index_command
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
@@ -37,6 +38,16 @@ TIER = ["attributes", "tier"]
 def test_the_index_that_would_help(where: list[Any], order: Any, command: str | None) -> None:
     """That of the order comes first; without an attribute to index there is nothing to say."""
     assert index_command(Query("default", parse_where(where), parse_order(order))) == command
+
+
+def test_what_is_declared_is_not_advised() -> None:
+    """An index of another type does not count, but for an order any does."""
+    tiers = [AttributeIndex(1, ("tier",), AttributeType.NUMBER, valid=True)]
+    query = Query(None, parse_where([("eq", TIER, 4), ("eq", ["attributes", "plan"], "pro")]))
+    assert index_command(query, tiers) == "continuum attributes index plan --type text"
+    text = Query(None, parse_where([("eq", TIER, "4")]))
+    assert index_command(text, tiers) == "continuum attributes index tier --type text"
+    assert index_command(Query(None, order=parse_order(("asc", TIER))), tiers) is None
 
 
 @pytest.mark.parametrize("key", [key for key in ODD_KEYS if key])
