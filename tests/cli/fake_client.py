@@ -109,6 +109,13 @@ class FakeClient:
         following = str(at + limit) if at + limit < len(listed) else None
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
 
+    async def pages(self, **spec: Any) -> AsyncIterator[Page[Run]]:
+        page = await self.query(**spec, limit=1000)
+        yield page
+        while page.next_cursor is not None:
+            page = await self.query(**spec, limit=1000, cursor=page.next_cursor)
+            yield page
+
     async def count(self, **spec: Any) -> int:
         return len(self._listed(spec))
 

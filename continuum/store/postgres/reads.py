@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 from uuid import UUID
 
@@ -48,6 +49,9 @@ RUN_COLUMNS: Final[LiteralString] = """
 
 RUN_TABLES: Final[LiteralString] = """
     continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
+
+_STATES: Final = {state.value: state for state in RunState}
+"""Many times as fast as calling the enumeration, which lists of runs notice."""
 
 _WITHIN: Final[LiteralString] = "(%(namespace)s::text IS NULL OR r.namespace = %(namespace)s)"
 
@@ -253,7 +257,12 @@ class PostgresReads:
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
     """A payload column as a value to be decoded when somebody looks."""
-    return StoredValue(None if data is None else codec.open(data), size)
+    return _left_out(size) if data is None else StoredValue(codec.open(data), size)
+
+
+@lru_cache(maxsize=1024)
+def _left_out(size: int) -> StoredValue:
+    return StoredValue(None, size)
 
 
 def snapshot(row: Row, codec: PayloadCodec) -> Run:
@@ -273,7 +282,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         workflow=workflow,
         version=version,
         version_hash=version_hash,
-        state=RunState(state),
+        state=_STATES[state],
         attributes=attributes,
         started_at=started_at,
         updated_at=updated_at,
