@@ -54,18 +54,31 @@ class Listing:
 
     async def all_pages(self, client: Continuum) -> None:
         """Print every run that matches, as the pages come."""
-        gc.freeze()  # what is loaded now stays: not to be looked through again and again
+        collecting = gc.isenabled()
+        gc.disable()  # rows have no cycles; looking for some takes a fifth of the time
+        try:
+            await self._all_pages(client)
+        finally:
+            if collecting:
+                gc.enable()
+
+    async def _all_pages(self, client: Continuum) -> None:
         pages = client.pages(**self._spec)
+        page = await anext(pages)  # there is always one
         if self._shape is Format.JSON:
-            await self._one_document(pages)
+            await self._one_document(page, pages)
             return
         rows = self._rows()
+        await self._add(rows, page)
         async for page in pages:
-            for at in range(0, len(page.entries), _BATCH):
-                rows.add(*map(self._record, page.entries[at : at + _BATCH]))
-                await asyncio.sleep(0)  # meanwhile the next page arrives
+            await self._add(rows, page)
         rows.close()
         _tell_rest(page, None)
+
+    async def _add(self, rows: Rows, page: Page[Run]) -> None:
+        for at in range(0, len(page.entries), _BATCH):
+            rows.add(*map(self._record, page.entries[at : at + _BATCH]))
+            await asyncio.sleep(0)  # meanwhile the next page arrives
 
     async def watch(self, client: Continuum, limit: int, interval: float) -> None:
         """Until Ctrl-C: redraw the table when it changed, or append the runs that changed.
@@ -104,8 +117,8 @@ class Listing:
                 rows.add(record)
         return seen
 
-    async def _one_document(self, pages: AsyncIterator[Page[Run]]) -> None:
-        document = page_record(await anext(pages), self._fields)
+    async def _one_document(self, first: Page[Run], pages: AsyncIterator[Page[Run]]) -> None:
+        document = page_record(first, self._fields)
         async for page in pages:
             document["entries"] += page_record(page, self._fields)["entries"]
         write_json(document | {"next_cursor": None, "complete": True})

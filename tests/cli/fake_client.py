@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ class FakeClient:
         following = str(at + limit) if at + limit < len(listed) else None
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
 
-    async def pages(self, **spec: Any) -> AsyncIterator[Page[Run]]:
+    async def pages(self, **spec: Any) -> AsyncGenerator[Page[Run]]:
         page = await self.query(**spec, limit=1000)
         yield page
         while page.next_cursor is not None:
@@ -153,7 +153,7 @@ def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
     """Make every command use this client."""
 
     @asynccontextmanager
-    async def connect(options: Any, read_dsn: str | None = None) -> AsyncIterator[FakeClient]:
+    async def connect(options: Any, read_dsn: str | None = None) -> AsyncGenerator[FakeClient]:
         yield client
 
     monkeypatch.setattr(connection, "connect", connect)

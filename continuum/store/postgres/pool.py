@@ -192,7 +192,7 @@ async def prepare_session(connection: AsyncConnection[Any]) -> None:
     await connection.execute(PREPARE_SESSION)
 
 
-def _read_json(data: bytes) -> Any:
+def _read_json(data: str | bytes) -> Any:
     """What `json.loads` reads, in a tenth of the time; only that reads numbers beyond a float."""
     try:
         return msgspec.json.decode(data)
