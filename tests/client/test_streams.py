@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 from random import Random
 from typing import Any
 
@@ -53,6 +53,17 @@ async def test_a_stream_that_is_left_early_leaves_no_query(
             await runs.aclose()
             assert not [task for task in asyncio.all_tasks() if "search" in repr(task)]
         assert len([run async for run in ct.stream()]) == await ct.count() == 7
+
+
+async def test_a_listed_run_is_frozen(dsn: str) -> None:
+    """However it was made, it is a `Run` like any other: equal to it and unchangeable."""
+    insert_runs(dsn, [make_run(Random(1), "default")])
+    async with Continuum(dsn) as ct:
+        [run] = (await ct.query()).entries
+    assert type(run) is Run
+    assert Run(**{field.name: getattr(run, field.name) for field in fields(Run)}) == run
+    with pytest.raises(FrozenInstanceError):
+        run.state = "completed"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def test_numbers_of_any_size_come_back_as_they_are(dsn: str) -> None:
