@@ -147,7 +147,8 @@ class _Walk:
             **compiled.params, "shown": self._shown, "wanted": self._wanted,
         }  # fmt: skip
         statement = _page_statement(compiled, tail=tail)
-        return await (await self._connection.execute(_sql(statement), parameters)).fetchall()
+        cursor = await self._connection.execute(_sql(statement), parameters, binary=True)
+        return await cursor.fetchall()
 
 
 def _page_statement(compiled: Compiled, *, tail: bool) -> str:
