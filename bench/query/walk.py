@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ ORDERS: Final = (
 
 
 @contextmanager
-def copy_of(joined: LocalServer, dsn: str) -> Iterator[str]:
+def copy_of(joined: LocalServer, dsn: str) -> Generator[str]:
     """The DSN of a copy of that database, for as long as the block runs."""
     original, name = conninfo_to_dict(dsn)["dbname"], "walked"
     with psycopg.connect(joined.database_dsn("postgres"), autocommit=True) as admin:
@@ -75,7 +75,7 @@ async def work(dsn: str) -> None:
 
 
 @contextmanager
-def traffic(dsn: str) -> Iterator[None]:
+def traffic(dsn: str) -> Generator[None]:
     """Runs that start and end in other processes."""
     command = [sys.executable, "-m", "bench.query.walk", dsn]
     processes = [subprocess.Popen([*command, role]) for role in ("work", "start")]

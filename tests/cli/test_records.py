@@ -53,7 +53,10 @@ def test_json_is_that_of_the_standard_library(value: Any) -> None:
 @given(st.text(), st.integers())
 def test_json_without_floats_is_the_same_text(text: str, number: int) -> None:
     """Byte for byte, in both layouts, with every character a terminal could act upon escaped."""
-    value = {text: [text, number, [], {}], "at": datetime(2026, 11, 23, 12, 0, 0, 250_000, UTC)}
+    value: dict[str, Any] = {
+        text: [text, number, [], {}],
+        "at": datetime(2026, 11, 23, 12, 0, 0, 250_000, UTC),
+    }
     assert to_json(value) == plainly(value, None)
     assert to_json(value, indent=True) == plainly(value, 2)
 
