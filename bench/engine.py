@@ -1,4 +1,4 @@
-"""Our side of the figures: throughput, latency, signal, parked memory."""
+"""Our side of the figures: throughput, starts, latency, signal, parked memory."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ async def throughput(dsn: str, workflows: int) -> float:
         begin = time.perf_counter()
         await asyncio.gather(*(one(i) for i in range(workflows)))
         return workflows / (time.perf_counter() - begin)
+
+
+async def starts(dsn: str, runs: int) -> float:
+    """Starts per second, all at once as a busy client makes them, without a worker."""
+    async with Continuum(dsn) as ct:
+        await ct.start(three_steps, 0)
+        begin = time.perf_counter()
+        await asyncio.gather(*(ct.start(three_steps, i) for i in range(runs)))
+        return runs / (time.perf_counter() - begin)
 
 
 async def latency(dsn: str, samples: int) -> list[float]:
@@ -78,7 +87,10 @@ async def parked(dsn: str, runs: int) -> dict[str, float]:
 def main() -> None:
     """`python -m bench.engine NAME DSN N` prints one JSON value; each runs in its own process."""
     name, dsn, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    measure = {"throughput": throughput, "latency": latency, "signal": signal, "parked": parked}
+    measure = {
+        "throughput": throughput, "starts": starts, "latency": latency, "signal": signal,
+        "parked": parked,
+    }  # fmt: skip
     print(json.dumps(asyncio.run(measure[name](dsn, size))))
 
 

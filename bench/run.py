@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any
 
+import psycopg
+
 from bench import raw
 from bench.figures import cpu_probe, median, percentile
 from bench.server import database, server
@@ -49,6 +51,26 @@ def bench_throughput(dsn: str) -> None:
     line(
         "3-activity workflows/s, one process", spread, f"{rate / raw_rate:.2f} of raw", target, met
     )
+
+
+def bench_counters(dsn: str) -> None:
+    """What the triggers that count runs cost: the same starts and workflows without them."""
+    for name, what in (("starts", "starts/s"), ("throughput", "3-activity workflows/s")):
+        rates: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
+        for number in range(2 * ROUNDS + 1):
+            # Which goes first alternates, so that a machine that slows down slows both.
+            for side in sorted(rates, reverse=number % 2 == 1):
+                database = migrate(new_database(dsn))
+                with psycopg.connect(database) as connection:
+                    connection.execute(f"ALTER TABLE continuum_runs {side} TRIGGER USER".encode())
+                rates[side].append(engine(name, database, WORKFLOWS))
+        without, counted = (median(rates[side]) for side in ("DISABLE", "ENABLE"))
+        line(f"{what} without counters", f"{without:,.0f}", "1.00", "", True)
+        spread = f"{counted:,.0f} [{min(rates['ENABLE']):,.0f}..{max(rates['ENABLE']):,.0f}]"
+        line(
+            f"{what} with counters", spread, f"{counted / without:.2f}", "> 0.90",
+            counted / without > 0.9,
+        )  # fmt: skip
 
 
 def bench_latency(dsn: str) -> None:
@@ -132,7 +154,7 @@ def bench_start_up(dsn: str) -> None:
 def main() -> None:
     """Run all, or those named on the command line."""
     benches = {
-        "throughput": bench_throughput, "latency": bench_latency,
+        "throughput": bench_throughput, "counters": bench_counters, "latency": bench_latency,
         "parked": bench_parked, "start-up": bench_start_up, "replay": bench_replay,
     }  # fmt: skip
     chosen = sys.argv[1:] or list(benches)

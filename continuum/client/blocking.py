@@ -14,6 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
+from continuum.client.looking import MAX_PAGE
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
@@ -31,7 +32,6 @@ from continuum.declare.queue import Queue
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 R_co = TypeVar("R_co", covariant=True)
-_STREAM_PAGE = 500
 
 
 class BlockingRunHandle(Generic[R_co]):
@@ -289,21 +289,36 @@ class BlockingContinuum(BlockingAttributes):
         order_by: OrderBy | None = None,
         payloads: bool = False,
     ) -> Iterator[Run]:
-        """All runs that match, page by page; see `Continuum.stream`."""
+        """All runs that match; see `Continuum.stream`."""
+        for page in self.pages(
+            expression, namespace=namespace, where=where, order_by=order_by, payloads=payloads
+        ):
+            yield from page.entries
+
+    def pages(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: OrderBy | None = None,
+        payloads: bool = False,
+    ) -> Iterator[Page[Run]]:
+        """All runs that match, page by page; see `Continuum.pages`."""
         page = partial(
             self.query,
             expression,
             namespace=namespace,
             where=where,
             order_by=order_by,
-            limit=_STREAM_PAGE,
+            limit=MAX_PAGE,
             payloads=payloads,
         )
         answer = page()
-        yield from answer.entries
+        yield answer
         while answer.next_cursor is not None:
             answer = page(cursor=answer.next_cursor)
-            yield from answer.entries
+            yield answer
 
     @overload
     def count(

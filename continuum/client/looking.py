@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, overload
 from uuid import UUID
 
@@ -20,6 +23,10 @@ from continuum.store.reading import CountGroup, Counts, ReadStore
 
 MAX_PAGE = 1000
 MAX_EVENTS = 5000
+STREAM_PAGE = 2000
+"""Runs on a page of an answer that is read to its end."""
+BREATH = 100
+"""After so many runs of a stream the event loop gets a turn, in which the next page arrives."""
 
 
 class Looking(ABC):
@@ -125,22 +132,54 @@ class Looking(ABC):
         where: Sequence[Any] | None = None,
         order_by: OrderBy | None = None,
         payloads: bool = False,
-    ) -> AsyncIterator[Run]:
-        """All runs that match, page by page; arguments as those of `query`.
+    ) -> AsyncGenerator[Run]:
+        """All runs that match; arguments as those of `query`.
 
         Example:
             async for run in ct.stream("state = 'failed'"):
                 print(run.id)
         """
+        pages = self.pages(
+            expression, namespace=namespace, where=where, order_by=order_by, payloads=payloads
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                for at, run in enumerate(page.entries):
+                    if at % BREATH == 0:
+                        await asyncio.sleep(0)
+                    yield run
+
+    async def pages(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: OrderBy | None = None,
+        payloads: bool = False,
+    ) -> AsyncGenerator[Page[Run]]:
+        """All runs that match, in pages of the store's choice; arguments as those of `query`.
+
+        While a page is in use the next one is fetched, as often as the caller lets the event loop
+        run. A page that is not complete may be short or empty; the next one goes on.
+
+        Example:
+            async for page in ct.pages("state = 'failed'"):
+                print(len(page.entries), page.stamp.at)
+        """
         query = build_query(expression, namespace, where, order_by)
-        cursor: str | None = None
-        while True:
-            page = await self._reads.search(query, MAX_PAGE, cursor, payloads=payloads)
-            for run in page.entries:
-                yield run
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        search = partial(self._reads.search, query, STREAM_PAGE, payloads=payloads)
+        coming: asyncio.Task[Page[Run]] | None = asyncio.create_task(search(None))
+        try:
+            while coming is not None:
+                page = await coming
+                more = page.next_cursor
+                coming = None if more is None else asyncio.create_task(search(more))
+                yield page
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.wait([coming])
 
     @overload
     async def count(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,6 +113,13 @@ class FakeClient:
         following = str(at + limit) if at + limit < len(listed) else None
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
 
+    async def pages(self, **spec: Any) -> AsyncGenerator[Page[Run]]:
+        page = await self.query(**spec, limit=1000)
+        yield page
+        while page.next_cursor is not None:
+            page = await self.query(**spec, limit=1000, cursor=page.next_cursor)
+            yield page
+
     async def count(self, **spec: Any) -> int:
         return len(self._listed(spec))
 
@@ -162,7 +169,7 @@ def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
     """Make every command use this client."""
 
     @asynccontextmanager
-    async def connect(options: Any, read_dsn: str | None = None) -> AsyncIterator[FakeClient]:
+    async def connect(options: Any, read_dsn: str | None = None) -> AsyncGenerator[FakeClient]:
         yield client
 
     monkeypatch.setattr(connection, "connect", connect)

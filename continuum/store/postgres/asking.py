@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Literal, LiteralString, NamedTuple, cast
+from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.pq import PipelineStatus
@@ -13,15 +12,8 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
 from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.server_state import SERVER_STATE, ServerState, state_of
 from continuum.store.postgres.session import Row, transient_errors
-
-_SERVER: Final[LiteralString] = """
-SELECT transaction_timestamp(), pg_is_in_recovery(),
-       CASE WHEN NOT pg_is_in_recovery() THEN NULL
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE GREATEST(EXTRACT(EPOCH FROM
-                 clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
-"""A replica that has replayed all it received is not behind, however long ago the last was."""
 
 _DONE: Final[LiteralString] = "SELECT set_config('statement_timeout', '0', true)"
 """A time limit that is over at the very end of a statement strikes here; at the Sync message,
@@ -45,20 +37,6 @@ class Statement(NamedTuple):
 
     text: str
     parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerState:
-    """Of the server that answered: its clock, and what it is."""
-
-    at: datetime
-    replica: bool
-    lag: float | None
-
-    @property
-    def source(self) -> Literal["primary", "replica"]:
-        """As a stamp says it."""
-        return "replica" if self.replica else "primary"
 
 
 class OutOfTime(Exception):
@@ -106,12 +84,15 @@ async def ask(
     with transient_errors():
         async with pool.connection() as connection:
             first = connection.cursor(row_factory=tuple_row)
-            cursors = [connection.cursor(row_factory=tuple_row) for _ in statements]
-            batch = [(first, (_SERVER + changes, chosen)), *zip(cursors, statements, strict=True)]
+            cursors = [connection.cursor(row_factory=tuple_row, binary=True) for _ in statements]
+            batch = [
+                (first, (SERVER_STATE + changes, chosen)),
+                *zip(cursors, statements, strict=True),
+            ]
             canceled = await _send(connection, batch)
             row = await first.fetchone()
             assert row is not None
-            server = ServerState(row[0], row[1], None if row[2] is None else float(row[2]))
+            server = state_of(row)
             if canceled:
                 raise OutOfTime(server)
             return Answers(server, [await cursor.fetchall() for cursor in cursors])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields, make_dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 from uuid import UUID
 
@@ -49,6 +51,14 @@ RUN_COLUMNS: Final[LiteralString] = """
 
 RUN_TABLES: Final[LiteralString] = """
     continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
+
+_STATES: Final = {state.value: state for state in RunState}
+"""Many times as fast as calling the enumeration, which lists of runs notice."""
+
+_Draft: Final[Any] = make_dataclass(
+    "_Draft", [field.name for field in fields(Run)], kw_only=True, slots=True
+)
+"""A run that is not frozen yet: a frozen one takes seven times as long to fill."""
 
 _WITHIN: Final[LiteralString] = "(%(namespace)s::text IS NULL OR r.namespace = %(namespace)s)"
 
@@ -276,7 +286,12 @@ class PostgresReads:
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
     """A payload column as a value to be decoded when somebody looks."""
-    return StoredValue(None if data is None else codec.open(data), size)
+    return _left_out(size) if data is None else StoredValue(codec.open(data), size)
+
+
+@lru_cache(maxsize=1024)
+def _left_out(size: int) -> StoredValue:
+    return StoredValue(None, size)
 
 
 def snapshot(row: Row, codec: PayloadCodec) -> Run:
@@ -290,13 +305,13 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
     error = None
     if error_type is not None or error_message is not None:
         error = RunError(error_type or "cancelled", error_message or "", error_details)
-    return Run(
+    run = _Draft(
         id=run_id,
         namespace=namespace,
         workflow=workflow,
         version=version,
         version_hash=version_hash,
-        state=RunState(state),
+        state=_STATES[state],
         attributes=attributes,
         started_at=started_at,
         updated_at=updated_at,
@@ -311,3 +326,5 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         stored_output=None if output_size is None else stored(output, output_size, codec),
         cancelling_since=cancelling_since,
     )
+    run.__class__ = Run
+    return run

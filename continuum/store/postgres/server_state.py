@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from continuum.store.postgres.session import Row
 
-_SERVER_STATE: Final[LiteralString] = """
+SERVER_STATE: Final[LiteralString] = """
 SELECT transaction_timestamp(), pg_is_in_recovery(),
        CASE WHEN NOT pg_is_in_recovery() THEN NULL
             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
@@ -36,5 +36,11 @@ class ServerState:
 
 async def server_state(connection: AsyncConnection[Row]) -> ServerState:
     """Look at the server of this connection."""
-    [(at, replica, lag)] = await (await connection.execute(_SERVER_STATE)).fetchall()
+    [row] = await (await connection.execute(SERVER_STATE)).fetchall()
+    return state_of(row)
+
+
+def state_of(row: Row) -> ServerState:
+    """A row that begins with the columns of `SERVER_STATE`."""
+    at, replica, lag = row[:3]
     return ServerState(at, "replica" if replica else "primary", None if lag is None else float(lag))
