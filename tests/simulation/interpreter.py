@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import continuum
-from continuum import workflow
+from continuum import Retry, RunTerminal, workflow
 from tests.simulation import world as outside
 from tests.simulation.interruptions import INTERRUPTIONS, Unfortunate, cancel_all
-from tests.simulation.programs import SLACK, Node, bound, kids
+from tests.simulation.programs import SLACK, Node, bound, kids, signals_of
 
 FOREVER = 1e7
 """Seconds; longer than any simulation."""
@@ -35,14 +36,31 @@ async def simulated(world: int, label: str, parts: list[Any], end: str, done: li
     """
     number = len(done)
     actor = Actor(world, f"{label}p{number}")
+    gathered = await actor.gather_carried()
     if end == "cancelled" and len(parts) == 1:
         return await actor.wait(parts[0], actor.label)
-    done = [*done, await actor.perform(parts[0], actor.label)]
+    done = [*done, [gathered, await actor.perform(parts[0], actor.label)]]
     if len(parts) > 1:
         continuum.continue_as_new(world, label, parts[1:], end, done)
     if end == "error":
         raise Unfortunate(label)
     return done
+
+
+@workflow(name="carried")
+async def carried(world: int, label: str, waits: bool, part: Node) -> Any:
+    """A child that the next incarnation of its parent gathers.
+
+    Args:
+        world, label: as of `simulated`.
+        waits: for that incarnation's signal.
+        part: what it does then.
+    """
+    told = await continuum.wait_signal("gather", type=str) if waits else ""
+    return [label, told, await Actor(world, label).perform(part, label)]
+
+
+WORKFLOWS = [simulated, carried]
 
 
 class Actor:
@@ -68,6 +86,14 @@ class Actor:
         """A wait, until it is cancelled."""
         return await getattr(self, f"_{node[0]}")(node, label)
 
+    async def gather_carried(self) -> Any:
+        """What the children of the incarnation before give; nothing in the first."""
+        children = continuum.children(carried)
+        for child in children:
+            with suppress(RunTerminal):
+                child.signal("gather", self.label)
+        return sorted([await child.result() for child in children])
+
     def _below(self, node: Node, label: str) -> list[Coroutine[Any, Any, Any]]:
         return [self.perform(step, f"{label}.{position}") for position, step in kids(node)]
 
@@ -77,13 +103,44 @@ class Actor:
         return await _outcome(outside.flaky(self.world, label, node[1]))
 
     async def _once(self, node: Node, label: str) -> Any:
-        await _outcome(outside.once(self.world, label))  # a crash may have failed it, lawfully
+        once = {
+            "here": outside.once,
+            "queued": outside.once.options(queue=outside.QUEUE),
+            "called": outside.careful.options(on_crash="fail"),
+        }[node[1]]
+        await _outcome(once(self.world, label))  # a crash may have failed it, lawfully
 
     async def _keyed(self, node: Node, label: str) -> Any:
         one, other = await asyncio.gather(
             outside.keyed(self.world, label), outside.keyed(self.world, label)
         )
         return one == other
+
+    async def _pages(self, node: Node, label: str) -> Any:
+        queued = outside.pages.options(queue=outside.QUEUE)
+        pages = queued if node[2] else outside.pages
+        return await pages(self.world, label, node[1])
+
+    async def _process(self, node: Node, label: str) -> Any:
+        return await _outcome(outside.in_process(self.world, label, node[1]))
+
+    async def _transaction(self, node: Node, label: str) -> Any:
+        transaction, how = outside.transaction, node[2]
+        if how == "queued":
+            transaction = transaction.options(queue=outside.QUEUE)
+        elif how == "keyed":
+            transaction = transaction.options(idempotency_key=f"{self.world}:{label}")
+        return await _outcome(transaction(self.world, label, node[1]))
+
+    async def _elsewhere(self, node: Node, label: str) -> Any:
+        urgent = outside.flaky.options(
+            queue=outside.QUEUE,
+            priority=5,
+            retry=Retry(max_attempts=9, initial=0.1),
+            timeout=600,
+            heartbeat_timeout=600,
+        )
+        return await urgent(self.world, label, 2)
 
     async def _sleep(self, node: Node, label: str) -> Any:
         before = continuum.now()
@@ -92,7 +149,8 @@ class Actor:
 
     async def _signal(self, node: Node, label: str) -> Any:
         limit = bound(node) * 1000
-        return [await continuum.wait_signal(label, timeout=limit) for _ in range(node[1])]
+        times = range(node[1])
+        return [await continuum.wait_signal(label, timeout=limit, type=int) for _ in times]
 
     async def _signals(self, node: Node, label: str) -> Any:
         waiting = [
@@ -114,8 +172,9 @@ class Actor:
 
     async def _draw(self, node: Node, label: str) -> Any:
         drawn = [continuum.now(), continuum.today(), continuum.random(), continuum.uuid4()]
-        number = continuum.rng().randint(1, 6)
-        return await outside.noted(self.world, label, [str(value) for value in [*drawn, number]])
+        drawn += [continuum.rng().randint(1, 6), continuum.info()]
+        continuum.logger.debug("drawn at %s", label)
+        return await outside.noted(self.world, label, [str(value) for value in drawn])
 
     async def _side_effect(self, node: Node, label: str) -> Any:
         def look() -> int:
@@ -143,19 +202,35 @@ class Actor:
 
     async def _child(self, node: Node, label: str) -> Any:
         _, how, end, *parts = node
-        child = f"{label}c"
+        child = self.world, f"{label}c", parts, end, BEGINNING
+        attributes = {f"{label}c": how}
         try:
             if how == "run":
                 return await continuum.run_child(
-                    simulated, self.world, child, parts, end, BEGINNING
+                    simulated, *child, attributes=attributes, parent_close="abandon"
                 )
+            if how == "elsewhere":
+                return await continuum.run_child(simulated, *child, namespace=how)
+            namespace = "elsewhere" if how == "told" else None
             handle = await continuum.start_child(
-                simulated, self.world, child, parts, end, BEGINNING, attributes={child: how}
+                simulated, *child, namespace=namespace, attributes=attributes
             )
+            seen = [handle.id in [found.id for found in continuum.children()]]
+            signals = signals_of(parts, f"{label}c") if how == "told" else []
+            for name, value in signals:
+                with suppress(RunTerminal):
+                    handle.signal(name, value)
+                if not value:
+                    await outside.effect(self.world, f"{label}/{name}")
             await outside.effect(self.world, label)
-            return [await handle.result(), await handle.result()]
+            results = [await handle.result(), await handle.result()]
+            seen.append(handle.id in [found.id for found in continuum.children()])
+            return [*results, seen]
         except continuum.ChildFailed as error:
             return error.type
+
+    async def _carry(self, node: Node, label: str) -> Any:
+        await continuum.start_child(carried, self.world, f"{label}c", node[1], node[2])
 
     async def _child_cancel(self, node: Node, label: str) -> Any:
         handle = await self._start_hanging(label)
@@ -210,6 +285,10 @@ class Actor:
                 group.create_task(produce(position, step))
             seen = [await items.get() for _ in node[1:]]
         return sorted(map(repr, seen))
+
+    async def _as_completed(self, node: Node, label: str) -> Any:
+        steps = self._below(node, label)
+        return sorted([repr(await step) for step in asyncio.as_completed(steps)])
 
     async def _lock(self, node: Node, label: str) -> Any:
         lock = asyncio.Lock()
@@ -347,6 +426,7 @@ _PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
     "queued": outside.queued,
     "refused": outside.refused,
     "timeout": outside.timeout,
+    "silent": outside.silent,
     "stubborn": outside.stubborn,
 }
 

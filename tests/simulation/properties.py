@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import cycle
+from unittest.mock import patch
 
 import msgspec
 
 from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
+from continuum.worker import processes
 from tests.simulation.chaos import REPEATING, RUN_ID, Chaos
 from tests.simulation.interpreter import simulated
 from tests.simulation.outcomes import (
     Outcome,
     check_compensated,
+    check_effects,
     check_journals,
     check_same,
     outcome_of,
 )
 from tests.simulation.programs import SIGNALS_WITHIN, Disturbance, Example, Program
 from tests.simulation.replays import Album
+from tests.simulation.standins import ThreadHelper
 from tests.simulation.world import World
 
 UNDISTURBED = Disturbance()
@@ -38,8 +42,10 @@ def check(example: Example) -> None:
         AssertionError: one does not hold.
     """
     program, disturbance = example.program, example.disturbance
-    undisturbed = asyncio.run(execute(program, UNDISTURBED))
-    disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    with patch.object(processes, "_Helper", ThreadHelper):
+        undisturbed = asyncio.run(execute(program, UNDISTURBED))
+        disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    check_effects(disturbed, repeating=True)
     stopped = disturbance.cancel_at is not None
     if not program.races and not stopped:
         repeating = not REPEATING.isdisjoint(disturbance.faults.values())
