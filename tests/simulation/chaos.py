@@ -69,6 +69,7 @@ class Chaos(Environment):
                 "queues": [SERVED],
                 "max_cached_runs": disturbance.cached,
                 "poll": _POLL,
+                "look": _POLL,
                 "drain_timeout": _DRAIN,
                 "heartbeat": _POLL,
             },

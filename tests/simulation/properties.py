@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import msgspec
 from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
 from continuum.worker import processes
+from continuum.worker.service import Backoff
 from tests.simulation.chaos import REPEATING, RUN_ID, Chaos
 from tests.simulation.interpreter import simulated
 from tests.simulation.outcomes import (
@@ -31,6 +33,9 @@ UNDISTURBED = Disturbance()
 PATIENCE = 100.0
 """Seconds of real time after which an execution counts as stuck."""
 
+PAUSES = (0.001, 0.02)
+"""Seconds of real time until a commit is tried again: at once, or when others may have the run."""
+
 AFTERWARDS = 1000.0
 """Virtual seconds in which children that were left alone end."""
 
@@ -42,7 +47,7 @@ def check(example: Example) -> None:
         AssertionError: one does not hold.
     """
     program, disturbance = example.program, example.disturbance
-    with patch.object(processes, "_Helper", ThreadHelper):
+    with standing_in():
         undisturbed = asyncio.run(execute(program, UNDISTURBED))
         disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
     check_effects(disturbed, repeating=True)
@@ -54,6 +59,20 @@ def check(example: Example) -> None:
         assert disturbed.state in ("cancelled", undisturbed.state)
         if not disturbance.force:
             check_compensated(disturbed)
+
+
+@contextmanager
+def standing_in() -> Generator[None]:
+    """Inside, processes are threads, and who tries again pauses for less time."""
+    with (
+        patch.object(processes, "_Helper", ThreadHelper),
+        patch.object(Backoff, "pause", _pause),
+    ):
+        yield
+
+
+def _pause(backoff: Backoff) -> float:
+    return backoff._random.choice(PAUSES)
 
 
 async def execute(program: Program, disturbance: Disturbance) -> Outcome:

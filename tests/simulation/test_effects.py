@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,10 +15,8 @@ import continuum
 from continuum import Queue, Retry
 from continuum.declare.registry import AnyActivity
 from continuum.engine.context import WorkflowContext
-from continuum.worker import processes
 from tests.simulation.programs import LEAVES, Program, kids, programs
-from tests.simulation.properties import UNDISTURBED, execute
-from tests.simulation.standins import ThreadHelper
+from tests.simulation.properties import UNDISTURBED, execute, standing_in
 from tests.simulation.world import SERVED
 
 NO_EFFECTS = {
@@ -29,7 +26,7 @@ NO_EFFECTS = {
     "logger",  # an object; `draw` writes to it
 }  # fmt: skip
 DECLARED = {
-    "activity": inspect.signature(continuum.Activity.__init__),
+    "activity": inspect.signature(vars(continuum.Activity)["__init__"]),
     "Retry": inspect.signature(Retry),
     "Queue": inspect.signature(Queue),
 }
@@ -43,7 +40,7 @@ def test_every_public_effect_is_reached(monkeypatch: pytest.MonkeyPatch) -> None
     seen: set[str] = set()
     _spy(monkeypatch, seen)
     wanted = set(_offered())
-    with patch.object(processes, "_Helper", ThreadHelper):
+    with standing_in():
         for program in _covering(_draw()):
             asyncio.run(execute(program, UNDISTURBED))
             if wanted <= seen:
@@ -129,7 +126,8 @@ def _draw() -> list[Program]:
 
     @settings(
         max_examples=DRAWN, derandomize=True, database=None, deadline=None,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(st.one_of([programs(focus) for focus in LEAVES]))
     def draw(program: Program) -> None:
