@@ -75,6 +75,7 @@ class Chaos(Environment):
             },
         )
         self._plan = disturbance
+        self._transactions = list(disturbance.transactions)
         self._on_commit = on_commit
         self._write = self.store.commit_turns
         self.store.commit_turns = self._commit  # type: ignore[method-assign]
@@ -121,15 +122,18 @@ class Chaos(Environment):
         """The commit of a transactional activity goes wrong as those of turns do."""
         transaction = WorldTransaction(self.store.activities, self.store.tables, fence)
         yield transaction
-        await self._pass_through(fence.node_id, transaction.commit)
+        fault = self._transactions.pop(0) if self._transactions else ""
+        await self._pass_through(fence.node_id, transaction.commit, fault)
 
-    async def _pass_through(self, node_id: UUID, write: Callable[[], Awaitable[T]]) -> T:
+    async def _pass_through(
+        self, node_id: UUID, write: Callable[[], Awaitable[T]], fault: str = ""
+    ) -> T:
         for local in self._backend.workers:
             if local.worker.committer.node_id == node_id:
                 self._epochs[node_id] = local
         self.store.commits += 1
         number = self.store.commits
-        fault = self._plan.faults.get(number)
+        fault = fault or self._plan.faults.get(number)
         if fault == "killed before":
             await self._vanish(node_id)
         if fault == "unavailable":

@@ -12,6 +12,11 @@ from tests.simulation import world as outside
 from tests.simulation.interruptions import cancel_all
 from tests.simulation.programs import Node, bound
 
+
+class Unexpected(Exception):
+    """A step gave what it never should; the run fails."""
+
+
 PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
     "effect": outside.effect,
     "sync": outside.sync,
@@ -29,6 +34,13 @@ async def outcome(call: Awaitable[Any]) -> Any:
         return await call
     except continuum.ActivityFailed as error:
         return ["failed", error.type]
+
+
+def expect(value: Any, wanted: Any) -> Any:
+    """The value, which nothing that goes wrong may change."""
+    if value != wanted:
+        raise Unexpected(f"{value!r} instead of {wanted!r}")
+    return value
 
 
 class Leaves:
@@ -58,15 +70,21 @@ class Leaves:
         one, other = await asyncio.gather(
             outside.keyed(self.world, label), outside.keyed(self.world, label)
         )
-        return one == other
+        return expect(one, other)
 
     async def _pages(self, node: Node, label: str) -> Any:
         queued = outside.pages.options(queue=outside.QUEUE)
         pages = queued if node[2] else outside.pages
-        return await pages(self.world, label, node[1])
+        return expect(await pages(self.world, label, node[1]), True)
 
     async def _process(self, node: Node, label: str) -> Any:
-        return await outcome(outside.in_process(self.world, label, node[1]))
+        how = node[1]
+        try:
+            return expect(await outside.in_process(self.world, label, how), label)
+        except continuum.ActivityCrashed:
+            return expect("doomed", how)
+        except continuum.ActivityFailed:
+            return expect("refuses", how)
 
     async def _transaction(self, node: Node, label: str) -> Any:
         transaction, how = outside.transaction, node[2]
@@ -74,7 +92,8 @@ class Leaves:
             transaction = transaction.options(queue=outside.QUEUE)
         elif how == "keyed":
             transaction = transaction.options(idempotency_key=f"{self.world}:{label}")
-        return await outcome(transaction(self.world, label, node[1]))
+        value = await outcome(transaction(self.world, label, node[1]))
+        return value if node[1] == outside.ATTEMPTS else expect(value, label)
 
     async def _elsewhere(self, node: Node, label: str) -> Any:
         urgent = outside.flaky.options(
@@ -93,8 +112,8 @@ class Leaves:
 
     async def _signal(self, node: Node, label: str) -> Any:
         limit = bound(node) * 1000
-        times = range(node[1])
-        return [await continuum.wait_signal(label, timeout=limit, type=int) for _ in times]
+        for value in range(node[1]):
+            expect(await continuum.wait_signal(label, timeout=limit, type=int), value)
 
     async def _signals(self, node: Node, label: str) -> Any:
         waiting = [

@@ -96,6 +96,7 @@ def check_journals(tables: Tables) -> None:
         times = [event.at for event in row.events]
         assert times == sorted(times), f"{row.run_id}: time went backwards"
         _check_incarnations(row)
+        _check_signals(row)
 
 
 def _check_incarnations(row: RunRow) -> None:
@@ -107,3 +108,14 @@ def _check_incarnations(row: RunRow) -> None:
         assert len(ends) == 1, f"{row.run_id}: incarnation {number} ends {ends}"
         assert kinds[-1] is ends[0] or EventKind.RUN_STARTED not in kinds
         assert (ends[0] is EventKind.RUN_CONTINUED) == (number < row.incarnation)
+
+
+def _check_signals(row: RunRow) -> None:
+    """Each once and in its order; the next incarnation begins with those that nobody took."""
+    seen: dict[tuple[int, str], bytes] = {}
+    for event in row.events:
+        if event.kind is EventKind.SIGNAL_RECEIVED:
+            body = event.body()
+            before = seen.get((event.incarnation, body.name), b"")
+            assert before < bytes(body.value), f"{row.run_id}: signal {body.name}"
+            seen[event.incarnation, body.name] = bytes(body.value)

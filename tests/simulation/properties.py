@@ -30,6 +30,7 @@ from tests.simulation.standins import ThreadHelper
 from tests.simulation.world import World
 
 UNDISTURBED = Disturbance()
+ENDS = {"value": "completed", "error": "failed", "cancelled": "cancelled"}
 PATIENCE = 100.0
 """Seconds of real time after which an execution counts as stuck."""
 
@@ -52,8 +53,11 @@ def check(example: Example) -> None:
         disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
     check_effects(disturbed, repeating=True)
     stopped = disturbance.cancel_at is not None
+    if not program.races:
+        assert undisturbed.state == ENDS[program.end], undisturbed.runs[""]
     if not program.races and not stopped:
-        repeating = not REPEATING.isdisjoint(disturbance.faults.values())
+        faults = {*disturbance.faults.values(), *disturbance.transactions}
+        repeating = not REPEATING.isdisjoint(faults)
         check_same(undisturbed, disturbed, repeating=repeating)
     if stopped:
         assert disturbed.state in ("cancelled", undisturbed.state)

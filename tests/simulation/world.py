@@ -91,12 +91,12 @@ async def queued(world: int, label: str) -> str:
     return happens(world, label)
 
 
-_ATTEMPTS: Final = 3
+ATTEMPTS: Final = 3
 
 
 @activity(
     name="flaky",
-    retry=Retry(max_attempts=_ATTEMPTS, initial=0.5, factor=3, max_delay=1, jitter=0.5),
+    retry=Retry(max_attempts=ATTEMPTS, initial=0.5, factor=3, max_delay=1, jitter=0.5),
 )
 async def flaky(world: int, label: str, failures: int) -> str:
     """Happens after some failures, never if there are not attempts enough.
@@ -104,7 +104,7 @@ async def flaky(world: int, label: str, failures: int) -> str:
     A failure whose worker dies before it is committed uses up no attempt.
     """
     failed = _worlds[world].failures
-    if failures == _ATTEMPTS or failed[label] < failures:
+    if failures == ATTEMPTS or failed[label] < failures:
         failed[label] += 1
         raise ConnectionError(label)
     return happens(world, label)
@@ -129,7 +129,7 @@ async def silent(world: int, label: str) -> None:
     await asyncio.Event().wait()
 
 
-@activity(name="pages", heartbeat_timeout=60, retry=Retry(max_attempts=_ATTEMPTS, initial=0.5))
+@activity(name="pages", heartbeat_timeout=60, retry=Retry(max_attempts=ATTEMPTS, initial=0.5))
 async def pages(world: int, label: str, failures: int) -> bool:
     """Goes on where the attempt before stopped; answers whether all were one call.
 
@@ -147,9 +147,7 @@ async def pages(world: int, label: str, failures: int) -> bool:
     return _worlds[world].calls.setdefault(label, call) == call
 
 
-@activity(
-    name="in_process", executor="process", retry=Retry(max_attempts=2, non_retryable=(Refused,))
-)
+@activity(name="in_process", executor="process", retry=Retry(non_retryable=(Refused,)))
 def in_process(world: int, label: str, how: str) -> str:
     """Happens in a process of its own, which may die once, or each time."""
     died = _worlds[world].failures
@@ -161,14 +159,14 @@ def in_process(world: int, label: str, how: str) -> str:
     return happens(world, label)
 
 
-@activity(name="transaction", transactional=True, retry=Retry(max_attempts=_ATTEMPTS, initial=0.5))
+@activity(name="transaction", transactional=True, retry=Retry(max_attempts=ATTEMPTS, initial=0.5))
 async def transaction(world: int, label: str, failures: int) -> str:
     """Happens with its result, or not at all; fails as `flaky` does, after its effect."""
     failed = _worlds[world].failures
     _worlds[world].exactly_once.add(label)
     connection: Any = continuum.transaction()
     connection.insert(world, label)
-    if failures == _ATTEMPTS or failed[label] < failures:
+    if failures == ATTEMPTS or failed[label] < failures:
         failed[label] += 1
         raise ConnectionError(label)
     return label
