@@ -60,10 +60,11 @@ def bench_counters(dsn: str) -> None:
         for number in range(2 * ROUNDS + 1):
             # Which goes first alternates, so that a machine that slows down slows both.
             for side in sorted(rates, reverse=number % 2 == 1):
-                database = migrate(new_database(dsn))
-                with psycopg.connect(database) as connection:
-                    connection.execute(f"ALTER TABLE continuum_runs {side} TRIGGER USER".encode())
-                rates[side].append(engine(name, database, WORKFLOWS))
+                with database(dsn) as new:
+                    with psycopg.connect(new) as connection:
+                        change = f"ALTER TABLE continuum_runs {side} TRIGGER USER"
+                        connection.execute(change.encode())
+                    rates[side].append(engine(name, new, WORKFLOWS))
         without, counted = (median(rates[side]) for side in ("DISABLE", "ENABLE"))
         line(f"{what} without counters", f"{without:,.0f}", "1.00", "", True)
         spread = f"{counted:,.0f} [{min(rates['ENABLE']):,.0f}..{max(rates['ENABLE']):,.0f}]"

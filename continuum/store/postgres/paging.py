@@ -24,7 +24,6 @@ from continuum.store.postgres.asking import (
     PROBING,
     WALKING,
     OutOfTime,
-    ServerState,
     Statement,
     ask,
 )
@@ -38,6 +37,7 @@ from continuum.store.postgres.page_statements import (
 )
 from continuum.store.postgres.paths import Probe, Walk
 from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.server_state import ServerState
 from continuum.store.postgres.session import Row
 from continuum.store.postgres.stretches import Stretch, is_behind, stretches
 from continuum.system import monotonic
