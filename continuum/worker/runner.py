@@ -102,6 +102,8 @@ class Runner:
 
     def create(self, new_run: NewRun, workflow: AnyWorkflow, token: int) -> asyncio.Future[UUID]:
         """Start a run here: its insertion and its first turn are one commit."""
+        if new_run.run_id in self.runs:  # claimed: nobody would step it any more
+            raise DuplicateRun(f"run {new_run.run_id} exists already")
         run = OwnedRun(new_run.run_id, workflow.name, token, 1, 1, None)
         run.created = new_run
         run.pin = workflow.pin
@@ -125,6 +127,8 @@ class Runner:
         existing = self.runs.get(claimed.run_id)
         if existing is not None:
             self.drop(existing)
+            if existing.in_flight is None:
+                _refuse(existing, DuplicateRun(f"run {claimed.run_id} exists already"))
         run, identity = adopted(claimed, self._workflow_of(claimed))
         self.runs[run.run_id] = run
         self.probation.begin(run.run_id)
@@ -289,9 +293,7 @@ class Runner:
         assert turn is not None
         error = PayloadError(f"the database refused what run {run.run_id} wrote: {reason}")
         if run.created_future is not None:
-            future, run.created_future = run.created_future, None
-            if not future.done():
-                future.set_exception(error)
+            _refuse(run, error)
             run.in_flight = None
             self.drop(run)
             return
@@ -374,9 +376,7 @@ class Runner:
 
     def _block(self, run: OwnedRun, message: str) -> None:
         if run.created_future is not None:  # nothing was written: the caller hears of it
-            future, run.created_future = run.created_future, None
-            if not future.done():
-                future.set_exception(RuntimeError(message))
+            _refuse(run, RuntimeError(message))
             self.drop(run)
             return
         self._on_blocked(run, message)
@@ -389,6 +389,13 @@ class Runner:
     def statistics(self) -> Mapping[str, int]:
         """How many runs are owned, parked and ready."""
         return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
+
+
+def _refuse(run: OwnedRun, error: Exception) -> None:
+    """Tell who waits for the start of this run, if anybody does, that it did not happen."""
+    future, run.created_future = run.created_future, None
+    if future is not None and not future.done():
+        future.set_exception(error)
 
 
 def _nothing(run: OwnedRun, turn: Turn) -> None:
