@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final, Literal, LiteralString, NamedTuple, cast
 
 from psycopg import AsyncConnection, AsyncCursor, errors
-from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
@@ -122,21 +121,24 @@ async def _send(
     batch: Sequence[tuple[AsyncCursor[Row], tuple[str, Mapping[str, Any]]]],
 ) -> bool:
     """Whether a statement was canceled, and those behind it were not run."""
-    canceled = False
+    whole = False
     try:
         # One transaction without saying so, as all that is sent before a Sync message.
         async with connection.pipeline():
             try:
                 for cursor, (text, parameters) in batch:
-                    await cursor.execute(_sql(text), parameters)
+                    await cursor.execute(_sql(text), parameters, binary=True)
                 await connection.execute(_DONE)
             except errors.QueryCanceled:
-                canceled = True  # the answer came while the others were being sent
+                return True  # the answer came while the others were being sent
+        whole = True
     except (errors.QueryCanceled, errors.PipelineAborted):
-        canceled = True
-    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
-        await connection.close()  # the pool opens another
-    return canceled
+        return True
+    finally:
+        if not whole:
+            # psycopg takes statements for prepared that were not run; the pool opens another.
+            await connection.close()
+    return False
 
 
 def _sql(statement: str) -> SQL:
