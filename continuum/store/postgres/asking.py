@@ -121,7 +121,7 @@ async def _send(
     batch: Sequence[tuple[AsyncCursor[Row], tuple[str, Mapping[str, Any]]]],
 ) -> bool:
     """Whether a statement was canceled, and those behind it were not run."""
-    whole = False
+    canceled = False
     try:
         # One transaction without saying so, as all that is sent before a Sync message.
         async with connection.pipeline():
@@ -130,15 +130,14 @@ async def _send(
                     await cursor.execute(_sql(text), parameters, binary=True)
                 await connection.execute(_DONE)
             except errors.QueryCanceled:
-                return True  # the answer came while the others were being sent
-        whole = True
+                canceled = True  # the answer came while the others were being sent
     except (errors.QueryCanceled, errors.PipelineAborted):
-        return True
-    finally:
-        if not whole:
-            # psycopg takes statements for prepared that were not run; the pool opens another.
-            await connection.close()
-    return False
+        canceled = True
+    if canceled:
+        # psycopg takes statements for prepared that were not run, until it sees a rollback.
+        async with connection.transaction(force_rollback=True):
+            pass
+    return canceled
 
 
 def _sql(statement: str) -> SQL:
