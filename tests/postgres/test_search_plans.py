@@ -257,6 +257,18 @@ async def _is_waiting(scene: Scene) -> bool:
     return await cursor.fetchone() is not None
 
 
+async def test_a_statement_that_was_never_run_is_not_taken_for_prepared(
+    scene: Scene, reads: PostgresReads
+) -> None:
+    """The client library prepares what it sends often, though the server had given up before it."""
+    where = ("eq", "duration", 3)
+    for _ in range(4):
+        async with Blockade(await scene.connect()):
+            page = await ask(reads, where, order=("desc", "duration"), budget=0.02)
+            assert not page.complete
+        assert (await ask(reads, where, order=("desc", "duration"))).complete
+
+
 @pytest.mark.parametrize("order", [None, ("desc", "duration")])
 async def test_a_page_never_takes_longer_than_its_budget(
     scene: Scene, reads: PostgresReads, order: Any

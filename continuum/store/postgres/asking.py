@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import AsyncConnection, AsyncCursor, errors
-from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
@@ -109,14 +108,16 @@ async def _send(
         async with connection.pipeline():
             try:
                 for cursor, (text, parameters) in batch:
-                    await cursor.execute(_sql(text), parameters)
+                    await cursor.execute(_sql(text), parameters, binary=True)
                 await connection.execute(_DONE)
             except errors.QueryCanceled:
                 canceled = True  # the answer came while the others were being sent
     except (errors.QueryCanceled, errors.PipelineAborted):
         canceled = True
-    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
-        await connection.close()  # the pool opens another
+    if canceled:
+        # psycopg takes statements for prepared that were not run, until it sees a rollback.
+        async with connection.transaction(force_rollback=True):
+            pass
     return canceled
 
 
