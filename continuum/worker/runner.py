@@ -240,14 +240,12 @@ class Runner:
             asyncio.get_running_loop().call_later(DEFER, self._resubmit, run)
             return
         run.in_flight = run.collected = None
-        future = run.created_future
-        if future is not None:
-            run.created_future = None
-            if not future.done():
-                if status is TurnStatus.COMMITTED:
-                    future.set_result(run.run_id)
-                else:
-                    future.set_exception(DuplicateRun(f"run {run.run_id} exists already"))
+        future, run.created_future = run.created_future, None
+        if future is not None and not future.done():
+            if status is TurnStatus.COMMITTED:
+                future.set_result(run.run_id)
+            else:
+                future.set_exception(DuplicateRun(f"run {run.run_id} exists already"))
         if run.dropped:
             return
         if status is not TurnStatus.COMMITTED:
