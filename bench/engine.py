@@ -1,4 +1,4 @@
-"""Our side of the figures: throughput, latency, signal, parked memory."""
+"""Our side of the figures: throughput, starts, latency, signal, parked memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from bench.flows import one_signal, three_steps
+from bench.raw import Commits
 from continuum import Continuum
 
 
@@ -27,31 +28,44 @@ async def throughput(dsn: str, workflows: int) -> float:
         return workflows / (time.perf_counter() - begin)
 
 
-async def latency(dsn: str, samples: int) -> list[float]:
-    """Milliseconds from start to result of one workflow after another."""
-    taken: list[float] = []
-    async with Continuum(dsn) as ct, ct.worker([three_steps]):
-        for sample in range(samples + 20):
-            begin = time.perf_counter()
-            await (await ct.start(three_steps, 0)).result(timeout=30)
-            if sample >= 20:
-                taken.append(1000 * (time.perf_counter() - begin))
+async def starts(dsn: str, runs: int) -> float:
+    """Starts per second, all at once as a busy client makes them, without a worker."""
+    async with Continuum(dsn) as ct:
+        await ct.start(three_steps, 0)
+        begin = time.perf_counter()
+        await asyncio.gather(*(ct.start(three_steps, i) for i in range(runs)))
+        return runs / (time.perf_counter() - begin)
+
+
+async def latency(dsn: str, samples: int) -> list[tuple[float, float]]:
+    """Milliseconds of four raw commits, and from start to result of one workflow, in turns."""
+    taken: list[tuple[float, float]] = []
+    with Commits(dsn) as raw:
+        async with Continuum(dsn) as ct, ct.worker([three_steps]):
+            for sample in range(samples + 20):
+                limit = raw.take(4)
+                begin = time.perf_counter()
+                await (await ct.start(three_steps, 0)).result(timeout=30)
+                if sample >= 20:
+                    taken.append((limit, 1000 * (time.perf_counter() - begin)))
     return taken
 
 
-async def signal(dsn: str, samples: int) -> list[float]:
-    """Milliseconds from signal to result of a parked run, one after another."""
-    taken: list[float] = []
-    async with Continuum(dsn) as ct, ct.worker([one_signal]):
-        for sample in range(samples + 20):
-            run = await ct.start(one_signal)
-            while (await run.get()).state != "suspended":
-                await asyncio.sleep(0.002)
-            begin = time.perf_counter()
-            await run.signal("go", "x")
-            await run.result(timeout=30)
-            if sample >= 20:
-                taken.append(1000 * (time.perf_counter() - begin))
+async def signal(dsn: str, samples: int) -> list[tuple[float, float]]:
+    """Milliseconds of two raw commits, and from signal to result of a parked run, in turns."""
+    taken: list[tuple[float, float]] = []
+    with Commits(dsn) as raw:
+        async with Continuum(dsn) as ct, ct.worker([one_signal]):
+            for sample in range(samples + 20):
+                run = await ct.start(one_signal)
+                while (await run.get()).state != "suspended":
+                    await asyncio.sleep(0.002)
+                limit = raw.take(2)
+                begin = time.perf_counter()
+                await run.signal("go", "x")
+                await run.result(timeout=30)
+                if sample >= 20:
+                    taken.append((limit, 1000 * (time.perf_counter() - begin)))
     return taken
 
 
@@ -78,7 +92,10 @@ async def parked(dsn: str, runs: int) -> dict[str, float]:
 def main() -> None:
     """`python -m bench.engine NAME DSN N` prints one JSON value; each runs in its own process."""
     name, dsn, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    measure = {"throughput": throughput, "latency": latency, "signal": signal, "parked": parked}
+    measure = {
+        "throughput": throughput, "starts": starts, "latency": latency, "signal": signal,
+        "parked": parked,
+    }  # fmt: skip
     print(json.dumps(asyncio.run(measure[name](dsn, size))))
 
 

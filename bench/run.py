@@ -9,9 +9,11 @@ import sys
 import time
 from typing import Any
 
+import psycopg
+
 from bench import raw
-from bench.figures import cpu_probe, median, percentile
-from bench.server import migrate, new_database, server
+from bench.figures import cpu_probe, median
+from bench.server import database, server
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WORKFLOWS = int(os.environ.get("WORKFLOWS", "4000"))
@@ -37,8 +39,10 @@ def bench_throughput(dsn: str) -> None:
     ours: list[float] = []
     limit: list[float] = []
     for _ in range(ROUNDS):
-        limit.append(raw.throughput(migrate(new_database(dsn)), WORKFLOWS, 250))
-        ours.append(engine("throughput", migrate(new_database(dsn)), WORKFLOWS))
+        with database(dsn) as new:
+            limit.append(raw.throughput(new, WORKFLOWS, 250))
+        with database(dsn) as new:
+            ours.append(engine("throughput", new, WORKFLOWS))
     rate, raw_rate = median(ours), median(limit)
     met = rate >= 2500 or rate / raw_rate >= 0.40
     line("raw set-based writes, workflows/s", f"{raw_rate:,.0f}", "1.00", "", True)
@@ -47,6 +51,27 @@ def bench_throughput(dsn: str) -> None:
     line(
         "3-activity workflows/s, one process", spread, f"{rate / raw_rate:.2f} of raw", target, met
     )
+
+
+def bench_counters(dsn: str) -> None:
+    """What the triggers that count runs cost: the same starts and workflows without them."""
+    for name, what in (("starts", "starts/s"), ("throughput", "3-activity workflows/s")):
+        rates: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
+        for number in range(2 * ROUNDS + 1):
+            # Which goes first alternates, so that a machine that slows down slows both.
+            for side in sorted(rates, reverse=number % 2 == 1):
+                with database(dsn) as new:
+                    with psycopg.connect(new) as connection:
+                        change = f"ALTER TABLE continuum_runs {side} TRIGGER USER"
+                        connection.execute(change.encode())
+                    rates[side].append(engine(name, new, WORKFLOWS))
+        without, counted = (median(rates[side]) for side in ("DISABLE", "ENABLE"))
+        line(f"{what} without counters", f"{without:,.0f}", "1.00", "", True)
+        spread = f"{counted:,.0f} [{min(rates['ENABLE']):,.0f}..{max(rates['ENABLE']):,.0f}]"
+        line(
+            f"{what} with counters", spread, f"{counted / without:.2f}", "> 0.90",
+            counted / without > 0.9,
+        )  # fmt: skip
 
 
 def bench_latency(dsn: str) -> None:
@@ -58,9 +83,10 @@ def bench_latency(dsn: str) -> None:
         ours: list[float] = []
         limit: list[float] = []
         for _ in range(ROUNDS):
-            database = migrate(new_database(dsn))
-            limit.append(median(raw.commits(database, commits, 200)))
-            ours.append(percentile(engine(name, database, 200), 50))
+            with database(dsn) as new:
+                pairs = engine(name, new, 200)
+            limit += [raw_taken for raw_taken, _ in pairs]
+            ours += [taken for _, taken in pairs]
         ratio = median(ours) / median(limit)
         line(f"raw, {commits} commits, ms", f"{median(limit):.2f}", "1.00", "", True)
         line(
@@ -74,7 +100,8 @@ def bench_latency(dsn: str) -> None:
 
 def bench_parked(dsn: str) -> None:
     """Memory of 20,000 parked runs."""
-    result = engine("parked", migrate(new_database(dsn)), 20_000)
+    with database(dsn) as new:
+        result = engine("parked", new, 20_000)
     line(
         "20,000 parked runs, extra MiB", f"{result['mib']:.0f}", f"{result['node_rows']} node row",
         "< 150 MiB, 1 row", result["mib"] < 150 and result["node_rows"] == 1,
@@ -115,10 +142,11 @@ def wall(command: list[str], repeat: int = 9) -> float:
 
 def bench_start_up(dsn: str) -> None:
     """How long the command line takes to answer."""
-    database = migrate(new_database(dsn))
     imports = "import psycopg, psycopg_pool, sqlglot, typer, orjson, msgspec, asyncio"
     over_bare = wall([*CLI, "--help"]) - wall([sys.executable, "-c", "pass"])
-    over_imports = wall([*CLI, "query", "--dsn", database]) - wall([sys.executable, "-c", imports])
+    with database(dsn) as new:
+        query = wall([*CLI, "query", "--dsn", new])
+    over_imports = query - wall([sys.executable, "-c", imports])
     line(
         "continuum --help over bare Python, ms", f"{over_bare:.0f}", "", "<= 150", over_bare <= 150
     )
@@ -128,7 +156,7 @@ def bench_start_up(dsn: str) -> None:
 def main() -> None:
     """Run all, or those named on the command line."""
     benches = {
-        "throughput": bench_throughput, "latency": bench_latency,
+        "throughput": bench_throughput, "counters": bench_counters, "latency": bench_latency,
         "parked": bench_parked, "start-up": bench_start_up, "replay": bench_replay,
     }  # fmt: skip
     chosen = sys.argv[1:] or list(benches)

@@ -43,16 +43,20 @@ def server() -> Iterator[str]:
             instance.cleanup()
 
 
-def new_database(dsn: str) -> str:
-    """Create an empty database and answer its DSN."""
+@contextmanager
+def database(dsn: str) -> Iterator[str]:
+    """The DSN of a new database at the current schema, dropped afterwards.
+
+    What a measurement leaves behind would be vacuumed and analysed during the next one.
+    """
     name = f"bench_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return psycopg.conninfo.make_conninfo(dsn, dbname=name)
-
-
-def migrate(dsn: str) -> str:
-    """Bring a database to the current schema with the real command."""
-    command = [sys.executable, "-m", "continuum.cli", "migrate", "--dsn", dsn]
-    subprocess.run(command, check=True, capture_output=True)
-    return dsn
+    new = psycopg.conninfo.make_conninfo(dsn, dbname=name)
+    command = [sys.executable, "-m", "continuum.cli", "migrate", "--dsn", new]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+        yield new
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # pyright: ignore[reportArgumentType, reportCallIssue]

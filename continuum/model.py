@@ -150,7 +150,7 @@ class Step:
             matches of a selective index and sorts them; "leases" does so from the live runs;
             "sort" reads and sorts whatever the conditions leave; "counters" reads kept numbers.
         index: the index that served it, None when there was none.
-        rows_read: rows looked at.
+        rows_read: rows looked at; for "sort" as many as the server expected.
         found: those of them that are in the answer.
         elapsed: seconds.
     """

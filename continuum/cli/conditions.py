@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from continuum.cli.inputs import parse_json, read_text
+
+if TYPE_CHECKING:
+    from continuum.query.tree import Query
 
 
 def read_expression(text: str | None) -> str | None:
@@ -64,8 +67,8 @@ def check_query(
     order_by: Any = None,
     cursor: str | None = None,
     ordered: bool = True,
-) -> None:
-    """Refuse what is no query, and a cursor that was changed or belongs to another one.
+) -> Query:
+    """The query; refuses what is none, and a cursor that was changed or belongs to another one.
 
     Raises:
         QueryError: says what is wrong, and where in an expression.
@@ -77,6 +80,7 @@ def check_query(
         from continuum.query.cursor import decode
 
         decode(query, cursor)
+    return query
 
 
 def group_names(text: str) -> list[str]:

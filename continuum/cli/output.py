@@ -27,7 +27,7 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def write_json(value: Any) -> None:
     """One JSON document: indented for people, compact when piped."""
-    write(to_json(value, indent=2 if sys.stdout.isatty() else None))
+    write(to_json(value, indent=sys.stdout.isatty()))
 
 
 def colour() -> bool:
@@ -61,16 +61,19 @@ class Rows:
         if shape is Format.CSV:
             write(_csv_line(fields))
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Write one record, or keep it for the end."""
-        if self._shape is Format.JSONL:
-            write(to_json(record))
-        elif self._shape is Format.CSV:
-            write(_csv_line([_csv_cell(record.get(field)) for field in self._fields]))
-        elif self._shape is Format.IDS:
-            write(str(record[self._key]))
+    def add(self, *records: Mapping[str, Any]) -> None:
+        """Write records, with one call of the system, or keep them for the end."""
+        if self._shape in (Format.JSON, Format.TABLE):
+            self._kept += records
         else:
-            self._kept.append(record)
+            sys.stdout.write("".join([f"{self._line(record)}\n" for record in records]))
+
+    def _line(self, record: Mapping[str, Any]) -> str:
+        if self._shape is Format.JSONL:
+            return to_json(record)
+        if self._shape is Format.CSV:
+            return _csv_line([_csv_cell(record.get(field)) for field in self._fields])
+        return str(record[self._key])
 
     def close(self) -> None:
         """Write what needs all records: a JSON list, or the table."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from continuum.cli import connection
 from continuum.cli.columns import parse_columns
-from continuum.cli.command import Format, Options, application
+from continuum.cli.command import Format, Options, application, note
 from continuum.cli.conditions import (
     check_query,
     group_names,
@@ -17,11 +16,16 @@ from continuum.cli.conditions import (
     read_order,
     read_where,
 )
+from continuum.cli.explain import check_format, explain_count, explain_page
 from continuum.cli.failures import UsageError
 from continuum.cli.listing import Listing
 from continuum.cli.output import Rows, write
 from continuum.cli.records import PAYLOAD_FIELDS, to_json
+from continuum.cli.stamps import count_text
 from continuum.cli.table import Column
+
+if TYPE_CHECKING:
+    from continuum.client import Continuum
 
 
 async def query(
@@ -58,6 +62,13 @@ async def query(
         str | None,
         typer.Option(metavar="FIELDS", help="Fields to print, as id,state,attributes.plan,output."),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0.01, metavar="SECONDS", help="Answer by then with what was found."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print how it was answered, not the answer.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on showing what changes, until Ctrl-C.")
     ] = False,
@@ -71,8 +82,8 @@ async def query(
     """List the runs that match EXPR, such as "state = 'failed' and started_at > -2h".
 
     Looks in the namespace "default" unless told otherwise (-n, -A). jsonl, csv and ids print only
-    the runs; the cursor of the next page and whether the page is complete go to stderr. No match
-    is not an error.
+    the runs; the cursor of the next page, whether the page is complete, and when and where it was
+    read go to stderr, as does whether a count is exact. No match is not an error.
     """
     options.without_effect("query", namespace=False)
     chosen = parse_columns(columns)
@@ -81,23 +92,37 @@ async def query(
         "namespace": options.searched,
         "where": read_where(where),
     }
+    if explain:
+        _exclude("--explain", {"--columns": columns, "--all": every, "--watch": watch})
+        check_format(options)
     if count or group_by:
         _exclude("--count or --group-by", {
             "--order-by": order_by, "--cursor": cursor, "--columns": columns, "--all": every,
             "--watch": watch,
         })  # fmt: skip
-        await _count(options, spec, group_by, read_dsn)
+        if options.shape is Format.IDS:
+            raise UsageError("a count has no ids", hint="use --format table, json, jsonl or csv")
+        asked = check_query(**spec, ordered=False)
+        spec |= {"group_by": group_names(group_by) if group_by else (), "budget": budget}
+        async with connection.connect(options, read_dsn) as client:
+            if explain:
+                await explain_count(client, options, asked, spec)
+            else:
+                await _count(client, options, spec)
         return
     spec["order_by"] = read_order(order_by)
-    check_query(**spec, cursor=cursor)
+    asked = check_query(**spec, cursor=cursor)
     spec["payloads"] = bool(PAYLOAD_FIELDS.intersection(chosen or ()))
+    spec |= {} if budget is None else {"budget": budget}
     if every:
-        _exclude("--all", {"--cursor": cursor, "--watch": watch})
+        _exclude("--all", {"--cursor": cursor, "--budget": budget, "--watch": watch})
     if watch:
         _exclude("--watch", {"--cursor": cursor, "--format json": options.shape is Format.JSON})
     listing = Listing(options, chosen, spec)
     async with connection.connect(options, read_dsn) as client:
-        if every:
+        if explain:
+            await explain_page(client, options, asked, spec | {"limit": limit, "cursor": cursor})
+        elif every:
             await listing.all_pages(client)
         elif watch:
             await listing.watch(client, limit, interval)
@@ -111,24 +136,18 @@ def _exclude(option: str, others: dict[str, Any]) -> None:
         raise UsageError(f"{wrong[0]} makes no sense with {option}")
 
 
-async def _count(
-    options: Options, spec: dict[str, Any], group_by: str | None, read_dsn: str | None
-) -> None:
-    shape = options.shape
-    if shape is Format.IDS:
-        raise UsageError("a count has no ids", hint="use --format table, json, jsonl or csv")
-    check_query(**spec, ordered=False)
-    names: Sequence[str] = group_names(group_by) if group_by else ()
-    async with connection.connect(options, read_dsn) as client:
-        groups = await client.count(**spec, group_by=names)
+async def _count(client: Continuum, options: Options, spec: dict[str, Any]) -> None:
+    counts = await client.counts(**spec)
+    shape, names = options.shape, spec["group_by"]
     if not names and shape is not Format.CSV:
-        write(to_json(sum(group.count for group in groups)))
-        return
-    fields = (*names, "count")
-    rows = Rows(shape, [Column(name, None) for name in fields], fields=fields)
-    for group in groups:
-        rows.add(dict(zip(fields, (*group.key, group.count), strict=True)))
-    rows.close()
+        write(to_json(sum(group.count for group in counts.groups)))
+    else:
+        fields = (*names, "count")
+        rows = Rows(shape, [Column(name, None) for name in fields], fields=fields)
+        for group in counts.groups:
+            rows.add(dict(zip(fields, (*group.key, group.count), strict=True)))
+        rows.close()
+    note(count_text(counts.stamp))
 
 
 app = application(query, usage="[OPTIONS] [EXPR]")

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
 from continuum.cli.sanitize import json_line
 from continuum.model import HistoryEvent, NodeInfo, Omitted, Page, Run, RunError, Stamp
 
@@ -24,6 +26,9 @@ NODE_FIELDS: Final = (
 )  # fmt: skip
 STAMP_FIELDS: Final = ("at", "elapsed", "source", "lag", "complete", "exact")
 EVENT_FIELDS: Final = ("seq", "incarnation", "type", "command", "at", "data")
+
+_COMPACT: Final = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+_INDENTED: Final = _COMPACT | orjson.OPT_INDENT_2
 
 
 def format_time(moment: datetime) -> str:
@@ -53,27 +58,32 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"cannot print a {type(value).__name__}")
 
 
-def to_json(value: Any, *, indent: int | None = None) -> str:
+def to_json(value: Any, *, indent: bool = False) -> str:
     """JSON text in which nothing can act upon a terminal."""
+    try:
+        text = orjson.dumps(value, jsonable, _INDENTED if indent else _COMPACT).decode()
+    except orjson.JSONEncodeError:
+        text = _any_json(value, indent=indent)
+    return json_line(text)
+
+
+def _any_json(value: Any, *, indent: bool) -> str:
+    """What orjson refuses: whole numbers beyond 64 bits, lone surrogates, tuples with names."""
     separators = (",", ": ") if indent else (",", ":")
-    return json_line(
-        json.dumps(
-            value, ensure_ascii=False, default=jsonable, indent=indent, separators=separators
-        )
-    )
+    return json.dumps(
+        value, ensure_ascii=False, default=jsonable, indent=2 if indent else None,
+        separators=separators,
+    )  # fmt: skip
 
 
 def run_record(run: Run, columns: Sequence[str] = RUN_FIELDS) -> dict[str, Any]:
     """The named fields of a run; `attributes.a.b` looks inside the attributes."""
-    return {column: _run_value(run, column) for column in columns}
-
-
-def _run_value(run: Run, column: str) -> Any:
-    name, _, path = column.partition(".")
-    value = getattr(run, name)
-    if path:
-        return attribute_at(value, path)
-    return value
+    return {
+        column: attribute_at(run.attributes, column.partition(".")[2])
+        if "." in column
+        else getattr(run, column)
+        for column in columns
+    }
 
 
 def attribute_at(attributes: Mapping[str, Any], path: str) -> Any:

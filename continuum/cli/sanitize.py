@@ -31,6 +31,8 @@ def one_line(text: str) -> str:
 
 def json_line(text: str) -> str:
     """JSON text with the remaining control characters as JSON escapes; the value is unchanged."""
+    if text.isascii() and "\x7f" not in text:
+        return text
     return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

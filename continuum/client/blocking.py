@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -12,14 +12,13 @@ from uuid import UUID
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from continuum.client.blocking_attributes import BlockingAttributes
+from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Startable, Workflow
 from continuum.errors import ConfigurationError
-from continuum.model import HistoryEvent, NodeInfo, Page, Run, ServerInfo
-from continuum.query.building import OrderBy
-from continuum.store.reading import CountGroup
+from continuum.model import NodeInfo, Run
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -31,7 +30,6 @@ from continuum.declare.queue import Queue
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 R_co = TypeVar("R_co", covariant=True)
-_STREAM_PAGE = 500
 
 
 class BlockingRunHandle(Generic[R_co]):
@@ -102,7 +100,7 @@ class BlockingWorker:
             await self._worker.close()
 
 
-class BlockingContinuum(BlockingAttributes):
+class BlockingContinuum(BlockingLooking, BlockingAttributes):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 
     It may be used from several threads, and also inside a running event loop, which each call
@@ -231,120 +229,11 @@ class BlockingContinuum(BlockingAttributes):
         """Merge attributes; see `Continuum.set_attributes`."""
         self.call(self._client.set_attributes(run_id, attributes, unset=unset, namespace=namespace))
 
-    def get_run(self, run_id: UUID | str, *, namespace: str | None = None) -> Run:
-        """A snapshot of one run; see `Continuum.get_run`."""
-        return self.call(self._client.get_run(run_id, namespace=namespace))
-
     def result(
         self, run_id: UUID | str, timeout: float | None = None, *, namespace: str | None = None
     ) -> Any:
         """Wait for a run's end; see `Continuum.result`."""
         return self.call(self._client.result(run_id, timeout, namespace=namespace))
-
-    def history(
-        self,
-        run_id: UUID | str,
-        *,
-        after: int | None = None,
-        limit: int = 500,
-        namespace: str | None = None,
-    ) -> list[HistoryEvent]:
-        """A page of a run's journal; see `Continuum.history`."""
-        return self.call(
-            self._client.history(run_id, after=after, limit=limit, namespace=namespace)
-        )
-
-    def query(
-        self,
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        order_by: OrderBy | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-        payloads: bool = False,
-    ) -> Page[Run]:
-        """One page of the runs that match; see `Continuum.query`."""
-        return self.call(
-            self._client.query(
-                expression,
-                namespace=namespace,
-                where=where,
-                order_by=order_by,
-                limit=limit,
-                cursor=cursor,
-                payloads=payloads,
-            )
-        )
-
-    def stream(
-        self,
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        order_by: OrderBy | None = None,
-        payloads: bool = False,
-    ) -> Iterator[Run]:
-        """All runs that match, page by page; see `Continuum.stream`."""
-        page = partial(
-            self.query,
-            expression,
-            namespace=namespace,
-            where=where,
-            order_by=order_by,
-            limit=_STREAM_PAGE,
-            payloads=payloads,
-        )
-        answer = page()
-        yield from answer.entries
-        while answer.next_cursor is not None:
-            answer = page(cursor=answer.next_cursor)
-            yield from answer.entries
-
-    @overload
-    def count(
-        self,
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        group_by: None = None,
-    ) -> int: ...
-
-    @overload
-    def count(
-        self,
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str | Sequence[str]],
-    ) -> list[CountGroup]: ...
-
-    def count(
-        self,
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        group_by: str | Sequence[str | Sequence[str]] | None = None,
-    ) -> int | list[CountGroup]:
-        """How many runs match; see `Continuum.count`."""
-        if group_by is None:
-            return self.call(self._client.count(expression, namespace=namespace, where=where))
-        return self.call(
-            self._client.count(expression, namespace=namespace, where=where, group_by=group_by)
-        )
-
-    def namespaces(self) -> list[str]:
-        """Every namespace that holds a run."""
-        return self.call(self._client.namespaces())
-
-    def server(self) -> ServerInfo:
-        """Who and where the database is; see `Continuum.server`."""
-        return self.call(self._client.server())
 
     def nodes(self) -> list[NodeInfo]:
         """Every registered worker process, live or dead."""

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from continuum.client.attributes import SAMPLE
+from continuum.client.blocking_calls import BlockingCalls
 from continuum.model import AttributeIndex, AttributeKey, IndexProgress
 
-if TYPE_CHECKING:
-    from continuum.client.client import Continuum
 
-R = TypeVar("R")
-
-
-class BlockingAttributes(ABC):
+class BlockingAttributes(BlockingCalls):
     """The part of `BlockingContinuum` that knows attribute keys."""
-
-    _client: Continuum
-
-    @abstractmethod
-    def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """Run a coroutine of the asynchronous client."""
 
     def attribute_keys(
         self, *, namespace: str | None = "default", sample: int = SAMPLE

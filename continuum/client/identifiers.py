@@ -27,14 +27,14 @@ def optional_namespace(namespace: str | None) -> str | None:
     return None if namespace is None else check_namespace(namespace)
 
 
-def check_timeout(timeout: float | None) -> float | None:
-    """Seconds to wait; None is for ever.
+def check_timeout(timeout: float | None, name: str = "timeout") -> float | None:
+    """Seconds to wait, given as the argument `name`; None is for ever.
 
     Raises:
         ConfigurationError: negative or not a number.
     """
     if timeout is not None and not timeout >= 0:
-        raise ConfigurationError(f"timeout must be 0 or more seconds, not {timeout!r}")
+        raise ConfigurationError(f"{name} must be 0 or more seconds, not {timeout!r}")
     return timeout
 
 

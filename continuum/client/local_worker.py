@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -99,9 +99,10 @@ class LocalWorker:
         """Whether it takes new runs of that workflow now."""
         return self._worker.loads(workflow_name)
 
-    def holds(self, run_id: UUID) -> bool:
-        """Whether it owns that run now."""
-        return run_id in self._worker.runner.runs
+    @property
+    def owned(self) -> Collection[UUID]:
+        """The runs it owns now."""
+        return self._worker.runner.runs.keys()
 
     async def create_local(self, new_run: NewRun) -> UUID:
         """Start a run on it: start and first turn are one commit."""

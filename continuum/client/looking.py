@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, overload
 from uuid import UUID
 
-from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
+from continuum.client.identifiers import (
+    check_limit,
+    check_timeout,
+    optional_namespace,
+    parse_run_id,
+)
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
-from continuum.store.reading import CountGroup, ReadStore
+from continuum.store.reading import CountGroup, Counts, ReadStore
 
 MAX_PAGE = 1000
 MAX_EVENTS = 5000
+STREAM_PAGE = 2000
+"""Runs on a page of an answer that is read to its end."""
+BREATH = 100
+"""After so many runs of a stream the event loop gets a turn, in which the next page arrives."""
 
 
 class Looking(ABC):
@@ -80,6 +92,7 @@ class Looking(ABC):
         limit: int = 50,
         cursor: str | None = None,
         payloads: bool = False,
+        budget: float | None = None,
     ) -> Page[Run]:
         """One page of the runs that match.
 
@@ -93,17 +106,23 @@ class Looking(ABC):
             limit: runs on a page, at most 1,000.
             cursor: `next_cursor` of the previous page of the same query.
             payloads: fetch `input` and `output`, too; they are `Omitted` otherwise.
+            budget: seconds this may take; None: as long as a read may. When they are over, the
+                page holds what was found, perhaps nothing, `complete` is False, and its cursor
+                goes on. A page that has found nothing at all gives the next one twice the time.
 
         Raises:
-            QueryError: a bad condition, order or cursor; nothing was read.
+            QueryError: a bad condition, order or cursor; or as long as a read may take was not
+                enough to sort, and then the hint says which index would help.
 
         Example:
             page = await ct.query("state = 'failed' and started_at > -2h", namespace="billing")
-            page = await ct.query(namespace="billing", where=[("eq", "state", "failed")])
+            page = await ct.query(where=[("eq", "state", "failed")], budget=0.25)
         """
         query = build_query(expression, namespace, where, order_by)
         check_limit(limit, MAX_PAGE)
-        return await self._reads.search(query, limit, cursor, payloads=payloads)
+        return await self._reads.search(
+            query, limit, cursor, payloads=payloads, budget=check_timeout(budget, "budget")
+        )
 
     async def stream(
         self,
@@ -113,22 +132,54 @@ class Looking(ABC):
         where: Sequence[Any] | None = None,
         order_by: OrderBy | None = None,
         payloads: bool = False,
-    ) -> AsyncIterator[Run]:
-        """All runs that match, page by page; arguments as those of `query`.
+    ) -> AsyncGenerator[Run]:
+        """All runs that match; arguments as those of `query`.
 
         Example:
             async for run in ct.stream("state = 'failed'"):
                 print(run.id)
         """
+        pages = self.pages(
+            expression, namespace=namespace, where=where, order_by=order_by, payloads=payloads
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                for at, run in enumerate(page.entries):
+                    if at % BREATH == 0:
+                        await asyncio.sleep(0)
+                    yield run
+
+    async def pages(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: OrderBy | None = None,
+        payloads: bool = False,
+    ) -> AsyncGenerator[Page[Run]]:
+        """All runs that match, in pages of the store's choice; arguments as those of `query`.
+
+        While a page is in use the next one is fetched, as often as the caller lets the event loop
+        run. A page that is not complete may be short or empty; the next one goes on.
+
+        Example:
+            async for page in ct.pages("state = 'failed'"):
+                print(len(page.entries), page.stamp.at)
+        """
         query = build_query(expression, namespace, where, order_by)
-        cursor: str | None = None
-        while True:
-            page = await self._reads.search(query, MAX_PAGE, cursor, payloads=payloads)
-            for run in page.entries:
-                yield run
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        search = partial(self._reads.search, query, STREAM_PAGE, payloads=payloads)
+        coming: asyncio.Task[Page[Run]] | None = asyncio.create_task(search(None))
+        try:
+            while coming is not None:
+                page = await coming
+                more = page.next_cursor
+                coming = None if more is None else asyncio.create_task(search(more))
+                yield page
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.wait([coming])
 
     @overload
     async def count(
@@ -168,17 +219,46 @@ class Looking(ABC):
                 combination that occurs. A string names one or several with commas between them.
 
         Raises:
-            QueryError: a bad condition, or a group of its own for nearly every run.
+            QueryError: a bad condition, a group of its own for nearly every run, or it took longer
+                than a read may: `counts` gives what can be counted in less.
 
         Example:
             for group in await ct.count(namespace=None, group_by=["state", "attributes.plan"]):
                 print(group.key, group.count)
         """
+        counts = await self.counts(expression, namespace=namespace, where=where, group_by=group_by)
+        return counts.groups[0].count if group_by is None else list(counts.groups)
+
+    async def counts(
+        self,
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        group_by: str | Sequence[str | Sequence[str]] | None = None,
+        budget: float | None = None,
+    ) -> Counts:
+        """How many runs match, with when and how they were counted.
+
+        Args:
+            expression: as in `query`, without an order.
+            namespace: where to look; None is everywhere.
+            where: as in `query`.
+            group_by: as in `count`; without it there is one group, whose key is empty.
+            budget: seconds this may take. When they are not enough, the newest runs were counted:
+                there are at least so many, and `stamp.exact` is False.
+
+        Raises:
+            QueryError: as `count`; with a budget none for the time it took.
+
+        Example:
+            counts = await ct.counts("attributes.plan = 'pro'", group_by="state", budget=0.25)
+            print("exactly" if counts.stamp.exact else "at least", counts.groups)
+        """
         query = build_query(expression, namespace, where, None, ordered=False)
         listed = [group_by] if isinstance(group_by, str) else list(group_by or ())
         operands = [operand for item in listed for operand in read_operands(item)]
-        groups = list((await self._reads.count(query, operands)).groups)
-        return groups[0].count if group_by is None else groups
+        return await self._reads.count(query, operands, budget=check_timeout(budget, "budget"))
 
     async def namespaces(self) -> list[str]:
         """Every namespace that holds a run."""

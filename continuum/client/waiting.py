@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, Protocol
 from uuid import UUID
@@ -39,8 +39,8 @@ class EndWaiter:
         ends: reads how runs ended, as `ReadStore.ends`.
         listener: builds the shared listener from its hint and reconnect callbacks; started when
             something may end in another process.
-        held: whether a worker of this process owns the run; its end will be delivered, so the
-            poll leaves it out.
+        elsewhere: which of these runs no worker of this process owns; the ends of the others will
+            be delivered, so the poll leaves them out.
         poll: seconds between two looks at everything else that is waited for.
     """
 
@@ -48,11 +48,11 @@ class EndWaiter:
         self,
         ends: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, RunEnd | None]]],
         listener: Callable[[Callable[[Sequence[UUID]], None], Callable[[], None]], EndListener],
-        held: Callable[[UUID], bool] = lambda _: False,
+        elsewhere: Callable[[Iterable[UUID]], Collection[UUID]] = list,
         poll: float = POLL,
     ) -> None:
         self._ends = ends
-        self._held = held
+        self._elsewhere = elsewhere
         self._listener = listener(self.hint, self.look_at_all)
         self._poll = poll
         self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
@@ -187,8 +187,7 @@ class EndWaiter:
 
     def _poll_all(self) -> None:
         """Everything that no worker of this process owns."""
-        held = self._held
-        due = [run_id for run_id in self._waiting if not held(run_id)]
+        due = self._elsewhere(self._waiting)
         if due:
             self._unlooked.update(dict.fromkeys(due))
             self._listen_from_now()

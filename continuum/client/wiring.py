@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cached_property
@@ -117,7 +117,7 @@ class PostgresBackend:
 
     @cached_property
     def _waiter(self) -> EndWaiter:
-        waiter = EndWaiter(self.reads.ends, self._ended_listener, self._held)
+        waiter = EndWaiter(self.reads.ends, self._ended_listener, self._elsewhere)
         self._resources.push_async_callback(waiter.close)
         return waiter
 
@@ -212,8 +212,11 @@ class PostgresBackend:
             self._connect_heartbeat, node_id, ttl, heartbeat, on_beat, on_lost, on_reconnect
         )
 
-    def _held(self, run_id: UUID) -> bool:
-        return any(worker.holds(run_id) for worker in self.workers)
+    def _elsewhere(self, run_ids: Iterable[UUID]) -> Collection[UUID]:
+        for worker in self.workers:
+            owned = worker.owned
+            run_ids = [run_id for run_id in run_ids if run_id not in owned]
+        return list(run_ids)
 
     def _ended_listener(
         self, on_hint: Callable[[Sequence[UUID]], None], on_reconnect: Callable[[], None]

@@ -16,6 +16,9 @@ MAX_NAMESPACE: Final = 255
 MAX_NAME: Final = 255
 MAX_REASON: Final = 4096
 MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 4300
+"""Of an integer: Python itself reads no longer ones."""
+_TOO_LONG: Final = 10**MAX_DIGITS
 
 
 def check_attributes(attributes: object) -> dict[str, Any]:
@@ -132,6 +135,8 @@ def _value(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, str):
         return _text(value, path)
     if isinstance(value, int):
+        if not -_TOO_LONG < value < _TOO_LONG:
+            raise AttributesError(f"{path}: an integer has at most {MAX_DIGITS:,} digits")
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):

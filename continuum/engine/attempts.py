@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 
@@ -60,6 +60,10 @@ class Phase(IntEnum):
     CLOSED = 5
     QUEUED = 6
     """In a named queue, or running in a worker that serves it."""
+
+
+_BETWEEN: Final = (Phase.BACKOFF, Phase.RELEASED)
+"""No attempt is in progress, and another follows."""
 
 
 class ActivityState:
@@ -165,7 +169,7 @@ class Attempts:
         state = self.open.get(command)
         if state is None or state.attempt != attempt:
             return None
-        return None if state.phase in (Phase.BACKOFF, Phase.RELEASED) else state
+        return None if state.phase in _BETWEEN else state
 
     def begin(self, state: ActivityState) -> None:
         """User code of the current attempt has started."""

@@ -3,6 +3,8 @@
 The first `cancel_requested` asks all activities in flight to stop. Their outcomes are journaled
 as they come and held back, so that no code continues between an activity's end and the
 cancellation. When the last has ended the main task is cancelled: `CancelledError` at its await.
+What was held back goes to those whom that did not reach: a task group that hears of a failed child
+and of its own cancellation at once would raise the failure, and `except*` swallow both.
 Later requests are journaled and do nothing, so clean-up is never interrupted. Compensations of a
 saga that already run when the first request comes are left alone too.
 """
@@ -66,8 +68,7 @@ class Cancellation:
         return self.stopping and all(state.abandoned for state in self._awaited)
 
     def release(self) -> None:
-        """Deliver the outcomes that were held back."""
-        self.delivered = True
+        """Deliver the outcomes that were held back, where somebody still waits for them."""
         held, self._held, self._awaited = self._held, [], []
         for outcome in held:
             outcome()

@@ -293,7 +293,8 @@ class Execution(ActivityEvents):
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
         loop = self._loop
         if self._cancellation.due and (self._main_pending() or loop.sagas):
-            self._loop.step(self._cancel_main)
+            loop.step(self._cancel_main)
+            loop.step(self._cancellation.release)
         if self._context.next_input is not None and self.ended_as is None:
             self._continue(self._context.next_input)
             return
@@ -310,7 +311,7 @@ class Execution(ActivityEvents):
         return main is not None and not main.done()
 
     def _cancel_main(self) -> None:
-        self._cancellation.release()
+        self._cancellation.delivered = True
         main = self._loop.main
         if main is not None:
             main.cancel(self._cancellation.reason)

@@ -8,13 +8,24 @@ value count as false.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, assert_never
 
+from continuum.query.cursor import Position
 from continuum.query.fields import FIELDS, Kind, nullable
-from continuum.query.ordering import ARRAY, LARGEST, OBJECT, SORTED_CHARACTERS, STRING, parts_of
+from continuum.query.ordering import (
+    ARRAY,
+    LARGEST,
+    OBJECT,
+    SCALE,
+    SORTED_CHARACTERS,
+    STRING,
+    TYPES,
+    parts_of,
+    type_place,
+)
 from continuum.query.tree import (
     All,
     AnyOf,
@@ -51,10 +62,12 @@ _SIGNS: Final = {
 READ_AT: Final = "COALESCE(%(read_at)s::timestamptz, transaction_timestamp())"
 """The moment the answer is about: pinned by the first page, else this transaction's start."""
 
-_STUCK: Final = """(l.run_id IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
-    WHERE v.version_id = l.version_id AND n.dead_at IS NULL
-      AND n.expires_at > statement_timestamp()))"""
+_TIES: Final = ("r.started_at", "r.id")
+_STUCK: Final = """(l.run_id IS NOT NULL AND l.version_id NOT IN (
+    SELECT v.version_id FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
+    WHERE n.dead_at IS NULL AND n.expires_at > statement_timestamp()))"""
+"""Not correlated, so that the versions that can run are gathered once, not for every run."""
+
 _COLUMNS: Final[dict[str, str]] = {
     **{name: f"r.{name}" for name in (
         "id", "namespace", "workflow", "version", "version_hash", "state", "started_at",
@@ -166,41 +179,72 @@ class Compiler:
 
     def _contains(self, attribute: Attribute, value: Any) -> str:
         """Equality as typed containment, which the GIN index on attributes serves."""
-        text = value.text if isinstance(value, JsonText) else json.dumps(value, ensure_ascii=False)
-        whole = text
-        for key in reversed(attribute.path):
-            whole = f"{{{json.dumps(key, ensure_ascii=False)}: {whole}}}"
-        contains = f"r.attributes @> {self.bind(whole, 'jsonb')}"
+        contains = self._holds(attribute, value)
         if not isinstance(value, JsonText):
             return contains
-        return f"({contains} AND {self.attribute(attribute)} = {self.bind(text, 'jsonb')})"
+        return f"({contains} AND {self.attribute(attribute)} = {self.bind(value.text, 'jsonb')})"
 
-    def sort_keys(self, operand: Operand) -> list[str]:
-        """What rows are ordered by, before the run id."""
+    def _holds(self, attribute: Attribute, value: Any) -> str:
+        whole = value.text if isinstance(value, JsonText) else json.dumps(value, ensure_ascii=False)
+        for key in reversed(attribute.path):
+            whole = f"{{{json.dumps(key, ensure_ascii=False)}: {whole}}}"
+        return f"r.attributes @> {self.bind(whole, 'jsonb')}"
+
+    def containment(self, condition: Condition) -> str:
+        """What `outline.containment` found, as the index on all attributes serves it."""
+        match condition:
+            case All(parts) | AnyOf(parts):
+                joined = " AND " if isinstance(condition, All) else " OR "
+                return f"({joined.join(map(self.containment, parts))})"
+            case Compare(Attribute() as attribute, _, value):
+                return self._holds(attribute, value)
+            case OneOf(Attribute() as attribute, values):
+                return f"({' OR '.join(self._holds(attribute, value) for value in values)})"
+            case Exists(Attribute((key,))):
+                return f"r.attributes ? {self.bind(key, 'text')}"
+            case _:
+                raise TypeError(f"no index serves {condition}")
+
+    def sort_keys(self, order: Order) -> list[str]:
+        """What runs with a value are ordered by, before their start and id."""
+        operand = order.operand
         if isinstance(operand, Field):
             column = _COLUMNS[operand.name]
             if FIELDS[operand.name].kind in (Kind.TEXT, Kind.STATE):
                 return [_by_code_point(f"left({column}, {SORTED_CHARACTERS})")]
             return [column]
         stored = self.attribute(operand)
-        limited = f"GREATEST(LEAST({stored}, '{LARGEST}'::jsonb), '-{LARGEST}'::jsonb)"
+        places = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(TYPES))
+        # The types keep their order when the values in them are turned round.
+        place = f"{'-' if order.descending else ''}(CASE jsonb_typeof({stored}) {places} END)"
+        number = (
+            f"to_jsonb(trim_scale(round(least(greatest({_text(stored)}::numeric, -{LARGEST}),"
+            f" {LARGEST}), {SCALE})))"
+        )
         ranked = (
             f"CASE jsonb_typeof({stored}) WHEN 'string' THEN '{STRING}'::jsonb"
             f" WHEN 'array' THEN '{ARRAY}'::jsonb WHEN 'object' THEN '{OBJECT}'::jsonb"
-            f" WHEN 'number' THEN {limited} ELSE {stored} END"
+            f" WHEN 'number' THEN {number} ELSE {stored} END"
         )
         prefix = (
             f"CASE jsonb_typeof({stored}) WHEN 'string'"
             f" THEN left({_text(stored)}, {SORTED_CHARACTERS}) ELSE '' END"
         )
-        return [ranked, _by_code_point(f"({prefix})")]
+        return [place, ranked, _by_code_point(f"({prefix})")]
 
-    def bind_key(self, operand: Operand, key: Any) -> list[str]:
+    def bind_key(self, order: Order, key: Any) -> list[str]:
         """The sort keys of a row as parameters."""
-        if isinstance(operand, Field):
-            return [self.bind(key, _TYPE_OF_KIND[FIELDS[operand.name].kind])]
+        if isinstance(order.operand, Field):
+            return [self.bind(key, _TYPE_OF_KIND[FIELDS[order.operand.name].kind])]
         ranked, prefix = parts_of(key)
-        return [self.bind(ranked, "jsonb"), self.bind(prefix, "text")]
+        place = -type_place(key) if order.descending else type_place(key)
+        return [
+            self.bind(place, "integer"), self.bind(ranked, "jsonb"), self.bind(prefix, "text"),
+        ]  # fmt: skip
+
+    def types(self, attribute: Attribute, names: Iterable[str]) -> str:
+        """The attribute is of one of these JSON types."""
+        return f"jsonb_typeof({self.attribute(attribute)}) = ANY({self.bind([*names], 'text[]')})"
 
     def present(self, operand: Operand) -> str:
         """True when there is a sort key, else false or NULL."""
@@ -222,52 +266,59 @@ def _is(stored: str, type_name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """SQL pieces (`key` is a row's sort key, as cursors carry it) and all their parameters."""
+class Sorting:
+    """How one part of an order sorts, as SQL.
 
-    where: str
-    order_by: str
+    Attributes:
+        member: which runs are in the part; None: all.
+        columns: what they are sorted by, all in one direction.
+        key: a run's sort key, as cursors carry it.
+        descending: that direction.
+    """
+
+    member: str | None
+    columns: tuple[str, ...]
     key: str
-    params: dict[str, Any]
+    descending: bool
+
+    @property
+    def order_by(self) -> str:
+        """The columns for an ORDER BY."""
+        direction = "DESC" if self.descending else "ASC"
+        return ", ".join(f"{column} {direction}" for column in self.columns)
+
+    def after(self, bounds: Sequence[str]) -> str:
+        """What follows the run with these values of the columns."""
+        sign = "<" if self.descending else ">"
+        return f"({', '.join(self.columns)}) {sign} ({', '.join(bounds)})"
 
 
-@dataclass(frozen=True, slots=True)
-class After:
-    """Where the previous page ended: the sort key (None in the tail without one) and run id."""
+def compile_order(
+    compiler: Compiler, order: Order, *, tail: bool, types: Iterable[str] | None = None
+) -> Sorting:
+    """The runs with a value to sort by (of these JSON types), or the tail of those without one."""
+    present = compiler.present(order.operand) if nullable(order.operand) else None
+    if tail:
+        return Sorting(f"({present}) IS NOT TRUE", (*_TIES,), "NULL", order.descending)
+    if order.operand == Field("id"):
+        return Sorting(None, ("r.id",), "r.id", order.descending)
+    keys = compiler.sort_keys(order)
+    if types is not None and isinstance(order.operand, Attribute):
+        present = compiler.types(order.operand, types)
+    key = f"({keys[1]})::text || {keys[2]}" if len(keys) == 3 else keys[0]
+    ties = [column for column in _TIES if column not in keys]
+    return Sorting(present, (*keys, *ties), key, order.descending)
 
-    key: Any
-    run_id: Any
 
-
-def compile_page(
-    namespace: str | None,
-    condition: Condition,
-    order: Order,
-    *,
-    tail: bool,
-    after: After | None,
-    read_at: datetime | None,
-) -> Compiled:
-    """One phase of a page: the rows with a sort key, or the tail of those without one."""
-    compiler = Compiler({"read_at": read_at})
-    clauses = _scope(compiler, namespace, condition)
-    if nullable(order.operand):
-        present = compiler.present(order.operand)
-        clauses.append(f"({present}) IS NOT TRUE" if tail else present)
-    keys = [] if order.operand == Field("id") else compiler.sort_keys(order.operand)
-    sorted_by = ["r.id"] if tail else [*keys, "r.id"]
-    if after is not None:
-        bound = [] if tail or not keys else compiler.bind_key(order.operand, after.key)
-        bound.append(compiler.bind(after.run_id, "uuid"))
-        sign = "<" if order.descending else ">"
-        clauses.append(f"({', '.join(sorted_by)}) {sign} ({', '.join(bound)})")
-    direction = "DESC" if order.descending else "ASC"
-    return Compiled(
-        where=" AND ".join(clauses),
-        order_by=", ".join(f"{key} {direction}" for key in sorted_by),
-        key=f"({keys[0]})::text || {keys[1]}" if len(keys) == 2 else keys[0] if keys else "r.id",
-        params=compiler.params,
-    )
+def bind_position(compiler: Compiler, order: Order, position: Position) -> list[str]:
+    """The values of the columns of `compile_order` for the run at that place."""
+    run_id = compiler.bind(position.run_id, "uuid")
+    if order.operand == Field("id"):
+        return [run_id]
+    started_at = compiler.bind(position.started_at, "timestamptz")
+    if position.tail or order.operand == Field("started_at"):
+        return [started_at, run_id]
+    return [*compiler.bind_key(order, position.key), started_at, run_id]
 
 
 def compile_count(

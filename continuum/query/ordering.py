@@ -1,26 +1,33 @@
 """The one order of JSON values, for stores that sort in Python and for cursors.
 
-strings (by code point) < numbers < false < true < arrays < objects; arrays tie with arrays and
-objects with objects. A sort key is JSON text, `""` with the text itself behind it for a string,
-so that PostgreSQL and Python make the same one, and a cursor can carry it.
+numbers, then strings (by code point), false and true, arrays, objects; the types keep this order
+in both directions, the values in them follow the direction. Arrays tie with arrays and objects with
+objects. A sort key is JSON text, `""` with the text itself behind it for a string, so that
+PostgreSQL and Python make the same one, and a cursor can carry it.
 """
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Any, Final, cast
 from uuid import UUID
 
 SORTED_CHARACTERS: Final = 120
-"""Text sorts by this many characters, then by run id, so that a cursor stays small."""
+"""Text sorts by this many characters, so that a cursor stays small."""
 STRING: Final = '""'
 ARRAY: Final = "[0]"
 OBJECT: Final = "{}"
-LARGEST: Final = "1E309"
+LARGEST: Final = "1E310"
 """Numbers beyond it, which only integers of hundreds of digits are, sort as if they were it."""
-_RANKS: Final = {STRING: 0, "false": 2, "true": 3, ARRAY: 4, OBJECT: 5}
+SCALE: Final = 350
+"""Numbers sort by so many digits after the point: every float exactly."""
+TYPES: Final = ("number", "string", "boolean", "array", "object")
+"""JSON types in the order in which they sort."""
+_TYPE_OF: Final = {STRING: 1, "false": 2, "true": 2, ARRAY: 3, OBJECT: 4}
 _LIMIT: Final = Decimal(LARGEST)
+_FINEST: Final = Decimal((0, (1,), -SCALE))
+_EXACT: Final = Context(prec=1000, rounding=ROUND_HALF_UP)
 
 
 def sort_key(value: Any) -> str | None:
@@ -38,8 +45,16 @@ def sort_key(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        return str(max(-_LIMIT, min(_LIMIT, number)))
+        number = max(-_LIMIT, min(_LIMIT, number))
+        return str(
+            number if number == 0 or _fits(number) else number.quantize(_FINEST, context=_EXACT)
+        )
     return OBJECT if isinstance(value, dict) else ARRAY
+
+
+def _fits(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -SCALE
 
 
 def parts_of(key: str) -> tuple[str, str]:
@@ -50,7 +65,7 @@ def parts_of(key: str) -> tuple[str, str]:
     """
     if key.startswith(STRING):
         return STRING, key[len(STRING) :]
-    if key not in _RANKS:
+    if key not in _TYPE_OF:
         try:
             finite = Decimal(key).is_finite() and key.strip() == key and "_" not in key
         except InvalidOperation:
@@ -60,12 +75,35 @@ def parts_of(key: str) -> tuple[str, str]:
     return key, ""
 
 
+def type_place(key: str) -> int:
+    """Where in `TYPES` the type of a sort key's value stands."""
+    return _TYPE_OF.get(parts_of(key)[0], 0)
+
+
 def comparable(key: str) -> tuple[int, Decimal, str]:
-    """What a sort key is sorted by."""
+    """What a sort key is sorted by: its type, ascending always, and then the value."""
     kind, text = parts_of(key)
-    if kind in _RANKS:
-        return _RANKS[kind], Decimal(0), text
-    return 1, Decimal(kind), ""
+    if kind in _TYPE_OF:
+        return _TYPE_OF[kind], Decimal(kind == "true"), text
+    return 0, Decimal(kind), ""
+
+
+def exact_number(value: Any) -> Any:
+    """Numbers by their decimal text, as jsonb has them; other values as they are."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def canonical(value: Any) -> Any:
+    """Hashable, and equal for JSON values that are equal."""
+    if isinstance(value, dict):
+        return "object", frozenset(
+            (k, canonical(v)) for k, v in cast("dict[str, Any]", value).items()
+        )
+    if isinstance(value, list):
+        return "array", tuple(canonical(item) for item in cast("list[Any]", value))
+    return type(exact_number(value)), exact_number(value)
 
 
 def group_rank(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -142,9 +142,10 @@ def any_of(parts: Iterable[Condition]) -> Condition:
 class Order:
     """One run field or attribute in one direction; runs without a value come last.
 
-    Ties go by run id in the same direction. JSON values of an attribute sort by type, then by
-    value: strings (by code point) < numbers < false < true < arrays < objects; arrays tie with
-    arrays, objects with objects, and JSON null counts as missing.
+    Ties, and runs without a value, go by start and then by run id in the same direction. The values
+    of an attribute sort by type, in either direction: numbers, strings (by code point), false and
+    true, arrays, objects; arrays tie with arrays, objects with objects, and JSON null counts as
+    missing. So an index on one type serves the order of its values both ways.
     """
 
     operand: Operand

@@ -104,6 +104,8 @@ class Runner:
 
     def create(self, new_run: NewRun, workflow: AnyWorkflow, token: int) -> asyncio.Future[UUID]:
         """Start a run here: its insertion and its first turn are one commit."""
+        if new_run.run_id in self.runs:  # claimed: nobody would step it any more
+            raise DuplicateRun(f"run {new_run.run_id} exists already")
         run = OwnedRun(new_run.run_id, workflow.name, token, 1, 1, None)
         run.created = new_run
         run.pin = workflow.pin
@@ -127,6 +129,8 @@ class Runner:
         existing = self.runs.get(claimed.run_id)
         if existing is not None:
             self.drop(existing)
+            if existing.in_flight is None:
+                _refuse(existing, DuplicateRun(f"run {claimed.run_id} exists already"))
         run, identity = adopted(claimed, *self._versions.of(claimed.pin))
         self.runs[run.run_id] = run
         self.probation.begin(run.run_id)
@@ -240,14 +244,12 @@ class Runner:
             asyncio.get_running_loop().call_later(DEFER, self._resubmit, run)
             return
         run.in_flight = run.collected = None
-        future = run.created_future
-        if future is not None:
-            run.created_future = None
-            if not future.done():
-                if status is TurnStatus.COMMITTED:
-                    future.set_result(run.run_id)
-                else:
-                    future.set_exception(DuplicateRun(f"run {run.run_id} exists already"))
+        future, run.created_future = run.created_future, None
+        if future is not None and not future.done():
+            if status is TurnStatus.COMMITTED:
+                future.set_result(run.run_id)
+            else:
+                future.set_exception(DuplicateRun(f"run {run.run_id} exists already"))
         if run.dropped:
             return
         if status is not TurnStatus.COMMITTED:
@@ -294,9 +296,7 @@ class Runner:
         assert turn is not None
         error = PayloadError(f"the database refused what run {run.run_id} wrote: {reason}")
         if run.created_future is not None:
-            future, run.created_future = run.created_future, None
-            if not future.done():
-                future.set_exception(error)
+            _refuse(run, error)
             run.in_flight = None
             self.drop(run)
             return
@@ -379,9 +379,7 @@ class Runner:
 
     def _block(self, run: OwnedRun, message: str) -> None:
         if run.created_future is not None:  # nothing was written: the caller hears of it
-            future, run.created_future = run.created_future, None
-            if not future.done():
-                future.set_exception(RuntimeError(message))
+            _refuse(run, RuntimeError(message))
             self.drop(run)
             return
         self._on_blocked(run, message)
@@ -394,6 +392,13 @@ class Runner:
     def statistics(self) -> Mapping[str, int]:
         """How many runs are owned, parked and ready."""
         return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
+
+
+def _refuse(run: OwnedRun, error: Exception) -> None:
+    """Tell who waits for the start of this run, if anybody does, that it did not happen."""
+    future, run.created_future = run.created_future, None
+    if future is not None and not future.done():
+        future.set_exception(error)
 
 
 def _nothing(run: OwnedRun, turn: Turn) -> None:

@@ -23,18 +23,23 @@ class Tokens:
         self._low = low
         self._stock: deque[int] = deque()
         self._refill: asyncio.Task[None] | None = None
+        self._refilled = asyncio.Event()
 
     def take_nowait(self) -> int | None:
         """A token, or None when the stock is empty; a refill is then under way."""
         if len(self._stock) <= self._low and self._refill is None:
+            self._refilled.clear()
             self._refill = asyncio.create_task(self._fill(), name="continuum:tokens")
+            self._refill.add_done_callback(self._filled)
         return self._stock.popleft() if self._stock else None
 
     async def take(self) -> int:
         """A token. Raises what the store raises."""
         while (token := self.take_nowait()) is None:
-            assert self._refill is not None
-            await asyncio.shield(self._refill)
+            refill = self._refill
+            assert refill is not None
+            await self._refilled.wait()
+            refill.result()
         return token
 
     async def close(self) -> None:
@@ -50,5 +55,7 @@ class Tokens:
             if not self._stock:
                 raise
             log.info("no new tokens now; %d left", len(self._stock))
-        finally:
-            self._refill = None
+
+    def _filled(self, refill: asyncio.Task[None]) -> None:
+        self._refill = None
+        self._refilled.set()

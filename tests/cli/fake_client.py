@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,12 +17,15 @@ from continuum.model import (
     HistoryEvent,
     NodeInfo,
     Page,
+    Plan,
     Run,
     RunError,
     RunState,
     Stamp,
+    Step,
     StoredValue,
 )
+from continuum.store.reading import CountGroup, Counts
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -109,8 +113,27 @@ class FakeClient:
         following = str(at + limit) if at + limit < len(listed) else None
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
 
+    async def pages(self, **spec: Any) -> AsyncGenerator[Page[Run]]:
+        page = await self.query(**spec, limit=1000)
+        yield page
+        while page.next_cursor is not None:
+            page = await self.query(**spec, limit=1000, cursor=page.next_cursor)
+            yield page
+
     async def count(self, **spec: Any) -> int:
         return len(self._listed(spec))
+
+    async def counts(self, **spec: Any) -> Counts:
+        """Per state when grouped; not exact when there is a budget."""
+        self.queries.append(spec)
+        exact = spec["budget"] is None
+        numbers = Counter(
+            (run.state.value,) if spec["group_by"] else () for run in self.runs.values()
+        )
+        groups = [CountGroup(key, number) for key, number in numbers.items()]
+        step = Step("walk", "continuum_runs_started_idx", 1200, len(self.runs), 0.0125)
+        stamp = Stamp(NOON, 0.02, complete=exact, exact=exact)
+        return Counts(groups, stamp, Plan((step,)))
 
     def _listed(self, spec: dict[str, Any]) -> list[Run]:
         """All runs, or the children that are asked for."""
@@ -146,7 +169,7 @@ def install(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> FakeClient:
     """Make every command use this client."""
 
     @asynccontextmanager
-    async def connect(options: Any, read_dsn: str | None = None) -> AsyncIterator[FakeClient]:
+    async def connect(options: Any, read_dsn: str | None = None) -> AsyncGenerator[FakeClient]:
         yield client
 
     monkeypatch.setattr(connection, "connect", connect)

@@ -13,6 +13,7 @@ from continuum.cli.records import LIST_FIELDS, RUN_FIELDS
 from continuum.model import RunState
 from tests.cli.fake_client import NOON, FakeClient, install, make_event, make_run
 
+READ = "read at: 2026-11-23T12:00:00.250000Z, primary"
 ID_1 = "00000000-0000-0000-0000-000000000001"
 ID_2 = "00000000-0000-0000-0000-000000000002"
 RUN_1 = {
@@ -58,7 +59,7 @@ def test_jsonl_is_the_default_when_piped(
     assert lines[0] == RUN_1
     assert list(lines[0]) == list(LIST_FIELDS)
     assert lines[1]["error"] == {"type": "shop.CardDeclined", "message": "card declined"}
-    assert err == "next_cursor: null, complete: true\n"
+    assert err == f"next_cursor: null, complete: true, {READ}\n"
     assert client.queries[0]["namespace"] == "billing"
 
 
@@ -104,7 +105,7 @@ def test_ids_are_bare(client: FakeClient, capsys: pytest.CaptureFixture[str]) ->
     """One id a line, fit for xargs."""
     _, out, err = call(capsys, "query", "--format", "ids", "--limit", "1")
     assert out == f"{ID_1}\n"
-    assert err == "next_cursor: 1, complete: true\n"
+    assert err == f"next_cursor: 1, complete: true, {READ}\n"
 
 
 def test_table_shows_the_error_of_a_failed_run(
@@ -139,7 +140,7 @@ def test_all_walks_every_page(
     _, out, err = call(capsys, "query", "--all", "--format", "ids")
     assert len(set(out.split())) == 1201
     assert [spec.get("cursor") for spec in client.queries] == [None, "1000"]
-    assert err == "next_cursor: null, complete: true\n"
+    assert err == f"next_cursor: null, complete: true, {READ}\n"
     _, out, _ = call(capsys, "query", "--all", "--format", "json", "--columns", "id")
     assert len(json.loads(out)["entries"]) == 1201
 

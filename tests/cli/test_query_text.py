@@ -44,6 +44,14 @@ def test_text_structured_and_order_reach_the_client(
         (["--watch", "--all"], "--watch makes no sense with --all"),
         (["--watch", "--format", "json"], "makes no sense with --watch"),
         (["--order-by", "attributes desc"], "1 to 16 keys"),
+        (["--all", "--budget", "1"], "--budget makes no sense with --all"),
+        (["--explain", "--all"], "--all makes no sense with --explain"),
+        (["--explain", "--watch"], "--watch makes no sense with --explain"),
+        (["--explain", "--columns", "id"], "--columns makes no sense with --explain"),
+        (["--explain", "--count", "--format", "csv"], "no list of runs, not csv"),
+        (["--explain", "--format", "ids"], "use --format table, json or jsonl"),
+        (["--count", "--order-by", "id"], "--order-by makes no sense with --count"),
+        (["--count", "--budget", "0"], "0"),
     ],
 )
 def test_faults_are_found_before_connecting(
@@ -146,7 +154,9 @@ def test_a_replica_says_how_far_behind_it_is(
 
     monkeypatch.setattr(client, "query", query)
     _, _, err = call(capsys, "query", "--read-dsn", "postgresql://replica/x")
-    assert err == "next_cursor: null, complete: true, replica, behind by: 2.2 s\n"
+    assert err.endswith(
+        "complete: true, read at: 2026-11-23T12:00:00.250000Z, replica, behind by: 2.2 s\n"
+    )
     _, out, _ = call(capsys, "query", "--format", "json")
     assert json.loads(out)["stamp"]["source"] == "replica"
     assert json.loads(out)["stamp"]["lag"] == 2.25

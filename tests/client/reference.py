@@ -142,30 +142,40 @@ def _ascii_lower(text: str) -> str:
 
 
 def ordered(runs: Sequence[dict[str, Any]], direction: str, path: Any) -> list[dict[str, Any]]:
-    """Sorted by a field or attribute, missing values last, ties by id in the same direction."""
-    descending = direction == "desc"
+    """Sorted by a field or attribute, ties by start and id in the same direction.
 
-    def key(run: dict[str, Any]) -> Any:
-        value = value_at(path, run)
+    The types of an attribute and missing values keep their places in both directions.
+    """
+
+    def ties(run: dict[str, Any]) -> tuple[Any, ...]:
+        return (run["id"].int,) if path in ("id", "run_id") else (run["started_at"], run["id"].int)
+
+    def value(run: dict[str, Any]) -> Any:
+        found = value_at(path, run)
         if isinstance(path, list):
-            return (*json_rank(value), run["id"].int)
-        return (value[:120] if isinstance(value, str) else value, run["id"].int)
+            return json_rank(found)[1]
+        return found[:120] if isinstance(found, str) else found
 
-    present = [run for run in runs if value_at(path, run) not in (None, MISSING)]
-    absent = [run for run in runs if value_at(path, run) in (None, MISSING)]
-    return sorted(present, key=key, reverse=descending) + sorted(
-        absent, key=lambda run: run["id"].int, reverse=descending
-    )
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for run in runs:
+        found = value_at(path, run)
+        kind = 0 if isinstance(path, str) else json_rank(found)[0]
+        groups.setdefault(9 if found in (None, MISSING) else kind, []).append(run)
+    result: list[dict[str, Any]] = []
+    for kind in sorted(groups):
+        key = ties if kind == 9 else lambda run: (value(run), *ties(run))
+        result += sorted(groups[kind], key=key, reverse=direction == "desc")
+    return result
 
 
 def json_rank(value: Any) -> tuple[int, Any]:
-    """strings < numbers < false < true < arrays < objects, the last two all alike."""
+    """numbers, strings, booleans, arrays, objects, the last two all alike."""
     if isinstance(value, str):
-        return 0, value[:120]
+        return 1, value[:120]
     if isinstance(value, bool):
         return 2, value
     if isinstance(value, int | float):
-        return 1, Decimal(repr(value))
+        return 0, Decimal(repr(value))
     return 3 if isinstance(value, list) else 4, 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from continuum import Continuum
 from continuum.query.fields import FIELDS
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
+from continuum.store.postgres import counting
 from tests.client.reference import RELATIVE, grouped, holds, ordered
 from tests.client.rows import (
     ERRORS,
@@ -137,6 +139,7 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
     """Any condition in any order, page by page, in both spellings: the runs that Python finds.
 
     The first page is asked for as data and the others as text, so a cursor is shared by both.
+    Groups are counted at once, or in windows.
     """
     insert_runs(dsn, RUNS)
     insert_nodes(dsn)
@@ -149,9 +152,15 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
             group_by=_groups,
             namespace=st.sampled_from([None, *NAMESPACES]),
             limit=st.sampled_from([7, 60, 150, 299, 1000]),
+            windows=st.sampled_from([False, False, True]),
         )
         def check(
-            where: list[Any], order: Any, group_by: Any, namespace: str | None, limit: int
+            where: list[Any],
+            order: Any,
+            group_by: Any,
+            namespace: str | None,
+            limit: int,
+            windows: bool,
         ) -> None:
             spec: Any = {"where": where, "namespace": namespace}
             text = Query(None, parse_where(where), parse_order(order)).text
@@ -172,7 +181,12 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
             if not uses_clock:
                 condition = Query(None, parse_where(where)).text
                 assert ct.count(condition, namespace=namespace) == len(matching)
-                groups = ct.count(**spec, group_by=group_by)
+                with pytest.MonkeyPatch.context() as patch:
+                    if windows:
+                        patch.setattr(counting, "CHEAP", -1)
+                        patch.setattr(counting, "ROWS_PER_COST", inf)
+                        patch.setattr(counting, "FIRST_WINDOW", 30)
+                    groups = ct.count(**spec, group_by=group_by)
                 assert [group.count for group in groups] == grouped(matching, group_by)
 
         check()

@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
+from continuum.errors import DatabaseUnavailable
 from continuum.journal.turn import NewRun, Turn, TurnStatus
 from continuum.query.structured import parse_where
 from continuum.query.tree import Field, Query
@@ -26,6 +27,7 @@ from continuum.store.postgres.starts import insert_runs_on
 from continuum.system import new_run_id
 from tests.conformance.stage import parked
 from tests.postgres.scene import PIN, Scene, first_turn, last_turn, next_turn, open_scene
+from tests.servers import TestServer
 
 GROUPED = "SELECT namespace, workflow, state, count(*) FROM continuum_runs GROUP BY 1, 2, 3"
 COUNTED = f"""
@@ -229,6 +231,23 @@ async def test_counters_survive_a_storm(scene: Scene, dsn: str, seed: int) -> No
     assert await scene.value("SELECT count(*) FROM continuum_count_deltas") == 0
     await assert_exact(scene)
     assert await scene.value("SELECT count(*) > 20 FROM continuum_runs")
+
+
+async def test_counters_survive_a_crash_of_the_server(own_server: TestServer) -> None:
+    """The server is killed in the middle of a storm: what it then has, it has counted."""
+    dsn = await asyncio.to_thread(own_server.new_database)
+    storms = [asyncio.create_task(storm(dsn, 900 + n, 100_000)) for n in range(3)]
+    async with open_scene(dsn) as scene:
+        while await scene.value("SELECT count(*) FROM continuum_runs") < 100:
+            assert not any(each.done() for each in storms)
+    await asyncio.to_thread(own_server.restart_immediately)
+    for ended in await asyncio.gather(*storms, return_exceptions=True):
+        assert isinstance(ended, DatabaseUnavailable | psycopg.OperationalError), ended
+    async with open_scene(dsn) as scene:
+        await assert_exact(scene)
+        while await scene.store.compact_counts(1000):
+            await assert_exact(scene)
+        assert sum((await counts(scene)).values()) >= 100
 
 
 @pytest.mark.every_server

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from continuum.codec.hooks import IDENTITY
 from continuum.journal.events import Failure
-from continuum.journal.turn import NewRun, RunEnd, RunState, Turn, TurnStatus
+from continuum.journal.turn import NewRun, NewTask, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.postgres.turn_columns import TurnColumns
 from continuum.store.protocol import PayloadRejected, StoreUnavailable
 from tests.postgres.scene import (
@@ -334,3 +334,19 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
     assert all("ARRAY" in node["Index Cond"] or "ANY" in node["Index Cond"] for node in scans)
     generic = await session.rows(b"SHOW plan_cache_mode")
     assert generic == [("force_generic_plan",)]
+
+
+async def test_a_rolled_back_batch_with_tasks_leaves_the_next_one_unharmed(scene: Scene) -> None:
+    """psycopg deallocates a session's statements after a rollback: they are prepared again."""
+    runs = [await scene.create_owned() for _ in range(3)]
+    task = NewTask(1, 1, "mail", 0, "app:send", b"{}")
+    turns = [next_turn(run, tasks=[task]) for run in runs]
+    turns[1].waiting_on = "nul \0 byte"
+    with pytest.raises(PayloadRejected) as caught:
+        await scene.store.commit_turns(scene.node, turns)
+    assert list(caught.value.reasons) == [runs[1].run_id]
+    again = await scene.store.commit_turns(
+        scene.node, [last_turn(turn) for turn in (turns[0], turns[2])]
+    )
+    assert set(again.statuses.values()) == {COMMITTED}
+    assert await scene.value("SELECT count(*) FROM continuum_tasks") == 0

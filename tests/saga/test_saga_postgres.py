@@ -15,6 +15,9 @@ from tests.saga.disturbing import Case, check, let_a_step_fail
 from tests.saga.example import WORKFLOWS, Order, order_flow
 from tests.worker.cluster import Between, Cluster, Member, eventually, new_run, open_cluster
 
+LOOK = 0.05
+"""Seconds between two looks at the other workers: how a death is found is not what is tested."""
+
 ENDED = ("completed", "failed", "cancelled")
 ENDS = {"approved": "completed", "rejected": "failed", "withdrawn": "cancelled"}
 
@@ -47,7 +50,7 @@ class Matrix:
             "stop": self._stop,
         }[disturbance]
         if self.member is None:
-            self.member = await self.cluster.join(*WORKFLOWS, wrap=Disturbed)
+            self.member = await self.cluster.join(*WORKFLOWS, wrap=Disturbed, look=LOOK)
         self.member.store.case = case
         assert await self.cluster.store.insert_runs([run]) == [None]
         self.cluster.hints.runs_changed([run.run_id])
@@ -93,7 +96,7 @@ class Matrix:
         member, self.member = self.member, None
         assert member is not None
         await (member.die() if crash else member.close())
-        self.member = await self.cluster.join(*WORKFLOWS, wrap=Disturbed)
+        self.member = await self.cluster.join(*WORKFLOWS, wrap=Disturbed, look=LOOK)
 
 
 @pytest.fixture

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 from uuid import UUID
 
 from continuum.client.local_worker import LocalWorker
 from continuum.codec.hooks import IDENTITY
 from continuum.engine.execution import Execution
+from continuum.engine.outcome import ActivityCall
 from continuum.errors import RunTerminal
 from continuum.journal.turn import Turn, TurnStatus
+from continuum.store.activities import AttemptFence, AttemptTransaction
 from continuum.store.memory.clock import NOON
 from continuum.store.protocol import CommitResult, StoreUnavailable
 from continuum.testing.environments import Environment, _kill
-from tests.simulation.interpreter import simulated
+from tests.simulation.interpreter import WORKFLOWS
 from tests.simulation.programs import Disturbance
-from tests.simulation.world import ON_QUEUES, QUEUE
+from tests.simulation.standins import WorldTransaction
+from tests.simulation.world import ON_QUEUES, SERVED
 
 FAULTS: Final = (
     "killed before",  # the worker, at this commit; nothing was written
@@ -37,7 +42,10 @@ _POLL: Final = 0.01
 _DRAIN: Final = 0.01
 _ALL: Final = 1_000_000
 _HEARD: Final = 0.25
+_BEATEN: Final = 0.5
+"""Deaths just after the second in which the details of heartbeats were stored."""
 
+T = TypeVar("T")
 OnCommit = Callable[[Turn, Execution], None]
 
 
@@ -51,24 +59,29 @@ class Chaos(Environment):
 
     def __init__(self, disturbance: Disturbance, on_commit: OnCommit) -> None:
         super().__init__(
-            [simulated],
+            WORKFLOWS,
             ON_QUEUES,
             start_at=NOON,
             skip_time=True,
             codec=IDENTITY,
             random=Random(0),
             options={
-                "queues": [QUEUE],
+                "queues": [SERVED],
                 "max_cached_runs": disturbance.cached,
                 "poll": _POLL,
+                "look": _POLL,
                 "drain_timeout": _DRAIN,
                 "heartbeat": _POLL,
             },
         )
         self._plan = disturbance
+        self._transactions = list(disturbance.transactions)
         self._on_commit = on_commit
         self._write = self.store.commit_turns
         self.store.commit_turns = self._commit  # type: ignore[method-assign]
+        self.store.activities.transaction = self._transaction  # type: ignore[method-assign]
+        self._disturb = self.faults.prepare
+        self.faults.prepare = self._prepare  # type: ignore[method-assign]
         self._background: set[asyncio.Task[None]] = set()
         self._epochs: dict[UUID, LocalWorker] = {}
         self._ears = Random(disturbance.seed or 0)
@@ -96,21 +109,38 @@ class Chaos(Environment):
     # -- commits -------------------------------------------------------------------------------
 
     async def _commit(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        return await self._pass_through(node_id, partial(self._write_turns, node_id, turns))
+
+    async def _write_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
+        self.store.commits -= 1  # it counts, and so does `_pass_through`
+        result = await self._write(node_id, turns)
+        self._look(node_id, turns, result)
+        return result
+
+    @asynccontextmanager
+    async def _transaction(self, fence: AttemptFence) -> AsyncGenerator[AttemptTransaction]:
+        """The commit of a transactional activity goes wrong as those of turns do."""
+        transaction = WorldTransaction(self.store.activities, self.store.tables, fence)
+        yield transaction
+        fault = self._transactions.pop(0) if self._transactions else ""
+        await self._pass_through(fence.node_id, transaction.commit, fault)
+
+    async def _pass_through(
+        self, node_id: UUID, write: Callable[[], Awaitable[T]], fault: str = ""
+    ) -> T:
         for local in self._backend.workers:
             if local.worker.committer.node_id == node_id:
                 self._epochs[node_id] = local
-        number = self.store.commits + 1
-        fault = self._plan.faults.get(number)
+        self.store.commits += 1
+        number = self.store.commits
+        fault = fault or self._plan.faults.get(number)
         if fault == "killed before":
-            self.store.commits += 1
             await self._vanish(node_id)
         if fault == "unavailable":
-            self.store.commits += 1
             raise StoreUnavailable("on purpose, before the commit")
         if fault == "declared dead":
             await self._outlive(node_id)
-        result = await self._write(node_id, turns)
-        self._look(node_id, turns, result)
+        result = await write()
         if number == self._plan.cancel_at:
             self._in_background(self._stop_run())
         if fault == "killed after":
@@ -137,10 +167,17 @@ class Chaos(Environment):
         except RunTerminal:
             return
 
+    def _prepare(self, call: ActivityCall) -> ActivityCall:
+        """Ends in random order; what runs specially cannot be put off and stay what it is."""
+        special = call.activity.transactional or call.activity.executor == "process"
+        return call if special else self._disturb(call)
+
     # -- workers -------------------------------------------------------------------------------
 
     async def _vanish(self, node_id: UUID) -> NoReturn:
         """The worker is killed in this commit, which therefore never returns."""
+        if self._ears.random() < _BEATEN:
+            await self._epochs[node_id].worker.serving.heartbeats.flush()
         self._recovery = self._in_background(self._replace(node_id))
         await asyncio.get_running_loop().create_future()
         raise AssertionError("a lost commit is answered by nobody")

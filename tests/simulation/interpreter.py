@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import continuum
-from continuum import workflow
+from continuum import RunTerminal, workflow
 from tests.simulation import world as outside
 from tests.simulation.interruptions import INTERRUPTIONS, Unfortunate, cancel_all
-from tests.simulation.programs import SLACK, Node, bound, kids
+from tests.simulation.leaves import PLAIN, Leaves, outcome
+from tests.simulation.programs import SLACK, Node, bound, kids, signals_of
 
 FOREVER = 1e7
 """Seconds; longer than any simulation."""
@@ -35,9 +37,10 @@ async def simulated(world: int, label: str, parts: list[Any], end: str, done: li
     """
     number = len(done)
     actor = Actor(world, f"{label}p{number}")
+    gathered = await actor.gather_carried()
     if end == "cancelled" and len(parts) == 1:
         return await actor.wait(parts[0], actor.label)
-    done = [*done, await actor.perform(parts[0], actor.label)]
+    done = [*done, [gathered, await actor.perform(parts[0], actor.label)]]
     if len(parts) > 1:
         continuum.continue_as_new(world, label, parts[1:], end, done)
     if end == "error":
@@ -45,117 +48,80 @@ async def simulated(world: int, label: str, parts: list[Any], end: str, done: li
     return done
 
 
-class Actor:
-    """Performs the nodes of one part.
+@workflow(name="carried")
+async def carried(world: int, label: str, waits: bool, part: Node) -> Any:
+    """A child that the next incarnation of its parent gathers.
 
     Args:
-        world: where the effects happen.
-        label: of the part; a node's is that of the node above it and its position there.
+        world, label: as of `simulated`.
+        waits: for that incarnation's signal.
+        part: what it does then.
     """
+    told = await continuum.wait_signal("gather", type=str) if waits else ""
+    return [label, told, await Actor(world, label).perform(part, label)]
 
-    def __init__(self, world: int, label: str) -> None:
-        self.world = world
-        self.label = label
+
+WORKFLOWS = [simulated, carried]
+
+
+class Actor(Leaves):
+    """Performs the nodes of one part."""
 
     async def perform(self, node: Node, label: str) -> Any:
         """A step, to its end."""
         kind = node[0]
-        if kind in _PLAIN:
-            return await _outcome(_PLAIN[kind](self.world, label))
+        if kind in PLAIN:
+            return await outcome(PLAIN[kind](self.world, label))
         return await getattr(self, f"_{kind}")(node, label)
 
     async def wait(self, node: Node, label: str) -> Any:
         """A wait, until it is cancelled."""
         return await getattr(self, f"_{node[0]}")(node, label)
 
+    async def gather_carried(self) -> Any:
+        """What the children of the incarnation before give; nothing in the first."""
+        children = continuum.children(carried)
+        for child in children:
+            with suppress(RunTerminal):
+                child.signal("gather", self.label)
+        return sorted([await child.result() for child in children])
+
     def _below(self, node: Node, label: str) -> list[Coroutine[Any, Any, Any]]:
         return [self.perform(step, f"{label}.{position}") for position, step in kids(node)]
-
-    # -- leaves --------------------------------------------------------------------------------
-
-    async def _flaky(self, node: Node, label: str) -> Any:
-        return await _outcome(outside.flaky(self.world, label, node[1]))
-
-    async def _once(self, node: Node, label: str) -> Any:
-        await _outcome(outside.once(self.world, label))  # a crash may have failed it, lawfully
-
-    async def _keyed(self, node: Node, label: str) -> Any:
-        one, other = await asyncio.gather(
-            outside.keyed(self.world, label), outside.keyed(self.world, label)
-        )
-        return one == other
-
-    async def _sleep(self, node: Node, label: str) -> Any:
-        before = continuum.now()
-        await continuum.sleep(node[1])
-        return (continuum.now() - before).total_seconds() >= node[1]
-
-    async def _signal(self, node: Node, label: str) -> Any:
-        limit = bound(node) * 1000
-        return [await continuum.wait_signal(label, timeout=limit) for _ in range(node[1])]
-
-    async def _signals(self, node: Node, label: str) -> Any:
-        waiting = [
-            asyncio.create_task(continuum.wait_signal(f"{label}-{name}")) for name in ("a", "b")
-        ]
-        if node[1] == "both":
-            return await asyncio.gather(*waiting)
-        try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_all(waiting)
-        return [task.result() for task in done]
-
-    async def _silence(self, node: Node, label: str) -> Any:
-        try:
-            return await continuum.wait_signal(f"{label}-never", timeout=node[1])
-        except TimeoutError:
-            return "silence"
-
-    async def _draw(self, node: Node, label: str) -> Any:
-        drawn = [continuum.now(), continuum.today(), continuum.random(), continuum.uuid4()]
-        number = continuum.rng().randint(1, 6)
-        return await outside.noted(self.world, label, [str(value) for value in [*drawn, number]])
-
-    async def _side_effect(self, node: Node, label: str) -> Any:
-        def look() -> int:
-            if node[1]:
-                raise LookupError(label)
-            outside.World.looks += 1
-            return outside.World.looks
-
-        try:
-            seen = continuum.side_effect(look)
-        except continuum.ActivityFailed as error:
-            return error.type
-        return await outside.noted(self.world, label, [seen])
-
-    async def _patch(self, node: Node, label: str) -> Any:
-        return continuum.patched("simulated-change")
-
-    async def _attributes(self, node: Node, label: str) -> Any:
-        for value in range(node[1]):
-            continuum.set_attributes({label: value})
-        await asyncio.sleep(0)
-        return None
 
     # -- children ------------------------------------------------------------------------------
 
     async def _child(self, node: Node, label: str) -> Any:
         _, how, end, *parts = node
-        child = f"{label}c"
+        child = self.world, f"{label}c", parts, end, BEGINNING
+        attributes = {f"{label}c": how}
         try:
             if how == "run":
                 return await continuum.run_child(
-                    simulated, self.world, child, parts, end, BEGINNING
+                    simulated, *child, attributes=attributes, parent_close="abandon"
                 )
+            if how == "elsewhere":
+                return await continuum.run_child(simulated, *child, namespace=how)
+            namespace = "elsewhere" if how == "told" else None
             handle = await continuum.start_child(
-                simulated, self.world, child, parts, end, BEGINNING, attributes={child: how}
+                simulated, *child, namespace=namespace, attributes=attributes
             )
+            seen = [handle.id in [found.id for found in continuum.children()]]
+            signals = signals_of(parts, f"{label}c") if how == "told" else []
+            for name, value in signals:
+                with suppress(RunTerminal):
+                    handle.signal(name, value)
+                if not value:
+                    await outside.effect(self.world, f"{label}/{name}")
             await outside.effect(self.world, label)
-            return [await handle.result(), await handle.result()]
+            results = [await handle.result(), await handle.result()]
+            seen.append(handle.id in [found.id for found in continuum.children()])
+            return [*results, seen]
         except continuum.ChildFailed as error:
             return error.type
+
+    async def _carry(self, node: Node, label: str) -> Any:
+        await continuum.start_child(carried, self.world, f"{label}c", node[1], node[2])
 
     async def _child_cancel(self, node: Node, label: str) -> Any:
         handle = await self._start_hanging(label)
@@ -210,6 +176,10 @@ class Actor:
                 group.create_task(produce(position, step))
             seen = [await items.get() for _ in node[1:]]
         return sorted(map(repr, seen))
+
+    async def _as_completed(self, node: Node, label: str) -> Any:
+        steps = self._below(node, label)
+        return sorted([repr(await step) for step in asyncio.as_completed(steps)])
 
     async def _lock(self, node: Node, label: str) -> Any:
         lock = asyncio.Lock()
@@ -339,21 +309,3 @@ class Actor:
                 saga.undo(outside.effect, self.world, f"{label}/undo{number}")
             await outside.effect(self.world, f"{label}/charge2")
             await self.wait(node[2], f"{label}.2")
-
-
-_PLAIN: dict[str, Callable[[int, str], Awaitable[Any]]] = {
-    "effect": outside.effect,
-    "sync": outside.sync,
-    "queued": outside.queued,
-    "refused": outside.refused,
-    "timeout": outside.timeout,
-    "stubborn": outside.stubborn,
-}
-
-
-async def _outcome(call: Awaitable[Any]) -> Any:
-    """What an activity gave; its failure as a value."""
-    try:
-        return await call
-    except continuum.ActivityFailed as error:
-        return ["failed", error.type]

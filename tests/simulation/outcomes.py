@@ -22,6 +22,7 @@ class Outcome:
         runs: by label: state, result, error, and the attributes the run set itself.
         effects: how often each label's effect happened.
         at_most_once: labels of effects that must not be repeated, and may be missing.
+        exactly_once: labels of effects that must not be repeated.
         commits: how many it took.
     """
 
@@ -29,6 +30,7 @@ class Outcome:
     runs: dict[str, Any]
     effects: dict[str, int]
     at_most_once: frozenset[str]
+    exactly_once: frozenset[str]
     commits: int
 
 
@@ -40,7 +42,8 @@ def outcome_of(tables: Tables, world: World, commits: int) -> Outcome:
         assert label not in runs, f"two runs are {label!r}"
         runs[label] = _end_of(row, label)
     state = tables.runs[RUN_ID].state.value
-    return Outcome(state, runs, dict(world.effects), frozenset(world.at_most_once), commits)
+    at_most_once, exactly_once = frozenset(world.at_most_once), frozenset(world.exactly_once)
+    return Outcome(state, runs, dict(world.effects), at_most_once, exactly_once, commits)
 
 
 def _end_of(row: RunRow, label: str) -> Any:
@@ -66,9 +69,11 @@ def check_same(undisturbed: Outcome, disturbed: Outcome, *, repeating: bool) -> 
 
 
 def check_effects(outcome: Outcome, *, repeating: bool) -> None:
-    """Exactly once, or at most once where that is promised, if attempts may be lost."""
-    labels = outcome.at_most_once if repeating else outcome.effects.keys()
-    repeated = {label: outcome.effects[label] for label in labels if outcome.effects[label] > 1}
+    """Exactly once, or not more often where that is promised, if attempts may be lost."""
+    promised = outcome.at_most_once | outcome.exactly_once
+    labels = promised if repeating else outcome.effects.keys()
+    repeated = {label: outcome.effects.get(label, 0) for label in labels}
+    repeated = {label: times for label, times in repeated.items() if times > 1}
     assert not repeated, f"more than once: {repeated}"
 
 
@@ -91,6 +96,7 @@ def check_journals(tables: Tables) -> None:
         times = [event.at for event in row.events]
         assert times == sorted(times), f"{row.run_id}: time went backwards"
         _check_incarnations(row)
+        _check_signals(row)
 
 
 def _check_incarnations(row: RunRow) -> None:
@@ -102,3 +108,14 @@ def _check_incarnations(row: RunRow) -> None:
         assert len(ends) == 1, f"{row.run_id}: incarnation {number} ends {ends}"
         assert kinds[-1] is ends[0] or EventKind.RUN_STARTED not in kinds
         assert (ends[0] is EventKind.RUN_CONTINUED) == (number < row.incarnation)
+
+
+def _check_signals(row: RunRow) -> None:
+    """Each once and in its order; the next incarnation begins with those that nobody took."""
+    seen: dict[tuple[int, str], bytes] = {}
+    for event in row.events:
+        if event.kind is EventKind.SIGNAL_RECEIVED:
+            body = event.body()
+            before = seen.get((event.incarnation, body.name), b"")
+            assert before < bytes(body.value), f"{row.run_id}: signal {body.name}"
+            seen[event.incarnation, body.name] = bytes(body.value)

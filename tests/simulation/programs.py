@@ -29,6 +29,9 @@ SLACK: Final = 20.0
 SIGNALS_WITHIN: Final = 60.0
 """Virtual seconds after the start within which every signal is sent."""
 
+CHILDREN: Final = frozenset({"child", "carry"})
+"""Nodes whose parts are done by another run."""
+
 _DURATIONS: Final = {"signal": 100.0, "signals": 100.0, "silence": 10.0, "sleep": 70.0}
 _STEP: Final = 8.0
 
@@ -54,12 +57,7 @@ class Program:
 
     def signals(self) -> list[tuple[str, int]]:
         """Names and payloads of all signals it takes, each name's in their order."""
-        return [
-            (name, value)
-            for number, part in enumerate(self.parts)
-            for name, count in _signals(part, f"p{number}")
-            for value in range(count)
-        ]
+        return signals_of(self.parts, "")
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,8 @@ class Disturbance:
     Attributes:
         faults: commit -> what happens at it, see `chaos.FAULTS`. A commit is given by its place
             among those of the undisturbed run, in hundredths, until `scaled`.
+        transactions: what happens at the commits of transactional activities, by turns;
+            after the last, nothing.
         workers: how many share the work.
         cached: runs that each keeps in memory; parked ones beyond are given back.
         deaf: whether hints are lost, three in four.
@@ -79,6 +79,7 @@ class Disturbance:
     """
 
     faults: dict[int, str] = field(default_factory=dict[int, str])
+    transactions: list[str] = field(default_factory=list[str])
     workers: int = 1
     cached: int = 1000
     deaf: bool = False
@@ -136,6 +137,16 @@ def bound(node: Node) -> float:
     return inner + _DURATIONS.get(kind, _STEP)
 
 
+def signals_of(parts: list[Node], label: str) -> list[tuple[str, int]]:
+    """Names and payloads of all signals that a run takes, each name's in their order."""
+    return [
+        (name, value)
+        for number, part in enumerate(parts)
+        for name, count in _signals(part, f"{label}p{number}")
+        for value in range(count)
+    ]
+
+
 def _signals(node: Node, label: str) -> Iterator[tuple[str, int]]:
     if node[0] == "signal":
         yield label, node[1]
@@ -143,6 +154,8 @@ def _signals(node: Node, label: str) -> Iterator[tuple[str, int]]:
         yield f"{label}-b", 1
         if node[1] == "both":
             yield f"{label}-a", 1
+    if node[0] in CHILDREN:
+        return  # those below are its own
     for position, kid in kids(node):
         yield from _signals(kid, f"{label}.{position}")
 
@@ -150,33 +163,41 @@ def _signals(node: Node, label: str) -> Iterator[tuple[str, int]]:
 # -- how they are drawn --------------------------------------------------------------------------
 
 ACTIVITIES: Final = ("effect", "sync", "queued", "flaky", "refused", "timeout", "once", "keyed",
-                     "stubborn", "abort")  # fmt: skip
+                     "stubborn", "abort", "pages", "silent", "process", "transaction",
+                     "elsewhere")  # fmt: skip
 LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "activities": (*ACTIVITIES, "sleep", "draw", "side_effect", "patch", "attributes"),
-    "messages": ("effect", "signal", "signals", "silence", "attributes", "patch", "draw", "queued"),
-    "family": ("effect", "child", "child_cancel", "leave_child", "attributes", "sleep", "flaky"),
-    "sagas": ("effect", "refused", "flaky", "queued", "child_cancel", "silence", "once", "abort"),
-}
+    "messages": ("effect", "signal", "signals", "silence", "attributes", "patch", "draw", "queued",
+                 "carry", "transaction"),
+    "family": ("effect", "child", "child_cancel", "leave_child", "attributes", "sleep", "flaky",
+               "carry", "pages"),
+    "sagas": ("effect", "refused", "flaky", "queued", "child_cancel", "silence", "once", "abort",
+              "process", "transaction"),
+}  # fmt: skip
 LEAVES["all"] = tuple(dict.fromkeys(kind for kinds in LEAVES.values() for kind in kinds))
 BRANCHES: Final[dict[str, tuple[str, ...]]] = {
-    "activities": ("seq", "gather", "group", "queue", "lock", "within", "shielded", "interrupt"),
+    "activities": ("seq", "gather", "group", "queue", "lock", "within", "shielded", "interrupt",
+                   "as_completed"),
     "messages": ("seq", "gather", "group", "within", "interrupt"),
     "family": ("seq", "gather", "interrupt", "saga"),
     "sagas": ("seq", "saga", "guard", "interrupt", "gather"),
-}
+}  # fmt: skip
 BRANCHES["all"] = tuple(dict.fromkeys(kind for kinds in BRANCHES.values() for kind in kinds))
 
 _DEPTH: Final = 2
 
 
 @cache
-def steps(focus: str, depth: int = _DEPTH, *, races: bool = False, inside: bool = False) -> Nodes:
+def steps(focus: str, depth: int = _DEPTH, *, races: bool = False, inside: str = "") -> Nodes:
     """Steps of a focus, leaves first so that examples shrink to them.
 
     Args:
-        inside: of a child, which nobody sends signals.
+        inside: a "child", which nobody sends signals, or one that is "told" them by its parent;
+            neither has children.
     """
-    leaves = [k for k in LEAVES[focus] if not (inside and k.startswith(("signal", "child")))]
+    excluded = ("signal", "child", "carry") if inside else ()
+    leaves = [kind for kind in LEAVES[focus] if not kind.startswith(excluded)]
+    leaves += ["signal", "signals"] if inside == "told" else []
     choices = [_leaf(kind, focus) for kind in leaves]
     if depth:
         below = steps(focus, depth - 1, races=races, inside=inside)
@@ -191,7 +212,7 @@ def steps(focus: str, depth: int = _DEPTH, *, races: bool = False, inside: bool 
 
 
 @cache
-def waits(focus: str, depth: int, inside: bool) -> Nodes:
+def waits(focus: str, depth: int, inside: str) -> Nodes:
     """Waits of a focus."""
     how = ["signal", "sleep", "activity", "queued", "future"]
     hang: Nodes = st.sampled_from([*how, *([] if inside else ["child"])]).map(lambda h: ["hang", h])
@@ -218,19 +239,34 @@ def _leaf(kind: str, focus: str) -> Nodes:
         "silence": st.sampled_from([0, 5]),
         "side_effect": st.booleans(),
         "attributes": st.integers(1, 3),
+        "once": st.sampled_from(["here", "queued", "called"]),
+        "process": st.sampled_from(["lives", "dies", "doomed", "refuses"]),
         "leave_child": st.sampled_from(["cancel", "abandon"]),
     }
     if kind == "child":
-        part = steps(focus, 1, inside=True)
-        how, end = st.sampled_from(["run", "start"]), st.sampled_from(["value", "error"])
-        parts = st.lists(part, min_size=1, max_size=2)
-        return st.tuples(how, end, parts).map(lambda child: ["child", *child[:2], *child[2]])
+        how = st.sampled_from(["run", "start", "elsewhere", "told"])
+        return how.flatmap(lambda how: _child(how, focus))
+    if kind == "carry":
+        part = steps(focus, 1, inside="child")
+        return st.tuples(st.just(kind), st.booleans(), part).map(list)
+    if kind == "transaction":
+        how = st.sampled_from(["here", "queued", "keyed"])
+        return st.tuples(st.just(kind), st.integers(0, 3), how).map(list)
+    if kind == "pages":
+        return st.tuples(st.just(kind), st.integers(0, 2), st.booleans()).map(list)
     if kind in parameters:
         return st.tuples(st.just(kind), parameters[kind]).map(list)
     return st.just([kind])
 
 
-def _branch(kind: str, focus: str, depth: int, below: Nodes, inside: bool) -> Nodes:
+@cache
+def _child(how: str, focus: str) -> Nodes:
+    part = steps(focus, 1, inside="told" if how == "told" else "child")
+    parts, end = st.lists(part, min_size=1, max_size=2), st.sampled_from(["value", "error"])
+    return st.tuples(end, parts).map(lambda child: ["child", how, child[0], *child[1]])
+
+
+def _branch(kind: str, focus: str, depth: int, below: Nodes, inside: str) -> Nodes:
     if kind in ("within", "shielded", "guard"):
         return st.tuples(st.just(kind), below).map(list)
     if kind == "interrupt":
@@ -254,7 +290,7 @@ def programs(draw: st.DrawFn, focus: str, races: bool = False) -> Program:
     parts = draw(st.lists(step, min_size=1, max_size=3 if focus in ("messages", "all") else 2))
     end = draw(st.sampled_from(["value", "error", "cancelled"]))
     if end == "cancelled":
-        parts = [*parts, draw(waits(focus, 2, False))]
+        parts = [*parts, draw(waits(focus, 2, ""))]
     return Program(parts, end, races)
 
 
@@ -266,6 +302,7 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
     commits = st.integers(0, 99)
     return Disturbance(
         faults=draw(st.dictionaries(commits, st.sampled_from(FAULTS), max_size=3)),
+        transactions=draw(st.lists(st.sampled_from(FAULTS), max_size=3)),
         workers=draw(st.sampled_from([1, 2])),
         cached=draw(st.sampled_from([1000, 1])),
         deaf=draw(st.booleans()),

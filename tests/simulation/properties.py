@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from itertools import cycle
+from unittest.mock import patch
 
 import msgspec
 
 from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
+from continuum.worker import processes
+from continuum.worker.service import Backoff
 from tests.simulation.chaos import REPEATING, RUN_ID, Chaos
 from tests.simulation.interpreter import simulated
 from tests.simulation.outcomes import (
     Outcome,
     check_compensated,
+    check_effects,
     check_journals,
     check_same,
     outcome_of,
 )
 from tests.simulation.programs import SIGNALS_WITHIN, Disturbance, Example, Program
 from tests.simulation.replays import Album
+from tests.simulation.standins import ThreadHelper
 from tests.simulation.world import World
 
 UNDISTURBED = Disturbance()
+ENDS = {"value": "completed", "error": "failed", "cancelled": "cancelled"}
 PATIENCE = 100.0
 """Seconds of real time after which an execution counts as stuck."""
+
+PAUSES = (0.001, 0.02)
+"""Seconds of real time until a commit is tried again: at once, or when others may have the run."""
 
 AFTERWARDS = 1000.0
 """Virtual seconds in which children that were left alone end."""
@@ -38,16 +48,35 @@ def check(example: Example) -> None:
         AssertionError: one does not hold.
     """
     program, disturbance = example.program, example.disturbance
-    undisturbed = asyncio.run(execute(program, UNDISTURBED))
-    disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    with standing_in():
+        undisturbed = asyncio.run(execute(program, UNDISTURBED))
+        disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    check_effects(disturbed, repeating=True)
     stopped = disturbance.cancel_at is not None
+    if not program.races:
+        assert undisturbed.state == ENDS[program.end], undisturbed.runs[""]
     if not program.races and not stopped:
-        repeating = not REPEATING.isdisjoint(disturbance.faults.values())
+        faults = {*disturbance.faults.values(), *disturbance.transactions}
+        repeating = not REPEATING.isdisjoint(faults)
         check_same(undisturbed, disturbed, repeating=repeating)
     if stopped:
         assert disturbed.state in ("cancelled", undisturbed.state)
         if not disturbance.force:
             check_compensated(disturbed)
+
+
+@contextmanager
+def standing_in() -> Generator[None]:
+    """Inside, processes are threads, and who tries again pauses for less time."""
+    with (
+        patch.object(processes, "_Helper", ThreadHelper),
+        patch.object(Backoff, "pause", _pause),
+    ):
+        yield
+
+
+def _pause(backoff: Backoff) -> float:
+    return backoff._random.choice(PAUSES)
 
 
 async def execute(program: Program, disturbance: Disturbance) -> Outcome:

@@ -16,8 +16,9 @@ from continuum.engine.outcome import RunIdentity
 from continuum.journal.events import STIMULI, Event, EventKind
 from continuum.journal.turn import Turn
 from continuum.store.memory.tables import RunRow, Tables
-from tests.simulation.interpreter import simulated
+from tests.simulation.interpreter import WORKFLOWS
 
+FLOWS = {flow.name: flow for flow in WORKFLOWS}
 Picture = dict[str, Any]
 
 
@@ -52,8 +53,8 @@ class Album:
         self, row: RunRow, incarnation: int, data: bytes, events: Sequence[Event]
     ) -> int:
         identity = RunIdentity(
-            row.run_id, row.namespace, simulated, incarnation, data, row.started_at,
-            row.parent_id, row.depth,
+            row.run_id, row.namespace, FLOWS[row.workflow], incarnation, data,
+            row.started_at, row.parent_id, row.depth,
         )  # fmt: skip
         cuts = {e.seq - 1 for e in events if e.kind in STIMULI} | self.cuts.get(row.run_id, set())
         prefixes = [n for n, e in enumerate(events, 1) if e.seq in cuts]
@@ -104,6 +105,9 @@ def picture_of(execution: Execution) -> Picture:
         "children": [
             (c.command, c.run_id, c.parent_close, c.watchers, c.asked)
             for c in execution._children.open.values()
+        ],
+        "untaken": [
+            (c.run_id, c.former, c.future.done()) for c in execution._children.untaken.values()
         ],
         "signals": (
             [(w.command, w.name) for w in execution._signals.waiters()],

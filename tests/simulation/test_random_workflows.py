@@ -2,6 +2,12 @@
 
 100 examples for each test, always the same. `make simulate SEEDS=1000` runs that many programs in
 all, other ones every time. A failure prints the smallest example found and how to repeat it.
+
+The workflows use everything that `continuum` offers inside workflows and activities (test_effects
+holds them to it), over the memory store and its virtual time. Two things stand in there for what a
+thousand examples cannot afford (`standins`): transactions of the memory store, and threads that
+die for processes that do. PostgreSQL's transactions and real processes die at each of their commit
+boundaries in `test_death_at_every_commit_boundary`, and by SIGKILL in tests/cluster.
 """
 
 from __future__ import annotations

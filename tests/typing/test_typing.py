@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ ROOT = HERE.parents[1]
 RIGHT, WRONG = HERE / "snippets_right.py", HERE / "snippets_wrong.py"
 
 
-@lru_cache
 def findings() -> list[dict[str, Any]]:
     """Every error that basedpyright reports for both files."""
     answer = subprocess.run(
@@ -29,28 +27,19 @@ def findings() -> list[dict[str, Any]]:
     return report["generalDiagnostics"]
 
 
-def lines_of(file: Path) -> set[int]:
-    """Lines of a file with an error, from 1."""
-    return {
-        finding["range"]["start"]["line"] + 1
-        for finding in findings()
-        if Path(finding["file"]) == file
-    }
+def test_right_code_is_accepted_and_every_mistake_is_found() -> None:
+    """Every `assert_type` holds; wrong arguments, results and options are errors, nothing else is.
 
-
-def test_right_code_is_accepted() -> None:
-    """Decorated functions keep their types, and every `assert_type` holds."""
-    assert [each for each in findings() if Path(each["file"]) == RIGHT] == []
-
-
-def test_every_mistake_is_found() -> None:
-    """Wrong arguments, results, options and `start` calls are errors, and nothing else is."""
+    One test, so that the type checker runs once.
+    """
+    found = findings()
+    assert [each for each in found if Path(each["file"]) == RIGHT] == []
     marked = {
         number
         for number, line in enumerate(WRONG.read_text().splitlines(), start=1)
         if line.endswith("# wrong")
     }
-    assert lines_of(WRONG) == marked
+    assert {each["range"]["start"]["line"] + 1 for each in found} == marked
 
 
 def test_lazy_names_exist() -> None:

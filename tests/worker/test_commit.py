@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from continuum.errors import DuplicateRun, PayloadError
 from continuum.journal.turn import Turn
 from continuum.store.postgres.store import PostgresStore
-from continuum.store.protocol import CommitResult, StoreUnavailable
+from continuum.store.protocol import ClaimedRun, CommitResult, StoreUnavailable
 from tests.worker import flows
 from tests.worker.cluster import Between, Cluster, CommitGate, eventually, new_run
 
@@ -250,6 +251,36 @@ async def test_a_duplicate_local_start_is_an_error(cluster: Cluster) -> None:
     await cluster.store.insert_runs([run])
     with pytest.raises(DuplicateRun):
         await member.worker.create_local(run)
+
+
+async def test_a_local_start_of_a_run_that_is_being_claimed_is_an_error(cluster: Cluster) -> None:
+    """The claim is answered between the local start and its first step: the caller is told."""
+
+    class HoldClaim(Between):
+        open = asyncio.Event()
+        reached = asyncio.Event()
+
+        async def claim(self, *args: Any) -> list[ClaimedRun]:
+            claimed = await self.inner.claim(*args)
+            if claimed:
+                HoldClaim.reached.set()
+                await HoldClaim.open.wait()
+            return claimed
+
+    member = await cluster.join(flows.waiting, flows.returning, wrap=HoldClaim)
+    await member.worker.create_local(new_run(flows.returning, "fetches tokens"))
+    run = new_run(flows.waiting, 1)
+    await cluster.store.insert_runs([run])
+    member.worker.claims.request()
+    await asyncio.wait_for(HoldClaim.reached.wait(), 10)
+    start = asyncio.ensure_future(member.worker.create_local(run))
+    HoldClaim.open.set()
+    with pytest.raises(DuplicateRun):
+        await asyncio.wait_for(start, 10)
+    with pytest.raises(DuplicateRun):
+        await member.worker.create_local(run)
+    await cluster.signal(run.run_id, "go", "x")
+    assert await cluster.result(run.run_id) == ["x"]
 
 
 async def test_an_outage_fails_nothing(cluster: Cluster) -> None:

@@ -192,6 +192,21 @@ async def test_an_outage_is_felt_only_by_an_empty_stock() -> None:
     await tokens.close()
 
 
+async def test_who_waits_for_tokens_is_told_how_the_refill_ended() -> None:
+    """All who wait hear of an outage; closing before the refill has begun leaves nobody behind."""
+    store = TokenStore()
+    store.down = True
+    tokens = Tokens(store)  # type: ignore[arg-type]
+    told = await asyncio.gather(*(tokens.take() for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in told] == [StoreUnavailable] * 3
+    waiting = asyncio.ensure_future(tokens.take())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await tokens.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(waiting, 5)
+
+
 def test_threads_grow_only_when_all_are_busy() -> None:
     """Two jobs one after the other share a thread; two at once have one each."""
     threads = DaemonThreads(4)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, assert_never, cast
 
 import msgspec
 
+from continuum.query.ordering import exact_number
 from continuum.query.tree import (
     All,
     AnyOf,
@@ -85,15 +85,8 @@ def _compare(one: Any, comparison: Comparison, given: Any) -> bool:
         return _same(one, given)
     if isinstance(one, bool) or isinstance(given, bool):
         return type(one) is type(given) and _ORDER[comparison](one, given)
-    first, second = _exact(one), _exact(given)
+    first, second = exact_number(one), exact_number(given)
     return type(first) is type(second) and _ORDER[comparison](first, second)
-
-
-def _exact(value: Any) -> Any:
-    """Numbers by their decimal text, as jsonb has them."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -106,19 +99,8 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         pairs = zip(cast("list[Any]", one), cast("list[Any]", other), strict=False)
         return len(one) == len(other) and all(_same(a, b) for a, b in pairs)  # pyright: ignore[reportUnknownArgumentType]
-    first, second = _exact(one), _exact(other)
+    first, second = exact_number(one), exact_number(other)
     return type(first) is type(second) and first == second
-
-
-def canonical(value: Any) -> Any:
-    """Hashable, and equal for JSON values that are equal."""
-    if isinstance(value, dict):
-        return "object", frozenset(
-            (k, canonical(v)) for k, v in cast("dict[str, Any]", value).items()
-        )
-    if isinstance(value, list):
-        return "array", tuple(canonical(item) for item in cast("list[Any]", value))
-    return type(_exact(value)), _exact(value)
 
 
 def _like(text: str, pattern: str, *, ignore_case: bool) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from continuum.codec.attributes import MAX_ATTRIBUTES
@@ -17,19 +18,28 @@ from continuum.model import (
     MAX_SHOWN_PAYLOAD,
     HistoryEvent,
     Page,
+    Plan,
     Run,
     RunError,
     ServerInfo,
     Stamp,
+    Step,
     StoredValue,
 )
 from continuum.query import cursor as cursors
-from continuum.query.cursor import Position
+from continuum.query.cursor import Cursor, Position
 from continuum.query.fields import FIELDS, Kind, check_groupable
-from continuum.query.ordering import SORTED_CHARACTERS, comparable, group_rank, sort_key
+from continuum.query.ordering import (
+    SORTED_CHARACTERS,
+    TYPES,
+    canonical,
+    comparable,
+    group_rank,
+    sort_key,
+)
 from continuum.query.times import pin
-from continuum.query.tree import Attribute, Condition, Operand, Query
-from continuum.store.memory.matching import canonical, holds, stored
+from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
+from continuum.store.memory.matching import holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup, Counts
 
@@ -85,15 +95,16 @@ class MemoryReads:
         """One page of matches, always complete: it is never slow."""
         start = None if cursor is None else cursors.decode(query, cursor)
         read_at = self._now() if start is None else start.read_at
-        found = self._ordered(query, read_at, start)
+        found = self._ordered(query, read_at, None if start is None else start.position)
         shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
         entries = tuple(self._snapshot(row, read_at, shown) for _, row in found[:limit])
         following = None
         if len(found) > limit:
             key, last = found[limit - 1]
-            position = Position(read_at, last.run_id, key, tail=key is None)
-            following = cursors.encode(query, position)
-        return Page(entries, following, complete=True, stamp=Stamp(read_at, 0.0))
+            position = Position(last.run_id, last.started_at, key, tail=key is None)
+            following = cursors.encode(query, Cursor(read_at, position))
+        step = Step("sort", None, len(self._tables.runs), len(entries), 0.0)
+        return Page(entries, following, True, Stamp(read_at, 0.0), Plan((step,)))
 
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
@@ -103,15 +114,14 @@ class MemoryReads:
             check_groupable(operand)
         now = self._now()
         rows = self._matching(query.namespace, query.condition, now)
-        if not group_by:
-            return Counts([CountGroup((), len(rows))], Stamp(now, 0.0))
-        groups: dict[Any, CountGroup] = {}
+        groups: dict[Any, CountGroup] = {} if group_by else {(): CountGroup((), 0)}
         for row in rows:
             key = tuple(self._operand(row, operand, now) for operand in group_by)
             same = tuple(canonical(value) for value in key)
             groups[same] = CountGroup(key, groups[same].count + 1 if same in groups else 1)
         largest = sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
-        return Counts(largest, Stamp(now, 0.0))
+        step = Step("count", None, len(self._tables.runs), len(rows), 0.0)
+        return Counts(largest, Stamp(now, 0.0), Plan((step,)))
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
@@ -172,25 +182,16 @@ class MemoryReads:
         self, query: Query, read_at: datetime, start: Position | None
     ) -> list[tuple[Any, RunRow]]:
         """Sort key (None in the tail of runs without one) and row of what follows `start`."""
-        descending = query.order.descending
-        keyed: list[tuple[Any, RunRow]] = []
-        tail: list[tuple[Any, RunRow]] = []
-        for row in self._matching(query.namespace, query.condition, read_at):
-            key = self._sort_key(row, query.order.operand, read_at)
-            (tail if key is None else keyed).append((key, row))
-        ranked = comparable if isinstance(query.order.operand, Attribute) else _itself
-        keyed.sort(key=lambda item: (ranked(item[0]), item[1].run_id), reverse=descending)
-        tail.sort(key=lambda item: item[1].run_id, reverse=descending)
+        keyed = [
+            (self._sort_key(row, query.order.operand, read_at), row)
+            for row in self._matching(query.namespace, query.condition, read_at)
+        ]
+        rank = _Rank(query.order)
+        keyed.sort(key=lambda item: rank(item[0], item[1].started_at, item[1].run_id))
         if start is None:
-            return keyed + tail
-
-        def beyond(one: Any, other: Any) -> bool:
-            return one < other if descending else one > other
-
-        if start.tail:
-            return [item for item in tail if beyond(item[1].run_id, start.run_id)]
-        last = (ranked(cast("Any", start.key)), start.run_id)
-        return [item for item in keyed if beyond((ranked(item[0]), item[1].run_id), last)] + tail
+            return keyed
+        last = rank(start.key, start.started_at, start.run_id)
+        return [item for item in keyed if rank(item[0], item[1].started_at, item[1].run_id) > last]
 
     def _operand(self, row: RunRow, operand: Operand, read_at: datetime) -> Any:
         return stored(operand, lambda name: self._value(row, name, read_at), row.attributes)
@@ -276,5 +277,39 @@ def _lasted(row: RunRow, read_at: datetime) -> timedelta:
     return max((row.completed_at or read_at) - row.started_at, timedelta())
 
 
-def _itself(key: Any) -> Any:
-    return key
+@functools.total_ordering
+class _Backwards:
+    """Sorts the other way round."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Backwards) and self._value == other._value
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return other._value < self._value
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+class _Rank:
+    """Where a run stands in an order."""
+
+    def __init__(self, order: Order) -> None:
+        self._typed = isinstance(order.operand, Attribute)
+        self._by_id = order.operand == Field("id")
+        self._turned: Callable[[Any], Any] = _Backwards if order.descending else _itself
+
+    def __call__(self, key: Any, started_at: datetime, run_id: UUID) -> tuple[Any, ...]:
+        ties = (run_id,) if self._by_id else (started_at, run_id)
+        if key is None:
+            return (len(TYPES), self._turned(ties))
+        kind, value = 0, key
+        if self._typed:
+            kind, *value = comparable(key)
+        return (kind, self._turned((value, *ties)))
+
+
+def _itself(value: Any) -> Any:
+    return value

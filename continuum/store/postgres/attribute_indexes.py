@@ -111,7 +111,7 @@ def create_statement(index: AttributeIndex) -> Composed:
     """Builds the index without stopping writers."""
     return SQL(
         "CREATE INDEX CONCURRENTLY {} ON public.continuum_runs"
-        " (namespace, ({}), started_at DESC, id DESC) WHERE {}"
+        " (namespace, ({}), started_at, id) WHERE {}"
     ).format(
         Identifier(index_name(index.id)),
         key_of(index.path, index.type),
@@ -119,17 +119,15 @@ def create_statement(index: AttributeIndex) -> Composed:
     )
 
 
-class AttributeIndexes:
-    """The declared indexes of one database.
+class DeclaredIndexes:
+    """Which indexes one database has.
 
     Args:
         pool: for short reads.
-        connect: opens a connection around any transaction pooler, to build on.
     """
 
-    def __init__(self, pool: Pool, connect: Connect, statement_timeout: float = 10.0) -> None:
+    def __init__(self, pool: Pool, statement_timeout: float = 10.0) -> None:
         self._pool = pool
-        self._connect = connect
         self._timeout = statement_timeout
         self._known: Sequence[AttributeIndex] = ()
         self._known_until = 0.0
@@ -144,6 +142,19 @@ class AttributeIndexes:
     async def known(self) -> Sequence[AttributeIndex]:
         """`read`, at most so many seconds old; an index that is missing here costs time only."""
         return self._known if monotonic() < self._known_until else await self.read()
+
+
+class AttributeIndexes(DeclaredIndexes):
+    """The declared indexes of one database, and how they come and go.
+
+    Args:
+        pool: for short reads.
+        connect: opens a connection around any transaction pooler, to build on.
+    """
+
+    def __init__(self, pool: Pool, connect: Connect, statement_timeout: float = 10.0) -> None:
+        super().__init__(pool, statement_timeout)
+        self._connect = connect
 
     async def build(
         self, path: tuple[str, ...], type_: AttributeType, report: Report

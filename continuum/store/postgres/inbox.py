@@ -51,7 +51,32 @@ class PostgresInbox:
     async def _post_at_once(self, messages: Sequence[NewMessage]) -> list[PostOutcome | None]:
         """One statement; None for what it did not post, all messages of a run or none."""
         outcomes: list[PostOutcome | None] = [None] * len(messages)
-        parameters = [
+        try:
+            async with self._sessions.direct() as statements:
+                result = await statements.run(*self._statement(messages))
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, SerializationFailure):
+                return outcomes  # a server whose default isolation is above READ COMMITTED
+            raise
+        for row in range(result.ntuples):
+            n, inbox_id, state = (result.get_value(row, column) or b"" for column in range(3))
+            place = int.from_bytes(n, "big")
+            message = messages[place]
+            posted = InboxMessage(
+                int.from_bytes(inbox_id, "big"),
+                message.run_id, message.kind, message.name, message.value,
+            )  # fmt: skip
+            outcomes[place] = PostOutcome(state=RunState(state.decode()), posted=posted)
+        return outcomes
+
+    def _statement(self, messages: Sequence[NewMessage]) -> tuple[bytes, list[bytes | None]]:
+        """What posts these, and its binary parameters."""
+        if len(messages) == 1:
+            [only] = messages
+            namespace = None if only.namespace is None else only.namespace.encode()
+            value = self._codec.seal(only.value)
+            return _SQL["post_one"], [only.run_id.bytes, namespace, only.name.encode(), value]
+        return _SQL["post"], [
             pack(Element.INT4, [int4_item(n) for n in range(len(messages))]),
             uuids({m.run_id: None for m in messages}),
             uuids(m.run_id for m in messages),
@@ -59,20 +84,6 @@ class PostgresInbox:
             texts(m.name for m in messages),
             blobs(self._codec.seal(m.value) for m in messages),
         ]
-        try:
-            async with self._sessions.autocommit() as session:
-                rows = await session.rows(_SQL["post"], parameters)
-        except StoreUnavailable as error:
-            if isinstance(error.__cause__, SerializationFailure):
-                return outcomes  # a server whose default isolation is above READ COMMITTED
-            raise
-        for n, inbox_id, state in rows:
-            message = messages[int(n)]
-            posted = InboxMessage(
-                inbox_id, message.run_id, message.kind, message.name, message.value
-            )
-            outcomes[n] = PostOutcome(state=RunState(state), posted=posted)
-        return outcomes
 
     async def _post_carefully(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """Any message to any run: lock, then look, then write."""

@@ -6,14 +6,17 @@ Every connection is in autocommit, sees schema `public` only, and speaks UTC.
 from __future__ import annotations
 
 import enum
+import json
 import select
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection, Connection, conninfo, errors
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from continuum.errors import ConfigurationError, DatabaseUnavailable
@@ -185,7 +188,16 @@ async def check_idle(connection: AsyncConnection[Any]) -> None:
 async def prepare_session(connection: AsyncConnection[Any]) -> None:
     """Set what every session of ours has in common."""
     _refuse_old(connection.info.server_version)
+    set_json_loads(_read_json, connection)
     await connection.execute(PREPARE_SESSION)
+
+
+def _read_json(data: str | bytes) -> Any:
+    """What `json.loads` reads, in a tenth of the time; only that reads numbers beyond a float."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data)
 
 
 def classify(error: BaseException) -> Verdict:

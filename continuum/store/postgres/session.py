@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor, Connection, IsolationLevel, RawCursor
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from continuum.errors import DatabaseUnavailable
 from continuum.store.postgres.arrays import register
+from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.pool import Verdict, classify
 from continuum.store.unavailable import StoreUnavailable
 
@@ -91,6 +93,9 @@ class Sessions:
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
+        self._prepared: WeakKeyDictionary[AsyncConnection[Any], dict[bytes, bytes]] = (
+            WeakKeyDictionary()
+        )
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Session]:
@@ -100,6 +105,13 @@ class Sessions:
                 if connection.isolation_level is None:
                     await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
                 yield Session(connection)
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncGenerator[DirectStatements]:
+        """As `autocommit`, for a statement that somebody waits for."""
+        async with self.autocommit() as session:
+            names = self._prepared.setdefault(session.connection, {})
+            yield DirectStatements(session.connection, names)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session]:

@@ -69,7 +69,6 @@ class PostgresTurns:
 
     async def close(self) -> None:
         """Close the committer's connection."""
-        self._release_socket()
         await self._dedicated.close()
 
     async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
@@ -137,7 +136,10 @@ class PostgresTurns:
             with _row_faults_pass():
                 await self._replan_if_due(session)
                 if any(turn.tasks or turn.stop_tasks for turn in turns):
-                    answer = await self._write_with_tasks(session, turns, text, parameters)
+                    try:
+                        answer = await self._write_with_tasks(session, turns, text, parameters)
+                    except errors.InvalidSqlStatementName:  # it is prepared again
+                        answer = await self._write_with_tasks(session, turns, text, parameters)
                 else:
                     answer = await self._direct_on(session).run(text, parameters)
                 now = time_from(answer.get_value(0, 0))
@@ -148,8 +150,7 @@ class PostgresTurns:
                     missed = [turn for turn in turns if turn.run_id not in written]
                     statuses.update(await look_again(session, node_id, missed))
         except asyncio.CancelledError:
-            # The answer may still be on its way; nobody else may read it.
-            await self.close()
+            await self.close()  # in the middle of a transaction, perhaps
             raise
         return statuses, now
 
@@ -172,14 +173,8 @@ class PostgresTurns:
 
     def _direct_on(self, session: Session) -> DirectStatements:
         if self._direct is None or self._direct.connection is not session.connection:
-            self._release_socket()
             self._direct = DirectStatements(session.connection)
         return self._direct
-
-    def _release_socket(self) -> None:
-        if self._direct is not None:
-            self._direct.close()
-            self._direct = None
 
     async def _replan_if_due(self, session: Session) -> None:
         """Let the next execution be planned with the sizes that the tables have now."""

@@ -46,6 +46,7 @@ def test_storable_attributes_are_unchanged(attributes: dict[str, Any]) -> None:
         ({"a b": object()}, "attributes['a b']: <object object at"),
         ({"a": Item(1)}, "is of type Item, not a JSON value"),
         ({"a": b"x"}, "is of type bytes"),
+        pytest.param({"a": [-(10**4300)]}, "attributes.a[0]: an integer has", id="digits"),
         ({"a": "x" * 65_530}, "65,538 bytes are more than the limit of 65,536"),
     ],
 )

@@ -75,6 +75,57 @@ def test_all_activities_of_a_gather_stop_before_the_cancel_arrives() -> None:
     run.check_replays()
 
 
+def test_a_task_group_cannot_take_a_cancel_for_failed_activities() -> None:
+    """Its activities end as cancelled, yet what it raises is the cancellation: no code goes on."""
+
+    @workflow
+    async def flow() -> None:
+        async def nested() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(a(1))
+                group.create_task(a(2))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(nested())
+                group.create_task(a(3))
+        except* continuum.ActivityFailed:
+            await undo()
+        await b()
+
+    run = Driver(flow).start().cancel().complete(1, "")
+    run.fail(2, reason="cancelled").fail(3, "as well")
+    assert len(run.commands()) == 3
+    assert run.execution.end is not None
+    assert run.execution.end.state is RunState.CANCELLED
+    run.check_replays()
+
+
+def test_clean_up_hears_what_became_of_activities_in_other_tasks() -> None:
+    """The cancellation does not reach a task of its own: that one gets its outcome."""
+    seen: list[list[str]] = []
+
+    @workflow
+    async def flow() -> None:
+        tasks = [asyncio.create_task(a(n)) for n in (1, 2)]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            await asyncio.wait(tasks)
+            seen.append([repr(task.exception() or task.result()) for task in tasks])
+            await b()
+
+    run = Driver(flow).start().cancel().complete(1, "came first").fail(2, reason="cancelled")
+    assert run.commands()[-1] == "activity_scheduled b"
+    [[value, error]] = seen
+    assert value == "'came first'"
+    assert error.startswith("ActivityFailed(")
+    run.complete(3)
+    assert run.execution.end is not None
+    assert run.execution.end.state is RunState.CANCELLED
+    run.check_replays()
+
+
 def test_rule_21_a_second_cancel_does_not_interrupt_compensation() -> None:
     """Later requests are journaled and inert."""
     run = Driver(saga).start().cancel().fail(1, reason="cancelled")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from continuum.query.compile import After, compile_count, compile_page
+from continuum.query.compile import Compiler, compile_count, compile_order
 from continuum.query.fields import FIELDS
+from continuum.query.outline import containment
 from continuum.query.structured import parse_order, parse_where
 
 NASTY = (
@@ -24,16 +25,20 @@ NASTY = (
     "a.b') = '' or ('",
 )
 _TOKEN = re.compile(
-    r"""%\(\w+\)s(?:::\w+)?|"C"|'(?:string|number|null|\{\})'|[A-Za-z_][\w.]*|\d+|->|\#>>|@>|<=|>="""
+    r"""%\(\w+\)s(?:::\w+)?|"C"|'(?:string|number|null|\{\})'|[A-Za-z_][\w.]*|\d+|->|\#>>|@>|\?|<=|>="""
     r"""|[\[\]()<>=,\s]"""
 )
 
 
 def _sql(where: Any, order: Any = None) -> tuple[str, dict[str, Any]]:
-    compiled = compile_page(
-        "n", parse_where(where), parse_order(order), tail=False, after=None, read_at=None
-    )
-    return f"{compiled.where} {compiled.order_by} {compiled.key}", compiled.params
+    compiler = Compiler()
+    condition = parse_where(where)
+    sorting = compile_order(compiler, parse_order(order), tail=False)
+    pieces = [compiler.condition(condition), sorting.order_by, sorting.key]
+    served = containment(condition)
+    if served is not None:
+        pieces.append(compiler.containment(served))
+    return " ".join(pieces), compiler.params
 
 
 @settings(deadline=None)
@@ -57,28 +62,23 @@ def test_no_user_text_is_ever_sql(value: str, key: str) -> None:
     assert key in params.values()
 
 
-@pytest.mark.parametrize("field", sorted(FIELDS))
+@pytest.mark.parametrize("field", [*sorted(FIELDS), ["attributes", "plan"]])
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_every_order_ends_with_the_run_id(field: str, direction: str) -> None:
+def test_every_order_ends_with_the_run_id(field: Any, direction: str) -> None:
     """Ties never make a page skip or repeat, and no null order defeats an index."""
-    sql = compile_page(
-        None, parse_where(None), parse_order((direction, field)), tail=False, after=None,
-        read_at=None,
-    ).order_by  # fmt: skip
-    assert sql.endswith(f"r.id {direction.upper()}")
-    assert "NULLS" not in sql
+    for tail in (False, True):
+        order = parse_order((direction, field))
+        sql = compile_order(Compiler(), order, tail=tail).order_by
+        assert sql.endswith(f"r.id {direction.upper()}")
+        assert "NULLS" not in sql
 
 
 def test_the_newest_page_is_what_the_index_serves() -> None:
     """The default listing compares and sorts plain columns, in the index's own order."""
-    compiled = compile_page(
-        "billing", parse_where(None), parse_order(None), tail=False,
-        after=After("t", "i"), read_at=None,
-    )  # fmt: skip
-    assert compiled.where == (
-        "r.namespace = %(p1)s::text AND (r.started_at, r.id) < (%(p2)s::timestamptz, %(p3)s::uuid)"
-    )
-    assert compiled.order_by == "r.started_at DESC, r.id DESC"
+    sorting = compile_order(Compiler(), parse_order(None), tail=False)
+    assert sorting.member is None
+    assert sorting.after(["$1", "$2"]) == "(r.started_at, r.id) < ($1, $2)"
+    assert sorting.order_by == "r.started_at DESC, r.id DESC"
 
 
 def test_attribute_equality_is_typed_containment() -> None:

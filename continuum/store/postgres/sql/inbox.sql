@@ -28,6 +28,23 @@ WITH live AS MATERIALIZED (
 )
 SELECT n, id, state FROM numbered;
 
+-- name: post_one
+-- `post` for a single signal, which pays for no sets.
+WITH live AS MATERIALIZED (
+    SELECT l.run_id
+    FROM continuum_leases l
+    WHERE l.run_id = $1::uuid AND (l.lease_owner IS NOT NULL OR l.ready)
+    FOR KEY SHARE
+), posted AS (
+    INSERT INTO continuum_inbox (run_id, kind, name, payload)
+    SELECT r.id, 'signal', $3::text, $4::bytea
+    FROM live l
+    JOIN continuum_runs r ON r.id = l.run_id
+    WHERE $2::text IS NULL OR r.namespace = $2::text
+    RETURNING id, run_id
+)
+SELECT 0, p.id, r.state FROM posted p JOIN continuum_runs r ON r.id = p.run_id;
+
 -- name: lock_live
 -- FOR KEY SHARE conflicts with FOR UPDATE and with the deletion of the row: from here to the end of
 -- the transaction the run cannot end, be claimed, be released or commit a turn.

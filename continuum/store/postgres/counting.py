@@ -1,0 +1,358 @@
+"""Numbers of runs: from the counters, from one statement, or in windows while a budget lasts.
+
+All statements of one count see the same snapshot, so windows that reach the oldest run add up to
+the exact number; windows that do not, to a number that is at least right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg import AsyncConnection, errors
+
+from continuum.errors import QueryError
+from continuum.model import Plan, Stamp, Step
+from continuum.query.compile import Compiler, compile_count
+from continuum.query.fields import check_groupable
+from continuum.query.ordering import canonical, group_rank
+from continuum.query.times import pin
+from continuum.query.tree import (
+    All,
+    Compare,
+    Comparison,
+    Condition,
+    Field,
+    OneOf,
+    Operand,
+    Query,
+    all_of,
+)
+from continuum.store.postgres.counters import COUNTERS, count_source
+from continuum.store.postgres.reads import Pool, bounded
+from continuum.store.postgres.server_state import server_state
+from continuum.store.postgres.session import Row
+from continuum.store.reading import CountGroup, Counts
+from continuum.system import monotonic
+
+MAX_GROUPS: Final = 10_000
+
+COST_SECONDS: Final = 3e-6
+"""Seconds that a unit of the planner's cost takes when indexes do most of the work; measured with
+most of the table in memory. Reading whole tables takes twice as long."""
+
+CHEAP: Final = 1_000
+"""Units of the planner's cost up to which no other way is looked for."""
+
+ROWS_PER_COST: Final = 4
+"""So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
+it has to look up common values in the index of attributes."""
+
+TRY: Final = 0.5
+"""The share of what is left of a budget for one statement that may be enough."""
+
+FIRST_WINDOW: Final = 1_000
+"""Runs in the first window; the next ones take about a tenth of the budget each."""
+
+LARGEST_WINDOW: Final = 500_000
+
+_DAY: Final = 86_400.0
+
+_SHORTEST: Final = 0.002
+"""Seconds below which no further window is begun."""
+
+_PREPARE: Final[LiteralString] = """
+SELECT set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)
+                  || 'kB', true)"""
+"""One process: a count leaves the others to whoever works, and knows what it has read itself.
+Memory for a bitmap of all matches: one that names pages only has all their rows read."""
+
+_LIMIT: Final[LiteralString] = "SELECT set_config('statement_timeout', %s, true)"
+
+_ROWS_READ: Final[LiteralString] = """
+SELECT pg_stat_get_xact_tuples_returned(t) + pg_stat_get_xact_tuples_fetched(t) + (
+    SELECT coalesce(sum(CASE WHEN i.indexrelid::regclass::text = ANY (%s)
+                             THEN pg_stat_get_xact_tuples_returned(i.indexrelid)
+                             ELSE pg_stat_get_xact_tuples_fetched(i.indexrelid) END), 0)
+    FROM pg_index i WHERE i.indrelid = t)::bigint
+FROM (SELECT 'public.continuum_runs'::regclass::oid AS t) runs"""
+"""So many since some moment before: rows of the table, and entries of indexes read alone."""
+
+
+class PostgresCounting:
+    """Answers how many runs match."""
+
+    def __init__(self, pool: Pool, statement_timeout: float = 10.0) -> None:
+        self._pool = pool
+        self._timeout = statement_timeout
+
+    async def count(
+        self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
+    ) -> Counts:
+        """Numbers of matches, per combination of the grouping operands, largest first.
+
+        Raises:
+            QueryError: too many groups, or without a budget it took too long.
+        """
+        for operand in group_by:
+            check_groupable(operand)
+        began = monotonic()
+        async with bounded(self._pool, self._timeout, one_snapshot=True) as connection:
+            server = await server_state(connection)
+            count = _Count(connection, _pinned(query, server.at), group_by, server.at)
+            if count_source(query.condition, group_by) is COUNTERS:
+                complete = await count.from_counters()
+            else:
+                seconds = self._timeout if budget is None else budget
+                complete = await count.from_runs(began + seconds, exact=budget is None)
+            if budget is None and not complete:
+                raise QueryError(
+                    f"counting took longer than {self._timeout:g} s",
+                    hint="a budget gives at least so many: --budget SECONDS, or budget= of"
+                    " counts(); or add a condition on state, workflow or started_at",
+                )
+        stamp = Stamp(
+            server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
+        )
+        return Counts(count.tally.largest_first(), stamp, Plan(tuple(count.steps)))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Groups put together from the rows of several statements: values of the key, then a number."""
+
+    groups: dict[Any, CountGroup] = field(default_factory=dict[Any, CountGroup])
+
+    def add(self, rows: Iterable[Row]) -> int:
+        """Answers how many runs these rows stand for."""
+        added = 0
+        for *values, number in rows:
+            same = tuple(map(canonical, values))
+            known = self.groups.get(same)
+            total = number if known is None else known.count + number
+            self.groups[same] = CountGroup(tuple(values), total)
+            added += number
+        if len(self.groups) > MAX_GROUPS:
+            raise QueryError(f"more than {MAX_GROUPS:,} groups", hint="group by fewer fields")
+        return added
+
+    def largest_first(self) -> list[CountGroup]:
+        return sorted(self.groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+
+
+class _Count:
+    """One count: what has been added up, and the steps that did it."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Row],
+        condition: Condition,
+        group_by: Sequence[Operand],
+        read_at: datetime,
+    ) -> None:
+        self._connection = connection
+        self._condition = condition
+        self._read_at = read_at
+        self._group_by = group_by
+        self._source = count_source(condition, group_by)
+        self.tally = _Tally()
+        self.steps: list[Step] = []
+        if not group_by:
+            self.tally.add([(0,)])
+
+    async def from_counters(self) -> bool:
+        """Add up the numbers that are kept."""
+        began = monotonic()
+        statement, parameters = self._whole(also="count(*)")
+        rows = await self._rows(statement, parameters)
+        found = self.tally.add([row[:-1] for row in rows])
+        kept = sum(row[-1] for row in rows)
+        self.steps.append(Step("counters", None, kept, found, monotonic() - began))
+        return True
+
+    async def from_runs(self, deadline: float, *, exact: bool) -> bool:
+        """Count all at once if that may be done by then, else window after window.
+
+        Args:
+            deadline: when to stop, on the monotonic clock.
+            exact: whether less than all is of no use.
+
+        Answers whether nothing is left to be counted.
+        """
+        await self._connection.execute(_PREPARE)
+        whole = await self._explained(*self._whole())
+        windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
+        left = deadline - monotonic()
+        if (exact or whole.cost * COST_SECONDS <= left) and (
+            windows is None or windows.rows > ROWS_PER_COST * whole.cost
+        ):
+            if await self._at_once(whole, left if exact else TRY * left):
+                return True
+            if exact:
+                return False
+        windows = windows or await self._explained(*self._window())
+        return await self._walk(windows, deadline)
+
+    async def _at_once(self, whole: _Explained, seconds: float) -> bool:
+        began, before = monotonic(), await self._rows_read(whole)
+        found, enough = 0, True
+        try:
+            async with self._connection.transaction():
+                await self._limit(seconds)
+                found = self.tally.add(await self._rows(whole.statement, whole.parameters))
+        except errors.QueryCanceled:
+            enough = False
+        await self._note("count", whole, before, found, began)
+        return enough
+
+    async def _walk(self, windows: _Explained, deadline: float) -> bool:
+        """From the newest run on, in windows that take a bounded time each."""
+        parameters = windows.parameters
+        began, before = monotonic(), await self._rows_read(windows)
+        share, found, complete = (deadline - began) / 10, 0, False
+        try:
+            async with self._connection.transaction():
+                while not complete and (left := deadline - monotonic()) > _SHORTEST:
+                    await self._limit(left)
+                    started = monotonic()
+                    rows = await self._rows(windows.statement, parameters)
+                    found += self.tally.add([row[1:-1] for row in rows if row[0]])
+                    seen, wanted = sum(row[-2] for row in rows), parameters["wanted"]
+                    complete = seen < wanted
+                    if not complete:
+                        parameters["before"] = min(row[-1] for row in rows)
+                        now = monotonic()
+                        fitting = wanted * min(share, (deadline - now) / 2) / (now - started)
+                        parameters["wanted"] = int(
+                            min(max(fitting, 100), 4 * wanted, LARGEST_WINDOW)
+                        )
+        except errors.QueryCanceled:
+            complete = False
+        await self._note("walk", windows, before, found, began)
+        return complete
+
+    def _whole(self, also: str | None = None) -> tuple[str, dict[str, Any]]:
+        """The statement that counts all at once: key, number, `also` of each group."""
+        columns, where, parameters = compile_count(
+            None, self._condition, self._group_by, read_at=self._read_at
+        )
+        tables, number = self._source
+        selected = ", ".join([*columns, number] + ([also] if also else []))
+        statement = f"SELECT {selected} FROM {tables} WHERE {where}"  # noqa: S608
+        if columns:
+            positions = ", ".join(str(index + 1) for index in range(len(columns)))
+            statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
+        return statement, parameters
+
+    def _window(self) -> tuple[str, dict[str, Any]]:
+        """The statement that counts the next runs: matching, key, number, oldest start."""
+        columns, where, parameters = compile_count(
+            None, self._condition, self._group_by, read_at=self._read_at
+        )
+        scope = Compiler(parameters).condition(_served(self._condition))
+        values = "".join(f", {column} AS k{n}" for n, column in enumerate(columns))
+        keys = "".join(f", CASE WHEN matches THEN k{n} END" for n in range(len(columns)))
+        positions = ", ".join(str(n + 1) for n in range(1 + len(columns)))
+        # Runs that started at the same moment are in the same window: the next one begins below.
+        # OFFSET 0 keeps PostgreSQL from evaluating the condition once for each column above it.
+        statement = f"""
+SELECT matches{keys}, count(*), min(started_at) FROM (
+    SELECT ({where}) IS TRUE AS matches, r.started_at{values}
+    FROM (SELECT * FROM continuum_runs r
+          WHERE {scope}
+            AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s::timestamptz)
+          ORDER BY r.started_at DESC FETCH FIRST (%(wanted)s::bigint) ROWS WITH TIES) r
+    LEFT JOIN continuum_leases l ON l.run_id = r.id OFFSET 0) seen
+GROUP BY {positions} LIMIT {MAX_GROUPS + 2}"""  # noqa: S608
+        return statement, parameters | {"before": None, "wanted": FIRST_WINDOW}
+
+    async def _limit(self, seconds: float) -> None:
+        milliseconds = max(1, round(min(seconds, _DAY) * 1000))
+        await self._connection.execute(_LIMIT, [str(milliseconds)])
+
+    async def _rows(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
+        # Never prepared: a plan for any parameters would not fit these.
+        cursor = await self._connection.execute(statement.encode(), parameters, prepare=False)
+        return await cursor.fetchall()
+
+    async def _explained(self, statement: str, parameters: dict[str, Any]) -> _Explained:
+        [(found,)] = await self._rows(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+        return _Explained(statement, parameters, found[0]["Plan"])
+
+    async def _rows_read(self, plan: _Explained) -> int:
+        [(rows,)] = await (await self._connection.execute(_ROWS_READ, [plan.alone])).fetchall()
+        return rows
+
+    async def _note(
+        self, strategy: Any, plan: _Explained, before: int, found: int, began: float
+    ) -> None:
+        rows = await self._rows_read(plan) - before
+        self.steps.append(Step(strategy, plan.indexes, rows, found, monotonic() - began))
+
+
+class _Explained:
+    """A statement, and what is of interest in the server's plan for it.
+
+    Attributes:
+        cost: in units of the planner.
+        rows: below the innermost limit, such as those of all windows together.
+        indexes: names of those it uses, None for none.
+        alone: names of those that it reads without the table.
+    """
+
+    def __init__(self, statement: str, parameters: dict[str, Any], plan: dict[str, Any]) -> None:
+        self.statement = statement
+        self.parameters = parameters
+        nodes = list(_nodes(plan))
+        names = [node["Index Name"] for node in nodes if "Index Name" in node]
+        limited = [node["Plans"][0] for node in nodes if node["Node Type"] == "Limit"]
+        self.cost = float(plan["Total Cost"])
+        self.rows = float((limited or nodes)[-1]["Plan Rows"])
+        self.indexes = ", ".join(dict.fromkeys(names)) or None
+        self.alone = [
+            node["Index Name"] for node in nodes if node["Node Type"] == "Index Only Scan"
+        ]
+
+
+def _nodes(plan: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+def _pinned(query: Query, now: datetime) -> Condition:
+    condition = pin(query.condition, now)
+    if query.namespace is None:
+        return condition
+    return all_of([Compare(Field("namespace"), Comparison.EQ, query.namespace), condition])
+
+
+def _served(condition: Condition) -> Condition:
+    """The part of the condition that an index by start serves, so that windows read no other run.
+
+    A namespace, a state or else a workflow in it, and when runs started.
+    """
+    parts = condition.parts if isinstance(condition, All) else (condition,)
+    equal = {
+        part.operand.name: part
+        for part in parts
+        if isinstance(part, Compare)
+        and part.comparison is Comparison.EQ
+        and isinstance(part.operand, Field)
+    }
+    served: list[Condition] = []
+    if "namespace" in equal:
+        served.append(equal["namespace"])
+        # Most runs are completed ones.
+        common = equal.get("state") in (None, Compare(Field("state"), Comparison.EQ, "completed"))
+        narrow = equal.get("workflow" if common else "state") or equal.get("state")
+        served += [narrow] if narrow else []
+    served += [
+        part
+        for part in parts
+        if isinstance(part, Compare | OneOf) and part.operand == Field("started_at")
+    ]
+    return all_of(served)
