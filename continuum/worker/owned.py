@@ -103,6 +103,12 @@ class OwnedRun:
         self.dropped = False
         self.blocked_before = False
 
+    def refuse(self, error: Exception) -> None:
+        """Tell who waits for its start here, if anybody does, that it did not happen."""
+        future, self.created_future = self.created_future, None
+        if future is not None and not future.done():
+            future.set_exception(error)
+
     def deliver(self, message: InboxMessage, at: datetime) -> None:
         """Hand an inbox message to the execution; its row goes with the next turn (rule 9)."""
         execution = self.execution

@@ -130,7 +130,7 @@ class Runner:
         if existing is not None:
             self.drop(existing)
             if existing.in_flight is None:
-                _refuse(existing, DuplicateRun(f"run {claimed.run_id} exists already"))
+                existing.refuse(DuplicateRun(f"run {claimed.run_id} exists already"))
         run, identity = adopted(claimed, *self._versions.of(claimed.pin))
         self.runs[run.run_id] = run
         self.probation.begin(run.run_id)
@@ -296,7 +296,7 @@ class Runner:
         assert turn is not None
         error = PayloadError(f"the database refused what run {run.run_id} wrote: {reason}")
         if run.created_future is not None:
-            _refuse(run, error)
+            run.refuse(error)
             run.in_flight = None
             self.drop(run)
             return
@@ -379,7 +379,7 @@ class Runner:
 
     def _block(self, run: OwnedRun, message: str) -> None:
         if run.created_future is not None:  # nothing was written: the caller hears of it
-            _refuse(run, RuntimeError(message))
+            run.refuse(RuntimeError(message))
             self.drop(run)
             return
         self._on_blocked(run, message)
@@ -392,13 +392,6 @@ class Runner:
     def statistics(self) -> Mapping[str, int]:
         """How many runs are owned, parked and ready."""
         return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
-
-
-def _refuse(run: OwnedRun, error: Exception) -> None:
-    """Tell who waits for the start of this run, if anybody does, that it did not happen."""
-    future, run.created_future = run.created_future, None
-    if future is not None and not future.done():
-        future.set_exception(error)
 
 
 def _nothing(run: OwnedRun, turn: Turn) -> None:
