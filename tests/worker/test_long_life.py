@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from continuum.store.protocol import CommitResult, Turn
+from continuum.store.protocol import ClaimedRun, CommitResult, Turn
 from tests.worker import flows
 from tests.worker.cluster import Between, Cluster, eventually, new_run
 
@@ -76,6 +77,9 @@ async def test_a_timer_that_two_owners_fire_is_journaled_once(cluster: Cluster) 
                 HoldFiring.reached.set()
                 await HoldFiring.open.wait()
             return await self.inner.commit_turns(node_id, turns)
+
+        async def claim(self, *args: Any) -> list[ClaimedRun]:
+            return []  # it joins again: the run is to go to the other
 
     old = await cluster.join(flows.sleeping, wrap=HoldFiring)
     run_id = await old.worker.create_local(new_run(flows.sleeping, 0.1))
