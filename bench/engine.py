@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from bench.flows import one_signal, three_steps
-from bench.raw import Commits
 from continuum import Continuum
 
 
@@ -37,35 +36,31 @@ async def starts(dsn: str, runs: int) -> float:
         return runs / (time.perf_counter() - begin)
 
 
-async def latency(dsn: str, samples: int) -> list[tuple[float, float]]:
-    """Milliseconds of four raw commits, and from start to result of one workflow, in turns."""
-    taken: list[tuple[float, float]] = []
-    with Commits(dsn) as raw:
-        async with Continuum(dsn) as ct, ct.worker([three_steps]):
-            for sample in range(samples + 20):
-                limit = raw.take(4)
-                begin = time.perf_counter()
-                await (await ct.start(three_steps, 0)).result(timeout=30)
-                if sample >= 20:
-                    taken.append((limit, 1000 * (time.perf_counter() - begin)))
+async def latency(dsn: str, samples: int) -> list[float]:
+    """Milliseconds from start to result of one workflow after another."""
+    taken: list[float] = []
+    async with Continuum(dsn) as ct, ct.worker([three_steps]):
+        for sample in range(samples + 20):
+            begin = time.perf_counter()
+            await (await ct.start(three_steps, 0)).result(timeout=30)
+            if sample >= 20:
+                taken.append(1000 * (time.perf_counter() - begin))
     return taken
 
 
-async def signal(dsn: str, samples: int) -> list[tuple[float, float]]:
-    """Milliseconds of two raw commits, and from signal to result of a parked run, in turns."""
-    taken: list[tuple[float, float]] = []
-    with Commits(dsn) as raw:
-        async with Continuum(dsn) as ct, ct.worker([one_signal]):
-            for sample in range(samples + 20):
-                run = await ct.start(one_signal)
-                while (await run.get()).state != "suspended":
-                    await asyncio.sleep(0.002)
-                limit = raw.take(2)
-                begin = time.perf_counter()
-                await run.signal("go", "x")
-                await run.result(timeout=30)
-                if sample >= 20:
-                    taken.append((limit, 1000 * (time.perf_counter() - begin)))
+async def signal(dsn: str, samples: int) -> list[float]:
+    """Milliseconds from signal to result of a parked run, one after another."""
+    taken: list[float] = []
+    async with Continuum(dsn) as ct, ct.worker([one_signal]):
+        for sample in range(samples + 20):
+            run = await ct.start(one_signal)
+            while (await run.get()).state != "suspended":
+                await asyncio.sleep(0.002)
+            begin = time.perf_counter()
+            await run.signal("go", "x")
+            await run.result(timeout=30)
+            if sample >= 20:
+                taken.append(1000 * (time.perf_counter() - begin))
     return taken
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Self
 
 import psycopg
 
@@ -74,25 +73,18 @@ def throughput(dsn: str, workflows: int, batch: int) -> float:
         return workflows // batch * batch / (time.perf_counter() - begin)
 
 
-class Commits:
-    """Single-row commits of bare psycopg, one after another; a context manager."""
-
-    def __init__(self, dsn: str) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
-        self._cursor = self._connection.cursor()
-
-    def __enter__(self) -> Self:
-        self._cursor.execute("CREATE TABLE raw_commits (id uuid PRIMARY KEY, v bytea)")
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._connection.close()
-
-    def take(self, number: int) -> float:
-        """Milliseconds that so many commits took."""
-        begin = time.perf_counter()
-        for _ in range(number):
-            self._cursor.execute(
-                "INSERT INTO raw_commits VALUES (%s, %s)", (uuid.uuid4(), PAYLOAD), prepare=True
-            )
-        return 1000 * (time.perf_counter() - begin)
+def commits(dsn: str, per_sample: int, samples: int) -> list[float]:
+    """Milliseconds of `per_sample` single-row commits, one after another."""
+    taken: list[float] = []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE IF NOT EXISTS raw_commits (id uuid PRIMARY KEY, v bytea)")
+        for sample in range(samples + 20):
+            begin = time.perf_counter()
+            for _ in range(per_sample):
+                cursor.execute(
+                    "INSERT INTO raw_commits VALUES (%s, %s)", (uuid.uuid4(), PAYLOAD), prepare=True
+                )
+            if sample >= 20:
+                taken.append(1000 * (time.perf_counter() - begin))
+    return taken
