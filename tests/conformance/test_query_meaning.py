@@ -183,7 +183,7 @@ def test_continued_pages_mean_what_the_reference_says(dsn: str, budget: float | 
         reads = runner.run(store.__aenter__())
         stack.callback(lambda: runner.run(store.__aexit__(None, None, None)))
 
-        @any_query(EXAMPLES, (7, 60, 1000))
+        @any_query(EXAMPLES, (2, 7, 60, 1000))
         def check(where: list[Any], order: Any, namespace: str | None, limit: int) -> None:
             query = Query(namespace, parse_where(where), parse_order(order))
             read_at, pages = runner.run(walked(reads, query, limit, budget))
