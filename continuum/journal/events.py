@@ -80,10 +80,6 @@ COMMANDS: Final = frozenset({
     EventKind.ATTRIBUTES_SET, EventKind.CHILD_STARTED, EventKind.CHILD_CANCEL_REQUESTED,
     EventKind.CHILD_SIGNALLED,
 })  # fmt: skip
-PROGRESS: Final = frozenset({
-    EventKind.ACTIVITY_STARTED, EventKind.ACTIVITY_ATTEMPT_FAILED,
-    EventKind.ACTIVITY_ATTEMPT_CRASHED, EventKind.ACTIVITY_RELEASED, EventKind.PATCH_DECIDED,
-})  # fmt: skip
 ENDS: Final = frozenset({
     EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
     EventKind.RUN_CONTINUED,
