@@ -1,7 +1,7 @@
 """`make bench-query`: every question, ours beside a plain statement and beside the peer.
 
 RUNS=10000000 for ten million; ARGS='text' asks only questions whose name contains the text,
-and ARGS=walk walks through all pages while runs start and end.
+ARGS=walk walks through all pages while runs start and end, and ARGS=stream pipes all runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.query import peer
 from bench.query.cases import CASES, Case
 from bench.query.load import directory, loaded, server
 from bench.query.measure import Timing, ask_naively, ask_us
+from bench.query.stream import bench_stream
 from bench.query.walk import bench_walk
 from continuum import Continuum
 from continuum.errors import QueryError
@@ -76,6 +77,9 @@ def main() -> None:
         print(f"{RUNS:,} runs in {directory()}; CPU probe {cpu_probe():.1f} ms")
         if sys.argv[1:] == ["walk"]:
             bench_walk(joined, dsn)
+            return
+        if sys.argv[1:] == ["stream"]:
+            bench_stream(joined, dsn)
             return
         asyncio.run(compare(dsn, cases, peer.timings(joined, cases)))
     print(f"CPU probe at the end {cpu_probe():.1f} ms")
