@@ -41,7 +41,7 @@ def format_time(moment: datetime) -> str:
     """
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.isoformat()[:-6]}Z"
+    return orjson.dumps(moment, None, _COMPACT).decode()[1:-1]
 
 
 def jsonable(value: Any) -> Any:
