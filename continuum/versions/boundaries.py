@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-import operator
+import typing
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from continuum.errors import DefinitionError
 from continuum.versions.naming import Found, loaded
@@ -45,8 +45,9 @@ def boundary_of_call(node: ast.Call, dotted: str | None, resolve: Resolve) -> Bo
     given = {each.arg: each.value for each in node.keywords}
     if dotted in _WAITS:
         name = node.args[0] if node.args else given.get("name")
-        known = isinstance(name, ast.Constant) and isinstance(name.value, str)
-        label = f"signal {name.value}" if known else "signals of computed names"  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        label = "signals of computed names"
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            label = f"signal {name.value}"
         return Boundary(label, [_annotation(given.get("type"), resolve)])
     if dotted in _EFFECTS:
         fn = node.args[0] if node.args else given.get("fn")
@@ -69,7 +70,7 @@ def _call_boundaries(label: str, declared: Any) -> Iterator[Boundary]:
 
 def _returned(fn: Any) -> Any:
     try:
-        return fn.__annotations__.get("return", Any)
+        return typing.get_type_hints(fn, include_extras=True).get("return", Any)
     except Exception:  # no function, or it names what does not exist
         return Any
 
@@ -100,7 +101,7 @@ def _evaluated(node: ast.expr, resolve: Resolve) -> Any:
     if isinstance(node, ast.Tuple):
         return tuple(_evaluated(each, resolve) for each in node.elts)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return operator.or_(_evaluated(node.left, resolve), _evaluated(node.right, resolve))
+        return _evaluated(node.left, resolve) | _evaluated(node.right, resolve)
     raise LookupError
 
 
@@ -108,6 +109,6 @@ def _imported(dotted: str) -> Any:
     """What a dotted name outside the application stands for."""
     module, _, rest = dotted.partition(".")
     value: Any = builtins if module == "builtins" else loaded(module)
-    for part in cast("str", rest).split("."):
+    for part in rest.split("."):
         value = getattr(value, part)
     return value

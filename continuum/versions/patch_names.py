@@ -123,7 +123,8 @@ def _refuse(version: VersionFacts, name: str, former: Iterable[PatchForm]) -> No
     message = f"{at}patch {name!r} of workflow {version.workflow} has a name that was used before"
     former = sorted(former, key=lambda each: (each.last_seen_at is not None, each.last_seen_at))
     for last in former[-1:]:
-        message += f": by {last.place.file}:{last.place.line}{_at(', last seen', last.last_seen_at)}"
+        message += f": by {last.place.file}:{last.place.line}"
+        message += _at(", last seen", last.last_seen_at)
     for gone in [each for each in former if each.removed_at is not None][-1:]:
         message += f"{_at(', removed', gone.removed_at)} by {gone.removed_by}"
     raise PatchNameReused(message)

@@ -15,7 +15,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 _QUALIFIERS: Final = frozenset({"Required", "NotRequired", "ReadOnly"})
@@ -61,10 +61,10 @@ def codec_schema(boundaries: Iterable[Boundary]) -> CodecSchema:
     for each in boundaries:
         parts.setdefault(each.label, set()).add(named.boundary(each))
         counted.add(f"{each.label}: {exact.boundary(each)}")
-    shown = {label: "; ".join(sorted(texts)) for label, texts in parts.items()}
-    shown |= {f"type {name}": text for name, text in named.definitions().items()}
+    parts |= {f"type {name}": texts for name, texts in named.definitions().items()}
+    shown = {label: "; ".join(sorted(texts)) for label, texts in sorted(parts.items())}
     digest = hashlib.sha256("\n".join(sorted(counted)).encode("utf-8", "surrogatepass"))
-    return CodecSchema(dict(sorted(shown.items())), digest.hexdigest())
+    return CodecSchema(shown, digest.hexdigest())
 
 
 class _Field(NamedTuple):
@@ -94,9 +94,11 @@ class _Types:
         """One annotation."""
         if annotation is None or annotation is types.NoneType:
             return "None"
-        if isinstance(annotation, Unresolved | str):
-            return f"{annotation!r}"
-        if isinstance(annotation, type(Ellipsis)):
+        if isinstance(annotation, Unresolved):
+            return f"not known: {annotation.written}"
+        if isinstance(annotation, str):  # of a field, whose name does not exist
+            return repr(annotation)
+        if annotation is Ellipsis:
             return "..."
         if isinstance(annotation, typing.TypeVar):
             return f"~{annotation.__name__}"
@@ -131,12 +133,11 @@ class _Types:
 
     def _written(self, layout: _Layout) -> str:
         fields = [
-            f"{each.name}: {self.text(each.type)}{'' if each.required else ' = default'}"
-            if each.name
-            else self.text(each.type)
+            f"{each.name}{': ' if each.name else ''}{self.text(each.type)}"
+            f"{'' if each.required else ' = default'}"
             for each in layout.fields
         ]
-        return f"{layout.word}({', '.join(fields)})"
+        return f"{layout.word}({', '.join(fields)})" if fields else layout.word
 
 
 class _Named(_Types):
@@ -149,14 +150,15 @@ class _Named(_Types):
         self._classes[cls] = layout
         return f"{cls.__module__}.{cls.__qualname__}"
 
-    def definitions(self) -> dict[str, str]:
+    def definitions(self) -> dict[str, set[str]]:
         """Class name to fields, of every class that was mentioned."""
-        found: dict[str, str] = {}
+        found: dict[str, set[str]] = {}
         done: set[type] = set()
         while todo := [each for each in self._classes if each not in done]:
             for cls in todo:
                 done.add(cls)
-                found[f"{cls.__module__}.{cls.__qualname__}"] = self._written(self._classes[cls])
+                texts = found.setdefault(f"{cls.__module__}.{cls.__qualname__}", set())
+                texts.add(self._written(self._classes[cls]))
         return found
 
 
@@ -201,11 +203,12 @@ def _layout(cls: Any) -> _Layout | None:
     """What is stored of an object of a class with fields or members; None for other types."""
     if not isinstance(cls, type):
         return None
+    of: Any = cls
+    cls = cast("type[Any]", cls)
     if issubclass(cls, enum.Enum):
         members = sorted(f"{name}={each.value!r}" for name, each in cls.__members__.items())
         return _Layout(f"enum[{', '.join(members)}]", ())
     hints = _hints(cls)
-    of: Any = cls
     if hasattr(cls, "__pydantic_core_schema__") and hasattr(cls, "model_fields"):
         return _Layout("object", [
             _Field(each.alias or name, each.annotation, each.is_required())
@@ -225,7 +228,7 @@ def _layout(cls: Any) -> _Layout | None:
         }
     elif hasattr(cls, "__attrs_attrs__"):
         given = {each.name: str(each.default) == "NOTHING" for each in of.__attrs_attrs__}
-    elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+    elif issubclass(cls, tuple) and hasattr(of, "_fields"):
         return _Layout("array", [
             _Field("", hints.get(name, Any), name not in of._field_defaults)
             for name in of._fields

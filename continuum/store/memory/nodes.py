@@ -63,7 +63,7 @@ class MemoryNodes:
         return [
             (workflow, frozenset(names))
             for (workflow, version_id), taken in self._tables.taken_patches.items()
-            for names in {frozenset(taken), self._tables.decided_patches[version_id]}
+            for names in {frozenset(taken), frozenset(self._tables.decided_patches[version_id])}
             if names and workflow in workflows
         ]
 
