@@ -10,6 +10,7 @@ from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
+from continuum.store.memory.patch_names import register_patches
 from continuum.store.memory.tables import NodeRow, Tables
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -28,6 +29,8 @@ class MemoryNodes:
 
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
+        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
+        self.register_versions(node.node_id, pins, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,
@@ -37,10 +40,8 @@ class MemoryNodes:
             heartbeat_at=now,
             expires_at=now + timedelta(seconds=ttl),
             judged_by_session=node.node_id in self._tables.sessions,
-            version_ids=frozenset(),
+            version_ids=frozenset(pin.version_id for pin in pins),
         )
-        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.facts)
         self._tables.changed()
         return now
 
@@ -48,6 +49,7 @@ class MemoryNodes:
         self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
     ) -> None:
         """See `OwnershipStore.register_versions`."""
+        register_patches(self._tables, pins, facts)
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
@@ -59,9 +61,10 @@ class MemoryNodes:
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (workflow, frozenset(taken))
-            for (workflow, _), taken in self._tables.taken_patches.items()
-            if taken and workflow in workflows
+            (workflow, frozenset(names))
+            for (workflow, version_id), taken in self._tables.taken_patches.items()
+            for names in {frozenset(taken), frozenset(self._tables.decided_patches[version_id])}
+            if names and workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:
