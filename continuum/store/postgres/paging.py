@@ -23,6 +23,7 @@ from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
     WALKING,
+    NoConnection,
     OutOfTime,
     Statement,
     ask,
@@ -90,7 +91,8 @@ class Pager:
         indexes: declared on attributes.
         limit: runs of the page.
         start: what the previous page left; None: the first one.
-        budget: seconds; it is doubled as often as the cursor says.
+        began: when the caller asked, on the monotonic clock.
+        budget: seconds from then on; it is doubled as often as the cursor says.
         timeout: seconds that no statement may exceed.
         payloads: whether to fetch them.
         bounds: of each statement.
@@ -104,6 +106,7 @@ class Pager:
         limit: int,
         start: Cursor | None,
         *,
+        began: float,
         budget: float,
         timeout: float,
         payloads: bool,
@@ -117,8 +120,9 @@ class Pager:
         self._effort = 0 if start is None else start.effort
         self._allowed = min(timeout, max(budget, SHORTEST) * 2**self._effort)
         self._timeout = timeout
+        self._began = began
         # A statement that is cancelled, and the answer, take a moment of their own.
-        self._until = monotonic() + self._allowed - min(RESERVE, self._allowed / 10)
+        self._until = began + self._allowed - min(RESERVE, self._allowed / 10)
         self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at
@@ -134,9 +138,8 @@ class Pager:
 
         Raises:
             QueryError: no time that a statement may take was enough.
-            StoreUnavailable: the database does not answer.
+            StoreUnavailable: no connection was free in time, or the database does not answer.
         """
-        began = monotonic()
         try:
             if self._read_at is None and is_relative(self._query.condition):
                 await self._ask([])
@@ -144,11 +147,15 @@ class Pager:
         except OutOfTime as given_up:
             self._noticed(given_up.server)
             done = False
+        except NoConnection:
+            if self._server is None:  # the answer would have no moment
+                raise
+            done = False
         if self._server is None:  # nothing had to be read
             await self._ask([])
         assert self._server is not None
         full = len(self._rows) > self._limit
-        slow = not (done or full) or monotonic() - began > SLOW
+        slow = not (done or full) or monotonic() - self._began > SLOW
         advice = index_command(self._query, self._indexes) if slow else None
         return Found(
             [row for _, row in self._rows[: self._limit]],
@@ -209,6 +216,11 @@ class Pager:
             if outcome is not Outcome.MORE:
                 return outcome
             rate = window / max(monotonic() - began, 1e-6)
+            soon = self._rows_to_fill(window)
+            if not self._walking and soon <= self._bounds.dense:
+                # Sooner there than any set is fetched and sorted; should it not be, the next look.
+                window = soon
+                continue
             if not self._walking:
                 outcome, index = await self._look_around(stretch, index)
                 if outcome is not Outcome.MORE:
