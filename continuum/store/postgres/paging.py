@@ -62,12 +62,14 @@ class Bounds:
         largest: rows of the largest window.
         probe: the largest set of candidates that is fetched as a whole.
         known: the same, of an index that is read without an estimate.
+        near: rows that are walked sooner than other ways are looked for, if they fill the page.
     """
 
     first: int = 500
     largest: int = 128_000
     probe: int = 20_000
     known: int = 2_000
+    near: int = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,20 +208,20 @@ class Pager:
 
     async def _walk_on(self, stretch: Stretch) -> Outcome:
         """Windows of an index, larger and larger; after the first a look at what else there is."""
-        window, index = max(self._bounds.first, self._wanted), None
+        window, index, hopeful = max(self._bounds.first, self._wanted), None, True
         while True:
             draft = self._draft(stretch)
             walk = next((walk for walk in draft.walks if walk.index == index), draft.walks[0])
             index = walk.index
-            began = monotonic()
+            began, before = monotonic(), len(self._rows)
             outcome = await self._walk(draft, walk, window)
             if outcome is not Outcome.MORE:
                 return outcome
             rate = window / max(monotonic() - began, 1e-6)
-            soon = self._rows_to_fill(window)
-            if not self._walking and soon <= self._bounds.dense:
-                # Sooner there than any set is fetched and sorted; should it not be, the next look.
-                window = soon
+            found = len(self._rows) - before
+            if not self._walking and hopeful and self._wanted * window <= found * self._bounds.near:
+                # A walk stops at the last match it needs, so its window may as well be large.
+                window, hopeful = 3 * self._bounds.near, False
                 continue
             if not self._walking:
                 outcome, index = await self._look_around(stretch, index)
