@@ -20,6 +20,7 @@ from continuum.errors import QueryError
 from continuum.model import AttributeType, Page, Run
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
+from continuum.store.postgres import paging
 from continuum.store.postgres.asking import NoConnection
 from continuum.store.postgres.attribute_indexes import AttributeIndexes
 from continuum.store.postgres.paging import Bounds
@@ -338,9 +339,10 @@ async def test_a_page_that_is_nearly_full_is_walked_to_its_end(
 
 
 async def test_a_slow_or_short_page_says_what_would_help(
-    scene: Scene, reads: PostgresReads
+    scene: Scene, reads: PostgresReads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan of a page that was cut short names the index of its condition."""
+    monkeypatch.setattr(paging, "SLOW", 60.0)
     where = ("gt", AMOUNT, 98)
     async with Blockade(await scene.connect()):
         page = await ask(reads, where, budget=0.02)
