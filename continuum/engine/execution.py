@@ -150,6 +150,11 @@ class Execution(ActivityEvents):
         """Whether the workflow function was entered; carried events come before."""
         return self._loop.main is not None
 
+    @property
+    def patches(self) -> Patches:
+        """What it has decided."""
+        return self._patches
+
     # live
 
     def start(self, at: datetime) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+from continuum.declare.loaded import LoadedVersions
 from continuum.store.protocol import OwnershipStore
 from continuum.worker.membership import Membership
 from continuum.worker.service import Service, Signal, wait_event
-from continuum.worker.versions import LoadedVersions
 
 
 class Recipes(Service):

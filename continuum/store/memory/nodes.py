@@ -10,6 +10,7 @@ from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
+from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.tables import NodeRow, Tables
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -40,28 +41,39 @@ class MemoryNodes:
             version_ids=frozenset(),
         )
         pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.facts)
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         self._tables.changed()
         return now
 
     def register_versions(
-        self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
         for pin in pins:
-            known = self._tables.taken_patches.setdefault((pin.workflow, pin.version_id), set())
-            known.update(facts[pin.version_id].taken if pin.version_id in facts else ())
+            version_id = pin.version_id
+            known = self._tables.versions.get(version_id)
+            taken = frozenset(facts[version_id].taken if version_id in facts else ())
+            self._tables.versions[version_id] = RegisteredVersion(
+                pin if known is None else known.pin,
+                sources.get(pin.workflow),
+                taken if known is None else known.taken | taken,
+                self._tables.clock.now() if known is None else known.first_seen_at,
+            )
         self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (workflow, frozenset(taken))
-            for (workflow, _), taken in self._tables.taken_patches.items()
-            if taken and workflow in workflows
+            (each.pin.workflow, each.taken)
+            for each in self._tables.versions.values()
+            if each.taken and each.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:
