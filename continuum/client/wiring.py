@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from continuum.journal.turn import NewRun
     from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.hints import PostgresHints
+    from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
     from continuum.store.postgres.store import PostgresStore
@@ -96,6 +97,17 @@ class PostgresBackend:
         from continuum.store.postgres.attributes import PostgresAttributes
 
         return PostgresAttributes(self._pool, self._connect_direct)
+
+    @property
+    def journals(self) -> PostgresJournals:
+        """What a replay reads."""
+        return self._journals
+
+    @cached_property
+    def _journals(self) -> PostgresJournals:
+        from continuum.store.postgres.journals import PostgresJournals
+
+        return PostgresJournals(self._pool, self._codec)
 
     @property
     def hints(self) -> PostgresHints:

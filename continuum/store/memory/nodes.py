@@ -10,6 +10,7 @@ from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
+from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.patch_names import register_patches
 from continuum.store.memory.tables import NodeRow, Tables
 from continuum.store.protocol import NodeRegistration
@@ -30,7 +31,7 @@ class MemoryNodes:
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
         pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.facts)
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,
@@ -46,7 +47,11 @@ class MemoryNodes:
         return now
 
     def register_versions(
-        self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
         register_patches(self._tables, pins, facts)
@@ -54,17 +59,24 @@ class MemoryNodes:
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
         for pin in pins:
-            known = self._tables.taken_patches.setdefault((pin.workflow, pin.version_id), set())
-            known.update(facts[pin.version_id].taken if pin.version_id in facts else ())
+            version_id = pin.version_id
+            known = self._tables.versions.get(version_id)
+            taken = frozenset(facts[version_id].taken if version_id in facts else ())
+            self._tables.versions[version_id] = RegisteredVersion(
+                pin if known is None else known.pin,
+                sources.get(pin.workflow),
+                taken if known is None else known.taken | taken,
+                self._tables.clock.now() if known is None else known.first_seen_at,
+            )
         self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (workflow, frozenset(names))
-            for (workflow, version_id), taken in self._tables.taken_patches.items()
-            for names in {frozenset(taken), frozenset(self._tables.decided_patches[version_id])}
-            if names and workflow in workflows
+            (each.pin.workflow, names)
+            for version_id, each in self._tables.versions.items()
+            for names in {each.taken, frozenset(self._tables.decided_patches.get(version_id, ()))}
+            if names and each.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

@@ -16,6 +16,7 @@ from uuid import UUID
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
+from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.patch_names import PatchForm
@@ -183,7 +184,7 @@ class Tables:
         self.runs: dict[UUID, RunRow] = {}
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
-        self.taken_patches: dict[tuple[str, int], set[str]] = {}
+        self.versions: dict[int, RegisteredVersion] = {}
         self.decided_patches: dict[int, Set[str]] = {}
         self.patch_forms: dict[tuple[str, str, str], PatchForm] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
