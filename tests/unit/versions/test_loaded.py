@@ -6,7 +6,7 @@ import pytest
 
 from continuum import workflow
 from continuum.versions.hashing import VersionedCode
-from continuum.worker.versions import ALL_SETS, LoadedVersions
+from continuum.declare.loaded import ALL_SETS, LoadedVersions
 from tests.unit.versions.loading import load
 
 
