@@ -1,4 +1,4 @@
-"""`make release-check`, the checklist of a release: every step of it exists, and none is missing."""
+"""`make release-check`, the checklist of a release: each step exists, and none is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = [
     "make lint", "make test", "make test-cluster", "CONTINUUM_PARANOID=1 make test",
     "make simulate", "continuum check", "continuum audit",
 ]  # fmt: skip
-"""Format, lint and types; tests; clusters; paranoid tests; seed sweep; determinism; dry-run audit."""
+"""Format, lint, types; tests; clusters; paranoid tests; seed sweep; determinism; audit."""
 
 
 SETUP = ("python3 ", "echo ", "touch ", ".venv/bin/python -m pip ")
