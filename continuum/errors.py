@@ -8,6 +8,7 @@
     │   └── SchemaTooNew          the database was migrated by a newer release
     ├── DefinitionError           a workflow or activity is declared wrongly
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
+    ├── VersionNotFound           no version has that hash
     ├── PayloadError              a value cannot cross the journal
     ├── AttributesError           attributes are not a storable JSON object
     ├── NamespaceError            a namespace name is empty, too long or not printable
@@ -85,6 +86,10 @@ class DefinitionError(ContinuumError):
 
 class WorkflowNotFound(ContinuumError):
     """No workflow of that name is loaded."""
+
+
+class VersionNotFound(ContinuumError):
+    """No version has that hash."""
 
 
 class PayloadError(ContinuumError):

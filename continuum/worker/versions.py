@@ -42,7 +42,7 @@ class LoadedVersions:
         self._loaded: dict[int, AnyWorkflow] = {}
         self._workflows = sorted(workflows, key=lambda each: -each.version)
         for workflow in self._workflows:
-            for taken in _sets(workflow.code.patches):
+            for taken in sets_of(workflow.code.patches):
                 self._add(workflow, taken)
         self.many = sorted(
             {each.name for each in workflows if len(each.code.patches) > ALL_SETS}
@@ -69,13 +69,13 @@ class LoadedVersions:
         code = workflow.code
         self._loaded[version_id] = workflow
         self.facts[version_id] = CodeFacts(
-            sorted(taken), [*map(_place, code.sites)], [*map(_place, code.opaque)]
+            sorted(taken), [*map(place_of, code.sites)], [*map(place_of, code.opaque)]
         )
         self.pins.append(pin)
         return [pin]
 
 
-def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:
+def sets_of(patches: frozenset[str]) -> Iterator[frozenset[str]]:
     """The sets of patches to begin with, smaller ones first."""
     if len(patches) > ALL_SETS:
         yield frozenset()
@@ -85,7 +85,8 @@ def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:
         yield from map(frozenset, combinations(sorted(patches), size))
 
 
-def _place(site: Site) -> CodePlace:
+def place_of(site: Site) -> CodePlace:
+    """A place in the source, below the current directory where it is."""
     file, here = Path(site.file), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
     return CodePlace(site.name, str(shown), site.line)

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
-from continuum.store.memory.tables import NodeRow, Tables
+from continuum.store.memory.tables import NodeRow, Tables, VersionRow
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
+
+_NOTHING_KNOWN: Final = CodeFacts()
 
 
 @cache
@@ -40,28 +43,36 @@ class MemoryNodes:
             version_ids=frozenset(),
         )
         pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.facts)
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         self._tables.changed()
         return now
 
     def register_versions(
-        self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
+        now = self._tables.clock.now()
         for pin in pins:
-            known = self._tables.taken_patches.setdefault((pin.workflow, pin.version_id), set())
-            known.update(facts[pin.version_id].taken if pin.version_id in facts else ())
+            row = self._tables.versions.setdefault(pin.version_id, VersionRow(pin, now, now))
+            row.last_seen_at = now
+            row.source = sources.get(pin.workflow, row.source)
+            row.facts = facts.get(pin.version_id, _NOTHING_KNOWN)
+            row.taken.update(row.facts.taken)
         self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (workflow, frozenset(taken))
-            for (workflow, _), taken in self._tables.taken_patches.items()
-            if taken and workflow in workflows
+            (row.pin.workflow, frozenset(row.taken))
+            for row in self._tables.versions.values()
+            if row.taken and row.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

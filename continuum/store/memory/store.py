@@ -11,6 +11,7 @@ from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.memory.attributes import MemoryAttributes
+from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
@@ -43,6 +44,7 @@ class MemoryStore:
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        audits: the `AuditStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -51,6 +53,7 @@ class MemoryStore:
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
+        self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
@@ -174,7 +177,7 @@ class MemoryStore:
         facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore`."""
-        self._nodes.register_versions(node_id, pins, facts)
+        self._nodes.register_versions(node_id, pins, sources, facts)
 
     async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore`."""

@@ -18,6 +18,7 @@ from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
+from continuum.versions.facts import CodeFacts
 
 
 @dataclass(slots=True)
@@ -96,6 +97,18 @@ class NodeRow:
     beating: bool = False
     draining: bool = False
     dead_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class VersionRow:
+    """A row of `continuum_workflow_versions`."""
+
+    pin: VersionPin
+    first_seen_at: datetime
+    last_seen_at: datetime
+    source: str | None = None
+    taken: set[str] = field(default_factory=set[str])
+    facts: CodeFacts = field(default_factory=CodeFacts)
 
 
 @dataclass(slots=True)
@@ -182,7 +195,7 @@ class Tables:
         self.runs: dict[UUID, RunRow] = {}
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
-        self.taken_patches: dict[tuple[str, int], set[str]] = {}
+        self.versions: dict[int, VersionRow] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
         self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
         self.queues: dict[str, QueueRow] = {}
