@@ -196,8 +196,13 @@ def _unserved(report: AuditReport) -> Iterator[Finding]:
             )
 
 
-def forecast_text(forecast: Forecast) -> str:
-    """A forecast in words."""
+def forecast_text(forecast: Forecast, named: int = 1) -> str:
+    """A forecast in words.
+
+    Args:
+        forecast: of one live run or more.
+        named: how many runs to name that may never end by themselves.
+    """
     parts: list[str] = []
     ending = forecast.runs - forecast.endless
     if ending:
@@ -209,9 +214,9 @@ def forecast_text(forecast: Forecast) -> str:
     if forecast.endless:
         waits = "; ".join(
             f"{run.run_id} waits for {run.waiting_on or 'a worker'}"
-            for run in forecast.examples[:3]
+            for run in forecast.examples[:named]
         )
-        more = forecast.endless - min(len(forecast.examples), 3)
+        more = forecast.endless - min(len(forecast.examples), named)
         parts.append(
             f"{counted(forecast.endless, 'run')} may never end by"
             f" {'itself' if forecast.endless == 1 else 'themselves'}: {waits}"

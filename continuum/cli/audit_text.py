@@ -119,7 +119,7 @@ def _patch(workflow: str, site: PatchSite, same: Sequence[PatchSite], width: int
     )  # fmt: skip
     yield from wrapped(split_text(site.split), width, "    ", "    ")
     if site.verdict == "still-in-use":
-        yield from wrapped(forecast_text(site.forecast), width, "    ", "    ")
+        yield from wrapped(forecast_text(site.forecast, 3), width, "    ", "    ")
 
 
 def split_text(split: Split) -> str:

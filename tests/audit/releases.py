@@ -97,3 +97,23 @@ async def exclusive(n: int) -> str:
         return "small"
     await wait_signal("go")
     return "old"
+
+
+@workflow(name="many")
+async def many(rounds: int) -> int:
+    taken = 0
+    for n in range(rounds):
+        await wait_signal("next")
+        if n == 0 and patched("p0"):
+            taken += 1
+        if n == 1 and patched("p1"):
+            taken += 1
+        if n == 2 and patched("p2"):
+            taken += 1
+        if n == 3 and patched("p3"):
+            taken += 1
+        if n == 4 and patched("p4"):
+            taken += 1
+        if n == 5 and patched("p5"):
+            taken += 1
+    return taken
