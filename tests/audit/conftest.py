@@ -72,6 +72,15 @@ class Shop:
 
         await eventually(look)
 
+    async def attempted(self, run_id: UUID) -> None:
+        """Wait until a run has an activity under way."""
+
+        async def look() -> bool:
+            events = await self.client.history(run_id)
+            return any(event.type == "activity_scheduled" for event in events)
+
+        await eventually(look)
+
     async def audit(self, *flows: Flow) -> AuditReport:
         """The report on this code (none: on what live workers have); its JSON fits the schema."""
         report = await self.client.audit(flows or None)

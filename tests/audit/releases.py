@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from continuum import activity, patched, run_child, sleep, wait_signal, workflow
 
 SETTINGS = {"limit": 3}
@@ -117,3 +119,22 @@ async def many(rounds: int) -> int:
         if n == 5 and patched("p5"):
             taken += 1
     return taken
+
+
+@workflow(name="opaque-steps")
+async def opaque_steps(n: int) -> str:
+    if SETTINGS["limit"] > 5:
+        await cheap(n)
+    await wait_signal("go")
+    return await thorough(n)
+
+
+@activity
+async def work(seconds: float) -> float:
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@workflow(name="working")
+async def working(seconds: float) -> float:
+    return await work(seconds)
