@@ -31,7 +31,7 @@ async def before(n: int) -> list[str]:
 @workflow(name="order", version=2)
 async def between(n: int) -> list[str]:
     await wait_signal("check")
-    if patched("thorough"):
+    if patched("thorough"):  # noqa: SIM108
         done = [await thorough(n)]
     else:
         done = [await cheap(n)]

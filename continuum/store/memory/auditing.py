@@ -24,7 +24,7 @@ from continuum.store.memory.ownership import QUARANTINED_FROM
 from continuum.store.memory.tables import LeaseRow, NodeRow, Tables, VersionRow
 
 _CHILD: Final = re.compile(r"(?:^|, )child ([0-9a-f-]{36})")
-_ENDS_BY_ITSELF: Final = re.compile(r"(?:^|, )(?:activity|child) ")
+_ENDLESS: Final = re.compile(r"nothing:|(?!(.*, )?(activity|child) )")
 
 
 class MemoryAudit:
@@ -155,7 +155,7 @@ def _is_endless(lease: LeaseRow) -> bool:
     waits = lease.waiting_on
     if lease.wake_at is not None or lease.ready or waits is None:
         return False
-    return _ENDS_BY_ITSELF.search(waits) is None
+    return _ENDLESS.match(waits) is not None
 
 
 def _group(key: tuple[int, UUID | None], leases: Sequence[LeaseRow]) -> LiveGroup:

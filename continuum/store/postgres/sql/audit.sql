@@ -66,7 +66,7 @@ WITH RECURSIVE own AS MATERIALIZED (
     SELECT version_id, run_id, wake_at, waiting_on,
            blocked_build IS NOT NULL OR takeovers >= 4
            OR (wake_at IS NULL AND NOT ready AND waiting_on IS NOT NULL
-               AND waiting_on !~ '(^|, )(activity|child) ') AS endless
+               AND waiting_on ~ '^nothing:|^(?!(.*, )?(activity|child) )') AS endless
     FROM continuum_leases
     WHERE version_id = ANY ($1::bigint[])
 ), chain AS (
@@ -76,7 +76,7 @@ WITH RECURSIVE own AS MATERIALIZED (
     SELECT c.version_id, c.root, l.run_id, l.wake_at, l.waiting_on,
            l.blocked_build IS NOT NULL OR l.takeovers >= 4
            OR (l.wake_at IS NULL AND NOT l.ready AND l.waiting_on IS NOT NULL
-               AND l.waiting_on !~ '(^|, )(activity|child) ')
+               AND l.waiting_on ~ '^nothing:|^(?!(.*, )?(activity|child) )')
     FROM chain c
     CROSS JOIN LATERAL regexp_matches(c.waiting_on, '(?:^|, )child ([0-9a-f-]{36})', 'g') AS m (id)
     CROSS JOIN LATERAL (
