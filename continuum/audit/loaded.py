@@ -84,7 +84,8 @@ class LoadedApplication:
         self.names = frozenset(resolve_workflows(flows))
         learnt: dict[str, set[frozenset[str]]] = {}
         for known in registry:
-            learnt.setdefault(known.pin.workflow, set()).add(frozenset(known.taken))
+            sets = learnt.setdefault(known.pin.workflow, set())
+            sets.update((frozenset(known.taken), frozenset(known.decided)))
         self.codes = [
             LoadedCode(flow, learnt.get(flow.name, ()))
             for flow in sorted(flows, key=lambda each: -each.version)

@@ -25,6 +25,7 @@ class KnownVersion:
             begun yet.
         source: "shop.py:12" of the workflow in the code that registered it last.
         taken: patches that its runs have taken, by any code that registered it.
+        decided: likewise, also those that this code does not mention any more.
         patch_sites: where the code that registered it last mentions patches.
         opaque: what in that code decides and no hash can see.
     """
@@ -35,6 +36,7 @@ class KnownVersion:
     first_seen_at: datetime
     last_seen_at: datetime
     taken: Sequence[str] = ()
+    decided: Sequence[str] = ()
     patch_sites: Sequence[CodePlace] = ()
     opaque: Sequence[CodePlace] = ()
 

@@ -58,6 +58,7 @@ async def test_a_registration_in_flight_keeps_its_version(shop: Shop, cluster: C
     connection = await AsyncConnection.connect(shop.dsn)
     async with opened(shop.dsn) as audits:
         async with connection, connection.transaction():
+            await connection.execute(statements("registry")["lock_registry"])
             node = (
                 "INSERT INTO continuum_nodes (id, host, pid, version, build, capacity, expires_at)"
             )
@@ -84,14 +85,13 @@ async def test_a_worker_that_meets_the_cleaning_registers_anew(
     """Cleaning holds the rows: the worker waits, finds them gone, and inserts them again."""
     async with shop.release(releases.rewritten):
         pass
-    sql = statements("audit")
-    lock, delete = sql["lock_versions"].decode(), sql["delete_versions"].decode()
+    delete = statements("audit")["delete_versions"].decode()
     connection = await AsyncConnection.connect(shop.dsn)
     async with connection:
         async with connection.transaction():
-            for statement in (lock, delete):
-                text = statement.replace("$1::bigint[]", f"'{{{UNUSED}}}'::bigint[]")
-                await connection.execute(text.encode())
+            await connection.execute(statements("registry")["lock_registry"])
+            text = delete.replace("$1::bigint[]", f"'{{{UNUSED}}}'::bigint[]")
+            await connection.execute(text.encode())
             joining = asyncio.create_task(cluster.join(releases.rewritten))
             await eventually(partial(blocked, cluster))
         member = await joining

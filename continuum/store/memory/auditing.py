@@ -38,7 +38,7 @@ class MemoryAudit:
         groups: dict[tuple[int, UUID | None], list[LeaseRow]] = {}
         for lease in self._tables.leases.values():
             groups.setdefault((lease.version_id, lease.owner), []).append(lease)
-        versions = [_known(*item) for item in self._tables.versions.items()]
+        versions = [self._known(*item) for item in self._tables.versions.items()]
         versions.sort(key=lambda each: (each.pin.workflow, -each.pin.version, each.first_seen_at))
         return AuditFacts(
             self._tables.clock.now(),
@@ -89,6 +89,7 @@ class MemoryAudit:
         ]
         for version_id in gone:
             del self._tables.versions[version_id]
+            del self._tables.decided_patches[version_id]
         return gone
 
     def _leases_of(self, version_id: int) -> list[LeaseRow]:
@@ -100,6 +101,13 @@ class MemoryAudit:
         return LiveRun(
             lease.version_id, row.run_id, row.namespace, row.pin, row.started_at, lease.waiting_on
         )
+
+    def _known(self, version_id: int, row: VersionRow) -> KnownVersion:
+        return KnownVersion(
+            version_id, row.pin, row.source, row.first_seen_at, row.last_seen_at,
+            sorted(row.taken), sorted(self._tables.decided_patches[version_id]),
+            row.facts.patch_sites, row.facts.opaque,
+        )  # fmt: skip
 
     def _node(self, node_id: UUID, node: NodeRow) -> LoadingNode:
         alive = self._tables.is_serving(node)
@@ -169,10 +177,3 @@ def _group(key: tuple[int, UUID | None], leases: Sequence[LeaseRow]) -> LiveGrou
         if holds
     )
     return LiveGroup(*key, len(leases), kinds["blocked"], kinds["quarantined"])
-
-
-def _known(version_id: int, row: VersionRow) -> KnownVersion:
-    return KnownVersion(
-        version_id, row.pin, row.source, row.first_seen_at, row.last_seen_at,
-        sorted(row.taken), row.facts.patch_sites, row.facts.opaque,
-    )  # fmt: skip

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
+from continuum.store.memory.patch_names import register_patches
 from continuum.store.memory.tables import NodeRow, Tables, VersionRow
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -31,6 +32,8 @@ class MemoryNodes:
 
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
+        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,
@@ -40,10 +43,8 @@ class MemoryNodes:
             heartbeat_at=now,
             expires_at=now + timedelta(seconds=ttl),
             judged_by_session=node.node_id in self._tables.sessions,
-            version_ids=frozenset(),
+            version_ids=frozenset(pin.version_id for pin in pins),
         )
-        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.sources, node.facts)
         self._tables.changed()
         return now
 
@@ -55,24 +56,23 @@ class MemoryNodes:
         facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
+        register_patches(self._tables, pins, facts)
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
         now = self._tables.clock.now()
         for pin in pins:
             row = self._tables.versions.setdefault(pin.version_id, VersionRow(pin, now, now))
-            row.last_seen_at = now
-            row.source = sources.get(pin.workflow, row.source)
-            row.facts = facts.get(pin.version_id, _NOTHING_KNOWN)
-            row.taken.update(row.facts.taken)
+            row.refresh(now, facts.get(pin.version_id, _NOTHING_KNOWN), sources.get(pin.workflow))
         self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (row.pin.workflow, frozenset(row.taken))
-            for row in self._tables.versions.values()
-            if row.taken and row.pin.workflow in workflows
+            (row.pin.workflow, frozenset(names))
+            for version_id, row in self._tables.versions.items()
+            for names in {frozenset(row.taken), frozenset(self._tables.decided_patches[version_id])}
+            if names and row.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

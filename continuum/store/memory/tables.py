@@ -6,7 +6,7 @@ lease row; its inbox hangs on that row and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -19,6 +19,7 @@ from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.facts import CodeFacts
+from continuum.versions.patch_names import PatchForm
 
 
 @dataclass(slots=True)
@@ -110,6 +111,13 @@ class VersionRow:
     taken: set[str] = field(default_factory=set[str])
     facts: CodeFacts = field(default_factory=CodeFacts)
 
+    def refresh(self, now: datetime, facts: CodeFacts, source: str | None) -> None:
+        """A worker has registered it again."""
+        self.last_seen_at = now
+        self.source = facts.source or source or self.source
+        self.taken.update(facts.taken)
+        self.facts = facts
+
 
 @dataclass(slots=True)
 class TaskRow:
@@ -196,6 +204,8 @@ class Tables:
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
         self.versions: dict[int, VersionRow] = {}
+        self.decided_patches: dict[int, Set[str]] = {}
+        self.patch_forms: dict[tuple[str, str, str], PatchForm] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
         self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
         self.queues: dict[str, QueueRow] = {}

@@ -25,6 +25,7 @@ from continuum.store.postgres.statements import statements
 from continuum.versions.facts import CodePlace
 
 _SQL: Final = statements("audit")
+_REGISTRY: Final = statements("registry")
 TIMEOUT: Final = 60.0
 """Seconds for one statement; a million live runs take one."""
 
@@ -109,10 +110,9 @@ class PostgresAudit:
 
     async def delete_versions(self, version_ids: Sequence[int]) -> Sequence[int]:
         """See `AuditStore`."""
-        ids = int8s(version_ids)
         async with self._sessions.transaction() as session:
-            await session.rows(_SQL["lock_versions"], [ids])
-            rows = await session.rows(_SQL["delete_versions"], [ids])
+            await session.rows(_REGISTRY["lock_registry"])
+            rows = await session.rows(_SQL["delete_versions"], [int8s(version_ids)])
         return [version_id for (version_id,) in rows]
 
     @asynccontextmanager
@@ -123,11 +123,12 @@ class PostgresAudit:
 
 def _known(row: Row) -> KnownVersion:
     version_id, workflow, version, version_hash, runtime, source, first, last, *facts = row
-    taken, sites, opaque = facts
+    taken, decided, sites, opaque = facts
     pin = VersionPin(workflow, version, version_hash, runtime)
     return KnownVersion(
-        version_id, pin, source, first, last, tuple(taken), _places(sites), _places(opaque)
-    )
+        version_id, pin, source, first, last, tuple(taken), tuple(decided), _places(sites),
+        _places(opaque),
+    )  # fmt: skip
 
 
 def _places(found: Sequence[Mapping[str, Any]]) -> tuple[CodePlace, ...]:

@@ -23,6 +23,7 @@ from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
     WALKING,
+    NoConnection,
     OutOfTime,
     Statement,
     ask,
@@ -61,12 +62,14 @@ class Bounds:
         largest: rows of the largest window.
         probe: the largest set of candidates that is fetched as a whole.
         known: the same, of an index that is read without an estimate.
+        near: rows that are walked sooner than other ways are looked for, if they fill the page.
     """
 
     first: int = 500
     largest: int = 128_000
     probe: int = 20_000
     known: int = 2_000
+    near: int = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ class Pager:
         indexes: declared on attributes.
         limit: runs of the page.
         start: what the previous page left; None: the first one.
-        budget: seconds; it is doubled as often as the cursor says.
+        began: when the caller asked, on the monotonic clock.
+        budget: seconds from then on; it is doubled as often as the cursor says.
         timeout: seconds that no statement may exceed.
         payloads: whether to fetch them.
         bounds: of each statement.
@@ -104,6 +108,7 @@ class Pager:
         limit: int,
         start: Cursor | None,
         *,
+        began: float,
         budget: float,
         timeout: float,
         payloads: bool,
@@ -117,8 +122,9 @@ class Pager:
         self._effort = 0 if start is None else start.effort
         self._allowed = min(timeout, max(budget, SHORTEST) * 2**self._effort)
         self._timeout = timeout
+        self._began = began
         # A statement that is cancelled, and the answer, take a moment of their own.
-        self._until = monotonic() + self._allowed - min(RESERVE, self._allowed / 10)
+        self._until = began + self._allowed - min(RESERVE, self._allowed / 10)
         self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at
@@ -134,9 +140,8 @@ class Pager:
 
         Raises:
             QueryError: no time that a statement may take was enough.
-            StoreUnavailable: the database does not answer.
+            StoreUnavailable: no connection was free in time, or the database does not answer.
         """
-        began = monotonic()
         try:
             if self._read_at is None and is_relative(self._query.condition):
                 await self._ask([])
@@ -144,11 +149,15 @@ class Pager:
         except OutOfTime as given_up:
             self._noticed(given_up.server)
             done = False
+        except NoConnection:
+            if self._server is None:  # the answer would have no moment
+                raise
+            done = False
         if self._server is None:  # nothing had to be read
             await self._ask([])
         assert self._server is not None
         full = len(self._rows) > self._limit
-        slow = not (done or full) or monotonic() - began > SLOW
+        slow = not (done or full) or monotonic() - self._began > SLOW
         advice = index_command(self._query, self._indexes) if slow else None
         return Found(
             [row for _, row in self._rows[: self._limit]],
@@ -199,16 +208,21 @@ class Pager:
 
     async def _walk_on(self, stretch: Stretch) -> Outcome:
         """Windows of an index, larger and larger; after the first a look at what else there is."""
-        window, index = max(self._bounds.first, self._wanted), None
+        window, index, hopeful = max(self._bounds.first, self._wanted), None, True
         while True:
             draft = self._draft(stretch)
             walk = next((walk for walk in draft.walks if walk.index == index), draft.walks[0])
             index = walk.index
-            began = monotonic()
+            began, before = monotonic(), len(self._rows)
             outcome = await self._walk(draft, walk, window)
             if outcome is not Outcome.MORE:
                 return outcome
             rate = window / max(monotonic() - began, 1e-6)
+            found = len(self._rows) - before
+            if not self._walking and hopeful and self._wanted * window <= found * self._bounds.near:
+                # A walk stops at the last match it needs, so its window may as well be large.
+                window, hopeful = 3 * self._bounds.near, False
+                continue
             if not self._walking:
                 outcome, index = await self._look_around(stretch, index)
                 if outcome is not Outcome.MORE:

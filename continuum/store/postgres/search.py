@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from continuum.codec.hooks import PayloadCodec
 from continuum.model import Page, Run, Stamp
 from continuum.query import cursor as cursors
@@ -12,6 +10,7 @@ from continuum.query.tree import Query
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes
 from continuum.store.postgres.paging import Bounds, Pager
 from continuum.store.postgres.reads import Pool, snapshot
+from continuum.system import monotonic
 
 
 class PostgresSearch:
@@ -45,14 +44,16 @@ class PostgresSearch:
             QueryError: a bad cursor, or the time that a statement may take was not enough.
         """
         start = None if cursor is None else cursors.decode(query, cursor)
-        began = time.monotonic()
+        began = monotonic()
+        seconds = self._timeout if budget is None else budget
         pager = Pager(
             self._pool,
             query,
-            await self._indexes.known() if reads_attributes(query) else (),
+            await self._indexes.known(seconds) if reads_attributes(query) else (),
             limit,
             start,
-            budget=self._timeout if budget is None else budget,
+            began=began,
+            budget=seconds,
             timeout=self._timeout,
             payloads=payloads,
             bounds=self._bounds,
@@ -60,7 +61,7 @@ class PostgresSearch:
         found = await pager.find()
         stamp = Stamp(
             found.read_at,
-            time.monotonic() - began,
+            monotonic() - began,
             found.server.source,
             found.server.lag,
             complete=found.complete,

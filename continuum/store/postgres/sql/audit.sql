@@ -3,7 +3,7 @@ SELECT transaction_timestamp();
 
 -- name: versions
 SELECT version_id, workflow, version, version_hash, runtime, source, first_seen_at, last_seen_at,
-       taken, patch_sites, opaque
+       taken, decided, patch_sites, opaque
 FROM continuum_workflow_versions
 ORDER BY workflow, version DESC, first_seen_at, version_hash, runtime;
 
@@ -157,16 +157,9 @@ SELECT workflow, count(*),
 FROM samples
 GROUP BY workflow;
 
--- name: lock_versions
-SELECT version_id FROM continuum_workflow_versions
-WHERE version_id = ANY ($1::bigint[])
-ORDER BY version_id
-FOR UPDATE;
-
 -- name: delete_versions
--- Follows the statement above in the same transaction: a worker that registers one of them now
--- either had committed before these rows were locked, and is seen here, or waits and then inserts
--- the row anew.
+-- Follows `lock_registry` in the same transaction: a worker that registers one of them now either
+-- has committed before, and is seen here, or waits and then inserts the row anew.
 DELETE FROM continuum_workflow_versions w
 WHERE w.version_id = ANY ($1::bigint[])
   AND NOT EXISTS (
