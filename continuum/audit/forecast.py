@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from continuum.audit.report import Forecast, WaitingRun
-from continuum.store.auditing import AuditStore, LiveRun, Outlook, PastRuns
+from continuum.store.auditing import AuditStore, Outlook, PastRuns, RunExample
 
 EXAMPLES: Final = 20
 """Runs without an end of their own that are named."""
@@ -70,7 +70,7 @@ class Forecasts:
         return max([*known, self._now]) if known else None
 
 
-def waiting(run: LiveRun) -> WaitingRun:
+def waiting(run: RunExample) -> WaitingRun:
     """A run as the report names it."""
     return WaitingRun(run.run_id, run.pin.workflow, run.namespace, run.started_at, run.waiting_on)
 

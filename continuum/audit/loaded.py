@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from continuum.declare.loaded import ALL_SETS, place_of, sets_of
 from continuum.declare.registry import AnyWorkflow, resolve_workflows
 from continuum.journal.turn import VersionPin
 from continuum.store.auditing import KnownVersion
 from continuum.versions.facts import CodePlace
-from continuum.worker.versions import ALL_SETS, place_of, sets_of
 
 
 class LoadedCode:

@@ -8,21 +8,21 @@ from typing import Final, Literal
 from continuum.audit.report import UnknownVersion
 from continuum.audit.view import View
 from continuum.journal.turn import VersionPin
-from continuum.store.auditing import LiveRun
+from continuum.store.auditing import RunExample
 from continuum.versions.runtime import runtime_tag
 
 SAMPLE: Final = 5
 """Runs that are named of each version."""
 
 
-def unknown_versions(view: View, examples: Iterable[LiveRun]) -> list[UnknownVersion]:
+def unknown_versions(view: View, examples: Iterable[RunExample]) -> list[UnknownVersion]:
     """The versions of live runs that cannot be run, those with most runs first.
 
     Args:
         view: the snapshot.
         examples: runs of each of these versions, the oldest first.
     """
-    runs: dict[int, list[LiveRun]] = {}
+    runs: dict[int, list[RunExample]] = {}
     for run in examples:
         runs.setdefault(run.version_id, []).append(run)
     found = [
@@ -33,7 +33,7 @@ def unknown_versions(view: View, examples: Iterable[LiveRun]) -> list[UnknownVer
     return sorted(found, key=lambda each: (-each.live_runs, each.workflow, each.version_hash))
 
 
-def _unknown(view: View, version_id: int, runs: Sequence[LiveRun]) -> UnknownVersion:
+def _unknown(view: View, version_id: int, runs: Sequence[RunExample]) -> UnknownVersion:
     known = view.known.get(version_id)
     pin = known.pin if known is not None else runs[0].pin
     mentioned = view.app.patches_of(pin.workflow) if view.app else frozenset[str]()

@@ -12,6 +12,7 @@ from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
 from continuum.store.attributes import AttributeStore
 from continuum.store.auditing import AuditStore
+from continuum.store.journals import JournalStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -52,6 +53,11 @@ class Backend(Protocol):
     @property
     def audits(self) -> AuditStore:
         """Which versions there are, and which runs need them."""
+        ...
+
+    @property
+    def journals(self) -> JournalStore:
+        """What a replay reads."""
         ...
 
     @property

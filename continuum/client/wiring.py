@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.auditing import PostgresAudit
     from continuum.store.postgres.hints import PostgresHints
+    from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
     from continuum.store.postgres.store import PostgresStore
@@ -108,6 +109,17 @@ class PostgresBackend:
         from continuum.store.postgres.auditing import PostgresAudit
 
         return PostgresAudit(self._pool)
+
+    @property
+    def journals(self) -> PostgresJournals:
+        """What a replay reads."""
+        return self._journals
+
+    @cached_property
+    def _journals(self) -> PostgresJournals:
+        from continuum.store.postgres.journals import PostgresJournals
+
+        return PostgresJournals(self._pool, self._codec)
 
     @property
     def hints(self) -> PostgresHints:

@@ -95,6 +95,11 @@ class Execution(ActivityEvents):
         return self._log.drift
 
     @property
+    def changed(self) -> Drift | None:
+        """The first replayed command that was given other arguments; that is for people only."""
+        return self._log.changed
+
+    @property
     def state(self) -> RunState:
         """Running while this process has an attempt of an activity, else suspended; or the end."""
         if self.end is not None:
@@ -149,6 +154,11 @@ class Execution(ActivityEvents):
     def started(self) -> bool:
         """Whether the workflow function was entered; carried events come before."""
         return self._loop.main is not None
+
+    @property
+    def patches(self) -> Patches:
+        """What it has decided."""
+        return self._patches
 
     # live
 

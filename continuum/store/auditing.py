@@ -86,7 +86,7 @@ class AuditFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveRun:
+class RunExample:
     """A live run as an example of its version."""
 
     version_id: int
@@ -116,7 +116,7 @@ class Outlook:
     last_started_at: datetime | None
     last_wake_at: datetime | None
     endless: int
-    examples: Sequence[LiveRun]
+    examples: Sequence[RunExample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class AuditStore(Protocol):
         """One snapshot of everything that is counted."""
         ...
 
-    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[LiveRun]:
+    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[RunExample]:
         """Up to `limit` live runs of each of these versions, those with the lowest ids first."""
         ...
 

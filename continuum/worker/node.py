@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from continuum.declare.loaded import LoadedVersions
 from continuum.declare.queue import Queue, resolve_queues
 from continuum.declare.registry import AnyActivity, AnyWorkflow, resolve_activities
 from continuum.errors import ConfigurationError, WorkflowNotFound
@@ -39,7 +40,6 @@ from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.upkeep import Upkeep
-from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 

@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+from continuum.declare.loaded import LoadedVersions
 from continuum.errors import DuplicateRun
 from continuum.store.protocol import OwnershipStore
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.service import Service, Signal, wait_event
-from continuum.worker.versions import LoadedVersions
 
 
 class Recipes(Service):

@@ -18,6 +18,7 @@ from functools import partial
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
+from continuum.declare.loaded import LoadedVersions
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.loop import give_generators_back, take_generators
@@ -36,7 +37,6 @@ from continuum.worker.probation import Probation
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
 from continuum.worker.turns import failing_turn, next_incarnation, turn_of
-from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01

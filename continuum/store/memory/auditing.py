@@ -15,10 +15,10 @@ from continuum.store.auditing import (
     AuditFacts,
     KnownVersion,
     LiveGroup,
-    LiveRun,
     LoadingNode,
     Outlook,
     PastRuns,
+    RunExample,
 )
 from continuum.store.memory.ownership import QUARANTINED_FROM
 from continuum.store.memory.tables import LeaseRow, NodeRow, Tables, VersionRow
@@ -47,7 +47,7 @@ class MemoryAudit:
             [self._node(*item) for item in self._tables.nodes.items()],
         )
 
-    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[LiveRun]:
+    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[RunExample]:
         """See `AuditStore`."""
         return [
             self._run(lease)
@@ -96,9 +96,9 @@ class MemoryAudit:
         found = [each for each in self._tables.leases.values() if each.version_id == version_id]
         return sorted(found, key=lambda each: each.run_id)
 
-    def _run(self, lease: LeaseRow) -> LiveRun:
+    def _run(self, lease: LeaseRow) -> RunExample:
         row = self._tables.runs[lease.run_id]
-        return LiveRun(
+        return RunExample(
             lease.version_id, row.run_id, row.namespace, row.pin, row.started_at, lease.waiting_on
         )
 

@@ -13,6 +13,7 @@ from continuum.store.activities import ActivityStore
 from continuum.store.memory.attributes import MemoryAttributes
 from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.journals import MemoryJournals
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
@@ -43,6 +44,7 @@ class MemoryStore:
         tables: the rows.
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
+        journals: the `JournalStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
         audits: the `AuditStore` of the same rows.
     """
@@ -52,6 +54,7 @@ class MemoryStore:
         self.tables = Tables(self.clock, codec)
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
+        self.journals = MemoryJournals(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)

@@ -13,10 +13,10 @@ from continuum.store.auditing import (
     AuditFacts,
     KnownVersion,
     LiveGroup,
-    LiveRun,
     LoadingNode,
     Outlook,
     PastRuns,
+    RunExample,
 )
 from continuum.store.postgres.arrays import Packed, int4_item, int8s, texts, uuids
 from continuum.store.postgres.reads import Pool, bounded
@@ -58,7 +58,7 @@ class PostgresAudit:
             ],
         )
 
-    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[LiveRun]:
+    async def oldest_runs(self, version_ids: Sequence[int], limit: int) -> Sequence[RunExample]:
         """See `AuditStore`."""
         if not version_ids:
             return []
@@ -84,7 +84,7 @@ class PostgresAudit:
         async with self._snapshot() as session:
             rows = await session.rows(_SQL["outlooks"], [int8s(version_ids), _int4(examples)])
             named = [run_id for row in rows for run_id in row[4] or ()]
-            runs: dict[UUID, LiveRun] = {}
+            runs: dict[UUID, RunExample] = {}
             if named:
                 found = await session.rows(_SQL["runs_by_id"], [uuids(named)])
                 runs = {run.run_id: run for run in map(_run, found)}
@@ -135,10 +135,10 @@ def _places(found: Sequence[Mapping[str, Any]]) -> tuple[CodePlace, ...]:
     return tuple(CodePlace(each["name"], each["file"], each["line"]) for each in found)
 
 
-def _run(row: Row) -> LiveRun:
+def _run(row: Row) -> RunExample:
     version_id, run_id, namespace, workflow, version, version_hash, runtime, started, waits = row
     pin = VersionPin(workflow, version, version_hash, runtime)
-    return LiveRun(version_id, run_id, namespace, pin, started, waits)
+    return RunExample(version_id, run_id, namespace, pin, started, waits)
 
 
 def _int4(value: int) -> Packed:

@@ -1,4 +1,4 @@
-"""The versions that a worker has loaded: which runs each continues, and what they have decided."""
+"""The versions that are loaded: which runs each continues, and what these have decided."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ those that runs have come to; the registry tells."""
 
 
 class LoadedVersions:
-    """The workflows of a worker, by name and by version id.
+    """Loaded workflows, by name and by version id.
 
     Attributes:
         newest: by name, what a run without a version begins with.
@@ -57,6 +57,14 @@ class LoadedVersions:
             return self.newest[pin.workflow], frozenset()
         version_id = pin.version_id
         return self._loaded[version_id], frozenset(self.facts[version_id].taken)
+
+    def has(self, pin: VersionPin) -> bool:
+        """Whether some of the code continues a run with this pin."""
+        return pin.version_id in self._loaded
+
+    def called(self, name: str) -> list[AnyWorkflow]:
+        """The workflows of this name, the newest version first."""
+        return [each for each in self._workflows if each.name == name]
 
     def learn(self, name: str, taken: frozenset[str]) -> None:
         """Some runs of a workflow have taken these patches: be able to continue such runs."""
