@@ -9,6 +9,7 @@
     ├── DefinitionError           a workflow or activity is declared wrongly
     │   └── PatchNameReused       a patch has the name of one that was removed
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
+    ├── VersionNotFound           no version has that hash
     ├── PayloadError              a value cannot cross the journal
     ├── AttributesError           attributes are not a storable JSON object
     ├── NamespaceError            a namespace name is empty, too long or not printable
@@ -92,6 +93,10 @@ class PatchNameReused(DefinitionError):
 
 class WorkflowNotFound(ContinuumError):
     """No workflow of that name is loaded."""
+
+
+class VersionNotFound(ContinuumError):
+    """No version has that hash."""
 
 
 class PayloadError(ContinuumError):

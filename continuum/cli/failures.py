@@ -37,6 +37,7 @@ _ANSWERS_NO = (
     errors.RunNotFound,
     errors.RunTerminal,
     errors.WorkflowNotFound,
+    errors.VersionNotFound,
     errors.WorkflowFailed,
     errors.WorkflowCancelled,
     errors.ResultTimeout,

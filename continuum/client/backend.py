@@ -11,6 +11,7 @@ from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
 from continuum.store.attributes import AttributeStore
+from continuum.store.auditing import AuditStore
 from continuum.store.journals import JournalStore
 from continuum.store.protocol import (
     ClientStore,
@@ -47,6 +48,11 @@ class Backend(Protocol):
     @property
     def attributes(self) -> AttributeStore:
         """Which attribute keys there are, and indexes on them."""
+        ...
+
+    @property
+    def audits(self) -> AuditStore:
+        """Which versions there are, and which runs need them."""
         ...
 
     @property

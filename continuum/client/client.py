@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 from continuum.client.attributes import Attributes
+from continuum.client.auditing import Auditing
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
@@ -34,7 +35,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Continuum(Looking, Attributes):
+class Continuum(Looking, Attributes, Auditing):
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from

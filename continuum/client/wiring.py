@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
     from continuum.journal.turn import NewRun
     from continuum.store.postgres.attributes import PostgresAttributes
+    from continuum.store.postgres.auditing import PostgresAudit
     from continuum.store.postgres.hints import PostgresHints
     from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
@@ -97,6 +98,17 @@ class PostgresBackend:
         from continuum.store.postgres.attributes import PostgresAttributes
 
         return PostgresAttributes(self._pool, self._connect_direct)
+
+    @property
+    def audits(self) -> PostgresAudit:
+        """Which versions there are, and which runs need them."""
+        return self._audits
+
+    @cached_property
+    def _audits(self) -> PostgresAudit:
+        from continuum.store.postgres.auditing import PostgresAudit
+
+        return PostgresAudit(self._pool)
 
     @property
     def journals(self) -> PostgresJournals:

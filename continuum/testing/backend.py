@@ -31,6 +31,7 @@ class MemoryBackend:
         self.store: MemoryStore = store
         self.reads: MemoryReads = store.reads
         self.attributes = store.attributes
+        self.audits = store.audits
         self.journals = store.journals
         self.clock = store.clock
         self.hints = hints

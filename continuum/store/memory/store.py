@@ -11,6 +11,7 @@ from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.memory.attributes import MemoryAttributes
+from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.journals import MemoryJournals
 from continuum.store.memory.mail import MemoryMail
@@ -45,6 +46,7 @@ class MemoryStore:
         attributes: the `AttributeStore` of the same rows.
         journals: the `JournalStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        audits: the `AuditStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -54,6 +56,7 @@ class MemoryStore:
         self.attributes = MemoryAttributes(self.tables)
         self.journals = MemoryJournals(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
+        self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
