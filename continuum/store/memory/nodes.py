@@ -56,17 +56,26 @@ class MemoryNodes:
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
+        self.register(pins, sources, facts)
+        self._tables.changed()
+
+    def register(
+        self,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """Put versions into the registry."""
         for pin in pins:
             version_id = pin.version_id
             known = self._tables.versions.get(version_id)
             taken = frozenset(facts[version_id].taken if version_id in facts else ())
             self._tables.versions[version_id] = RegisteredVersion(
                 pin if known is None else known.pin,
-                sources.get(pin.workflow),
+                sources.get(pin.workflow) or (None if known is None else known.source),
                 taken if known is None else known.taken | taken,
                 self._tables.clock.now() if known is None else known.first_seen_at,
             )
-        self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""

@@ -163,6 +163,18 @@ async def _register_versions(
     sources: Mapping[str, str],
     facts: Mapping[int, CodeFacts],
 ) -> None:
+    await register_versions(session, pins, sources, facts)
+    ids = int8s(sorted({pin.version_id for pin in pins}))
+    await session.run(_SQL["register_node_versions"], [node_id, ids])
+
+
+async def register_versions(
+    session: Session,
+    pins: Sequence[VersionPin],
+    sources: Mapping[str, str],
+    facts: Mapping[int, CodeFacts],
+) -> None:
+    """Put versions into the durable registry; see `NodeRegistration`."""
     ordered = sorted({pin.version_id: pin for pin in pins}.items())
     ids = int8s(version_id for version_id, _ in ordered)
     known = [facts.get(version_id, _NOTHING_KNOWN) for version_id, _ in ordered]
@@ -185,7 +197,6 @@ async def _register_versions(
             ),
         ],
     )
-    await session.run(_SQL["register_node_versions"], [node_id, ids])
 
 
 def _unpinned(pin: VersionPin) -> VersionPin:
