@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "attributes index": CommandEntry("attributes_index", "Build or drop an index on an attribute."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
+    "adopt": CommandEntry("adopt", "Let other code go on with runs that it replays alike."),
     "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),
     "migrate": CommandEntry("migrate", "Bring the database schema up to date."),
     "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),
