@@ -7,6 +7,7 @@
     │   ├── SchemaOutOfDate       run `continuum migrate`
     │   └── SchemaTooNew          the database was migrated by a newer release
     ├── DefinitionError           a workflow or activity is declared wrongly
+    │   └── PatchNameReused       a patch has the name of one that was removed
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
     ├── PayloadError              a value cannot cross the journal
     ├── AttributesError           attributes are not a storable JSON object
@@ -81,6 +82,12 @@ class SchemaTooNew(SchemaError):
 
 class DefinitionError(ContinuumError):
     """A workflow or activity is declared wrongly."""
+
+
+class PatchNameReused(DefinitionError):
+    """A patch has the name of one that was removed."""
+
+    default_hint = "runs may have decided the other one: give this patch a name that never was"
 
 
 class WorkflowNotFound(ContinuumError):

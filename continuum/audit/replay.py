@@ -115,7 +115,8 @@ def _replay_as_adopted(
     stamp, versions = replayed.stamp, code.versions
     if stamp is None or versions.has(journal.pin):
         return replayed
-    versions.learn(flow.name, replayed.taken)
+    if not versions.has(stamp):
+        versions.learn(flow.name, replayed.taken)
     theirs = versions.of(stamp)
     if theirs == (flow, taken):
         return replayed

@@ -96,7 +96,10 @@ def _print_summary(runs: Sequence[Adopted], *, execute: bool) -> None:
     for (outcome, workflow, detail), ids in sorted(groups.items(), key=lambda g: -len(g[1])):
         rows.add(
             {
-                "outcome": outcome, "runs": len(ids), "workflow": workflow, "detail": detail,
+                "outcome": outcome,
+                "runs": len(ids),
+                "workflow": workflow,
+                "detail": detail,
                 "sample": ids[:_SAMPLE],
             }  # fmt: skip
         )

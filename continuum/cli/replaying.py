@@ -137,7 +137,9 @@ class _Report:
             patch.taken += taken
             patch.not_taken += not taken
         if self._shape is Format.JSON:  # written piece by piece: there may be millions
-            write(("" if self.verdicts.total() > 1 else _JSON_BEGIN) + to_json(replayed_record(run)))
+            write(
+                ("" if self.verdicts.total() > 1 else _JSON_BEGIN) + to_json(replayed_record(run))
+            )
         elif self._shape is Format.JSONL or (self._shape is Format.IDS and run.verdict != "same"):
             assert self._rows is not None
             self._rows.add(replayed_record(run))
@@ -148,9 +150,7 @@ class _Report:
         covered = [self._covered(name, coverage) for name in names if name in self._workflows]
         if self._shape is Format.JSON:
             begin = "" if self.verdicts else '{"replayed":['
-            write(
-                f'{begin}],"verdicts":{to_json(self._counts())},"coverage":{to_json(covered)}}}'
-            )
+            write(f'{begin}],"verdicts":{to_json(self._counts())},"coverage":{to_json(covered)}}}')
         elif self._shape is Format.TABLE:
             self._print_tables(covered)
 

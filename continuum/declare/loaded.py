@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,8 @@ class LoadedVersions:
         self.facts: dict[int, CodeFacts] = {}
         self.unregistered: list[VersionPin] = []
         self._loaded: dict[int, AnyWorkflow] = {}
+        self._tried: dict[AnyWorkflow, dict[frozenset[str], int]] = {}
+        self._general: dict[AnyWorkflow, CodeFacts] = {}
         self._workflows = sorted(workflows, key=lambda each: -each.version)
         for workflow in self._workflows:
             for taken in _sets(workflow.code.patches):
@@ -72,15 +75,38 @@ class LoadedVersions:
     def _add(self, workflow: AnyWorkflow, taken: frozenset[str]) -> list[VersionPin]:
         pin = workflow.pin_of(taken)
         version_id = pin.version_id
-        if version_id in self._loaded:  # of newer code, or with fewer patches
-            return []
+        tried = self._tried.setdefault(workflow, {})
+        below = {other for names, other in tried.items() if names < taken and other != version_id}
+        tried[taken] = version_id
+        known = self.facts.get(version_id)
+        if known is None:
+            self._loaded[version_id] = workflow
+            self.facts[version_id] = self._describe(workflow, taken, below)
+            self.pins.append(pin)
+            return [pin]
+        if self._loaded[version_id] is workflow:  # with fewer patches
+            more = replace(known, also=known.also | taken, below=known.below | below)
+        else:  # of newer code
+            more = replace(known, elsewhere=known.elsewhere | taken)
+        self.facts[version_id] = more
+        return []
+
+    def _describe(self, workflow: AnyWorkflow, taken: frozenset[str], below: set[int]) -> CodeFacts:
         code = workflow.code
-        self._loaded[version_id] = workflow
-        self.facts[version_id] = CodeFacts(
-            sorted(taken), [*map(_place, code.sites)], [*map(_place, code.opaque)]
-        )
-        self.pins.append(pin)
-        return [pin]
+        general = self._general.get(workflow)
+        if general is None:
+            general = CodeFacts(
+                patch_sites=[*map(_place, code.sites)],
+                opaque=[*map(_place, code.opaque)],
+                source=workflow.source,
+                forms=code.forms,
+            )
+            self._general[workflow] = general
+        schema = code.codecs(workflow, taken)
+        return replace(
+            general, taken=sorted(taken), also=taken, below=frozenset(below),
+            codecs=schema.parts, codec_fingerprint=schema.fingerprint,
+        )  # fmt: skip
 
 
 def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:

@@ -138,8 +138,9 @@ async def _adopt(
 ) -> list[Adopted]:
     facts: dict[int, CodeFacts] = {}
     for run, adoption in batch:
-        versions.learn(run.workflow, run.taken)
         version_id = adoption.pin.version_id
+        if not versions.has(adoption.pin):
+            versions.learn(run.workflow, run.taken)
         if version_id in versions.facts:
             facts[version_id] = versions.facts[version_id]
     statuses = await store.adopt([adoption for _, adoption in batch], facts)

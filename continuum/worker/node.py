@@ -170,10 +170,11 @@ class Worker:
         )
         self.serving.connect(self.membership)
         self.recipes = Recipes(
-            store, random, versions=self._versions, membership=self.membership, every=heartbeat
-        )
+            store, random, versions=self._versions, membership=self.membership,
+            submit=self.committer.submit, every=heartbeat,
+        )  # fmt: skip
         if self._versions.many:
-            self.runner.on_patched = self.recipes.took
+            self.runner.stamp = self.recipes.stamp
         self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
         self.releases = Releases(
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
@@ -347,7 +348,7 @@ class Worker:
     def _epoch_lost(self) -> None:
         """Everything owned is gone, except runs that were never sent: they begin here anew."""
         unsent = [run for run in self.committer.withdraw_unsent() if run.created is not None]
-        kept = {run.run_id for run in unsent}
+        kept = {run.run_id for run in (*unsent, *self.recipes.unsent())}
         for run in list(self.runner.runs.values()):
             if run.run_id not in kept and (run.created is None or run.in_flight is not None):
                 self.runner.drop(run)
@@ -365,7 +366,8 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep, self.recipes],
+            recipes=self.recipes,
+            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep],
         )
         try:
             await drain.run(timeout)
@@ -377,6 +379,7 @@ class Worker:
             self._relaxed = False
             restore_collection()
         self.watchdog.stop()
+        await self.recipes.stop()
         await self.committer.stop()
         await self.tokens.close()
         await self.membership.disconnect()

@@ -78,7 +78,7 @@ class Runner:
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
         self.on_end: list[OnEnd] = []
-        self.on_patched: Callable[[str, frozenset[str]], None] | None = None
+        self.stamp: Callable[[OwnedRun, frozenset[str]], None] | None = None
         self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
@@ -217,8 +217,6 @@ class Runner:
         collected = execution.collect()
         if self._paranoia is not None:
             self._paranoia.stepped(run, execution.identity, collected.entries)
-        if collected.taken is not None and self.on_patched is not None:
-            self.on_patched(run.workflow_name, collected.taken)
         turn = turn_of(run, execution, collected)
         if (
             turn.entries
@@ -230,7 +228,10 @@ class Runner:
         ):
             run.in_flight = turn
             run.collected = collected
-            self._committer.submit(run)
+            if collected.taken is None or self.stamp is None:
+                self._committer.submit(run)
+            else:
+                self.stamp(run, collected.taken)
         else:
             self._settled(run, collected)
 

@@ -112,7 +112,7 @@ class _Changing(FakeClient):
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watching does not wait between two looks."""
     sleep = asyncio.sleep
-    monkeypatch.setattr("continuum.cli.listing.asyncio.sleep", lambda _: sleep(0))
+    monkeypatch.setattr("continuum.cli.watching.asyncio.sleep", lambda _: sleep(0))
 
 
 def _answers() -> tuple[list[Run], ...]:

@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 
 from continuum import Continuum
+from continuum.store.postgres.counters import COUNTERS
 from tests.cluster.flows import EXECUTIONS
 
 LONG = os.environ.get("CONTINUUM_CLUSTER") == "long"
@@ -135,6 +136,14 @@ class Cluster:
         ):
             found.setdefault((run_id, step), []).append(pid)
         return found
+
+    def check_counts(self) -> None:
+        """The counters say what `count(*)` says."""
+        grouped = "namespace, workflow, state, count(*) FROM continuum_runs GROUP BY 1, 2, 3"
+        kept = f"namespace, workflow, state, {COUNTERS.number} FROM {COUNTERS.tables}"
+        assert sorted(
+            self.rows(f"SELECT {kept} GROUP BY 1, 2, 3 HAVING {COUNTERS.number} <> 0")
+        ) == sorted(self.rows(f"SELECT {grouped}"))
 
     def check_journals(self) -> None:
         """No gap or duplicate in any journal, no lease of an ended run left."""

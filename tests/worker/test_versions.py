@@ -7,10 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from tests.worker import version_flows as flows
-from tests.worker.cluster import Cluster, Member, eventually, new_run
-
-OLD = flows.before.version_hash
-NEW = flows.after.version_hash
+from tests.worker.cluster import Cluster, Member, eventually
+from tests.worker.version_flows import NEW, OLD
 
 
 async def parked_at(cluster: Cluster, run_ids: list[UUID], name: str) -> None:
@@ -209,43 +207,3 @@ async def test_versions_side_by_side(cluster: Cluster) -> None:
     await signal_all(cluster, [old], "end")
     await signal_all(cluster, [new], "other")
     assert await results(cluster, [old, new]) == ["cheap", "rewritten"]
-
-
-async def test_rule_20_sets_of_many_patches_are_learnt(cluster: Cluster) -> None:
-    """A worker need not try all sets: what a run comes to is registered, and others learn it."""
-    second = await cluster.join(flows.many, heartbeat=0.1)
-    learnt = second.worker.recipes.registered.listen()
-    first = await cluster.join(flows.many, heartbeat=60.0, ttl=90.0)
-    assert len(first.worker.membership.version_ids) == 3  # none yet, none taken, all taken
-    run_id = await first.worker.create_local(new_run(flows.many, 6))
-    for taken in range(3):
-        await cluster.signal(run_id, "next")
-        pin = flows.many.pin_of(frozenset(f"p{n}" for n in range(taken + 1)))
-        while pin.version_id not in second.worker.membership.version_ids:
-            await asyncio.wait_for(learnt.get(), 10)
-    await leave(second)
-    await first.die()
-    await cluster.execute("UPDATE continuum_nodes SET expires_at = clock_timestamp()")
-    await cluster.join(flows.many, look=0.1)  # learns before it joins
-    for _ in range(3):
-        await cluster.signal(run_id, "next")
-    assert await cluster.result(run_id) == 6
-
-
-async def test_the_registry_knows_the_code_of_each_version(cluster: Cluster) -> None:
-    """Source, patches taken, patch sites with places; what several codes tell is kept."""
-    for flow in (flows.before, flows.after, flows.between):
-        await leave(await cluster.join(flow))
-    query = (
-        "SELECT version_hash, taken, patch_sites, opaque, source FROM continuum_workflow_versions"
-        " WHERE workflow = 'life' AND version_hash <> ''"
-    )
-    rows = {version_hash: rest for version_hash, *rest in await cluster.rows(query)}
-    assert rows.keys() == {OLD, NEW}
-    [site] = flows.between.code.sites
-    places = [{"name": "thorough", "file": "tests/worker/version_flows.py", "line": site.line}]
-    assert rows[OLD] == [[], places, [], flows.between.source]
-    assert rows[NEW] == [["thorough"], places, [], flows.between.source]
-    await leave(await cluster.join(flows.after))
-    rows = {version_hash: rest for version_hash, *rest in await cluster.rows(query)}
-    assert rows[NEW] == [["thorough"], [], [], flows.after.source]

@@ -40,6 +40,24 @@ async def after(n: int) -> list[str]:
     return done
 
 
+@workflow(name="life")
+async def reused(n: int) -> list[str]:
+    await wait_signal("check")
+    done = [await thorough(n)]
+    await wait_signal("late" if patched("thorough") else "end")
+    return done
+
+
+@workflow(name="life")
+async def reused_elsewhere(n: int) -> list[str]:
+    await wait_signal("check")
+    return [await thorough(n) if patched("thorough") else "nothing"]
+
+
+OLD = before.version_hash
+NEW = after.version_hash
+
+
 @workflow(name="life", version=2)
 async def rewritten(n: int) -> list[str]:
     await wait_signal("other")
@@ -89,6 +107,19 @@ async def many(rounds: int) -> int:
             taken += 1
         if n == 5 and patched("p5"):
             taken += 1
+    return taken
+
+
+@workflow(name="at once")
+async def at_once() -> list[str]:
+    taken: list[str] = []
+    if patched("p0"):
+        taken.append("p0")
+    if patched("p1"):
+        taken.append("p1")
+    await wait_signal("next")
+    if patched("p2") and patched("p3") and patched("p4") and patched("p5"):
+        taken.append("all")
     return taken
 
 

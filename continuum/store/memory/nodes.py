@@ -11,6 +11,7 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
 from continuum.store.journals import RegisteredVersion
+from continuum.store.memory.patch_names import register_patches
 from continuum.store.memory.tables import NodeRow, Tables
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -29,6 +30,8 @@ class MemoryNodes:
 
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
+        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,
@@ -38,10 +41,8 @@ class MemoryNodes:
             heartbeat_at=now,
             expires_at=now + timedelta(seconds=ttl),
             judged_by_session=node.node_id in self._tables.sessions,
-            version_ids=frozenset(),
+            version_ids=frozenset(pin.version_id for pin in pins),
         )
-        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.sources, node.facts)
         self._tables.changed()
         return now
 
@@ -65,7 +66,8 @@ class MemoryNodes:
         sources: Mapping[str, str],
         facts: Mapping[int, CodeFacts],
     ) -> None:
-        """Put versions into the registry."""
+        """Put versions into the registry, as those of a node and without one."""
+        register_patches(self._tables, pins, facts)
         for pin in pins:
             version_id = pin.version_id
             known = self._tables.versions.get(version_id)
@@ -80,9 +82,10 @@ class MemoryNodes:
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (each.pin.workflow, each.taken)
-            for each in self._tables.versions.values()
-            if each.taken and each.pin.workflow in workflows
+            (each.pin.workflow, names)
+            for version_id, each in self._tables.versions.items()
+            for names in {each.taken, frozenset(self._tables.decided_patches.get(version_id, ()))}
+            if names and each.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

@@ -6,7 +6,7 @@ lease row; its inbox hangs on that row and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -19,6 +19,7 @@ from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
+from continuum.versions.patch_names import PatchForm
 
 
 @dataclass(slots=True)
@@ -184,6 +185,8 @@ class Tables:
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
         self.versions: dict[int, RegisteredVersion] = {}
+        self.decided_patches: dict[int, Set[str]] = {}
+        self.patch_forms: dict[tuple[str, str, str], PatchForm] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
         self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
         self.queues: dict[str, QueueRow] = {}

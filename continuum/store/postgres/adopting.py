@@ -20,7 +20,7 @@ from continuum.store.postgres.arrays import (
     texts,
     uuids,
 )
-from continuum.store.postgres.nodes import register_versions
+from continuum.store.postgres.registry import register_versions
 from continuum.store.postgres.session import Sessions
 from continuum.store.postgres.statements import statements
 from continuum.versions.facts import CodeFacts
@@ -55,7 +55,7 @@ class PostgresAdoptions:
                     held.append(adoption)
             if held:
                 await session.run(_SQL["adopt"], self._columns(held))
-                await register_versions(session, [each.pin for each in held], {}, facts)
+                await register_versions(session, None, [each.pin for each in held], {}, facts)
         return statuses
 
     def _columns(self, adoptions: Sequence[Adoption]) -> list[object]:

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from continuum.errors import QueryError
-from continuum.model import MAX_SHOWN_PAYLOAD, AttributeIndex, Plan, Step
+from continuum.model import AttributeIndex, Plan, Step
 from continuum.query.advice import index_command
-from continuum.query.cursor import Cursor, Position
+from continuum.query.cursor import Cursor
 from continuum.query.outline import is_relative
 from continuum.query.times import pin
 from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
     WALKING,
+    NoConnection,
     OutOfTime,
     Statement,
     ask,
@@ -37,6 +38,7 @@ from continuum.store.postgres.page_statements import (
 )
 from continuum.store.postgres.paths import Probe, Walk
 from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.run_rows import PREFIX, Entries
 from continuum.store.postgres.server_state import ServerState
 from continuum.store.postgres.session import Row
 from continuum.store.postgres.stretches import Stretch, is_behind, stretches
@@ -48,8 +50,6 @@ RESERVE: Final = 0.01
 """Seconds of a budget that statements leave."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
-_NOT_SHOWN: Final = -1
-"""No payload is that small: fetches sizes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,19 @@ class Bounds:
         largest: rows of the largest window.
         probe: the largest set of candidates that is fetched as a whole.
         known: the same, of an index that is read without an estimate.
+        near: rows that are walked sooner than other ways are looked for, if they fill the page.
     """
 
     first: int = 500
     largest: int = 128_000
     probe: int = 20_000
     known: int = 2_000
+    near: int = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a page is made of: rows of RUN_COLUMNS, and how they were come by."""
+    """What a page is made of: rows for the entries to read, and how they were come by."""
 
     rows: Sequence[Row]
     following: Cursor | None
@@ -90,9 +92,10 @@ class Pager:
         indexes: declared on attributes.
         limit: runs of the page.
         start: what the previous page left; None: the first one.
-        budget: seconds; it is doubled as often as the cursor says.
+        began: when the caller asked, on the monotonic clock.
+        budget: seconds from then on; it is doubled as often as the cursor says.
         timeout: seconds that no statement may exceed.
-        payloads: whether to fetch them.
+        entries: what is made of the rows.
         bounds: of each statement.
     """
 
@@ -104,9 +107,10 @@ class Pager:
         limit: int,
         start: Cursor | None,
         *,
+        began: float,
         budget: float,
         timeout: float,
-        payloads: bool,
+        entries: Entries[Any],
         bounds: Bounds,
     ) -> None:
         self._pool = pool
@@ -117,16 +121,17 @@ class Pager:
         self._effort = 0 if start is None else start.effort
         self._allowed = min(timeout, max(budget, SHORTEST) * 2**self._effort)
         self._timeout = timeout
+        self._began = began
         # A statement that is cancelled, and the answer, take a moment of their own.
-        self._until = monotonic() + self._allowed - min(RESERVE, self._allowed / 10)
-        self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
+        self._until = began + self._allowed - min(RESERVE, self._allowed / 10)
+        self._entries = entries
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at
         self._position = None if start is None else start.position
         self._walking = start is not None and start.walking
         self._sorted = False
         self._server: ServerState | None = None
-        self._rows: list[tuple[Position, Row]] = []
+        self._rows: list[tuple[Draft, Row]] = []
         self._steps: list[Step] = []
 
     async def find(self) -> Found:
@@ -134,9 +139,8 @@ class Pager:
 
         Raises:
             QueryError: no time that a statement may take was enough.
-            StoreUnavailable: the database does not answer.
+            StoreUnavailable: no connection was free in time, or the database does not answer.
         """
-        began = monotonic()
         try:
             if self._read_at is None and is_relative(self._query.condition):
                 await self._ask([])
@@ -144,11 +148,15 @@ class Pager:
         except OutOfTime as given_up:
             self._noticed(given_up.server)
             done = False
+        except NoConnection:
+            if self._server is None:  # the answer would have no moment
+                raise
+            done = False
         if self._server is None:  # nothing had to be read
             await self._ask([])
         assert self._server is not None
         full = len(self._rows) > self._limit
-        slow = not (done or full) or monotonic() - began > SLOW
+        slow = not (done or full) or monotonic() - self._began > SLOW
         advice = index_command(self._query, self._indexes) if slow else None
         return Found(
             [row for _, row in self._rows[: self._limit]],
@@ -161,7 +169,10 @@ class Pager:
 
     def _following(self, *, full: bool, advice: str | None) -> Cursor:
         assert self._read_at is not None
-        position = self._rows[self._limit - 1][0] if full else self._position
+        position = self._position
+        if full:
+            draft, row = self._rows[self._limit - 1]
+            position = draft.position_of(row)
         before = None if self._start is None else self._start.position
         effort = self._effort
         if position == before:
@@ -199,16 +210,21 @@ class Pager:
 
     async def _walk_on(self, stretch: Stretch) -> Outcome:
         """Windows of an index, larger and larger; after the first a look at what else there is."""
-        window, index = max(self._bounds.first, self._wanted), None
+        window, index, hopeful = max(self._bounds.first, self._wanted), None, True
         while True:
             draft = self._draft(stretch)
             walk = next((walk for walk in draft.walks if walk.index == index), draft.walks[0])
             index = walk.index
-            began = monotonic()
+            began, before = monotonic(), len(self._rows)
             outcome = await self._walk(draft, walk, window)
             if outcome is not Outcome.MORE:
                 return outcome
             rate = window / max(monotonic() - began, 1e-6)
+            found = len(self._rows) - before
+            if not self._walking and hopeful and self._wanted * window <= found * self._bounds.near:
+                # A walk stops at the last match it needs, so its window may as well be large.
+                window, hopeful = 3 * self._bounds.near, False
+                continue
             if not self._walking:
                 outcome, index = await self._look_around(stretch, index)
                 if outcome is not Outcome.MORE:
@@ -295,12 +311,12 @@ class Pager:
     async def _walk(self, draft: Draft, walk: Walk, window: int) -> Outcome:
         statement = walk_statement(draft.wanted, walk.branches, window)
         began = monotonic()
-        [[*hits, (rows_read, key, *run)]] = await self._ask([statement], WALKING)
-        self._note(Step("walk", walk.index, rows_read, len(hits), monotonic() - began))
+        [[*hits, edge]] = await self._ask([statement], WALKING)
+        self._note(Step("walk", walk.index, edge[0], len(hits), monotonic() - began))
         outcome = self._take(draft, hits)
-        if outcome is Outcome.FULL or run[0] is None:
+        if outcome is Outcome.FULL or edge[PREFIX] is None:
             return outcome
-        self._position = draft.position_of(key, run)
+        self._position = draft.position_of(edge)
         return Outcome.MORE
 
     async def _probe(self, draft: Draft, probe: Probe) -> Outcome:
@@ -322,9 +338,9 @@ class Pager:
         return self._take(draft, hits) if few else Outcome.MORE
 
     def _take(self, draft: Draft, hits: Sequence[Row]) -> Outcome:
-        for _, key, *run in hits:
-            self._rows.append((draft.position_of(key, run), tuple(run)))
-            self._position = self._rows[-1][0]
+        if hits:
+            self._rows += [(draft, row) for row in hits]
+            self._position = draft.position_of(hits[-1])
         return Outcome.FULL if len(self._rows) > self._limit else Outcome.END
 
     def _note(self, step: Step) -> None:
@@ -354,7 +370,7 @@ class Pager:
     def _draft(self, stretch: Stretch) -> Draft:
         return draft(
             self._query, stretch, self._indexes, self._position, self._wanted,
-            {"shown": self._shown, "bound": self._bounds.probe},
+            self._entries, {"shown": self._entries.shown, "bound": self._bounds.probe},
         )  # fmt: skip
 
     async def _ask(
