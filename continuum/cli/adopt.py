@@ -94,15 +94,8 @@ def _print_summary(runs: Sequence[Adopted], *, execute: bool) -> None:
         groups[record["outcome"], run.workflow, run.detail].append(str(run.run_id))
     rows = Rows(Format.TABLE, _SUMMARY, fields=())
     for (outcome, workflow, detail), ids in sorted(groups.items(), key=lambda g: -len(g[1])):
-        rows.add(
-            {
-                "outcome": outcome,
-                "runs": len(ids),
-                "workflow": workflow,
-                "detail": detail,
-                "sample": ids[:_SAMPLE],
-            }  # fmt: skip
-        )
+        summary = {"outcome": outcome, "runs": len(ids), "workflow": workflow}
+        rows.add({**summary, "detail": detail, "sample": ids[:_SAMPLE]})
     rows.close()
 
 

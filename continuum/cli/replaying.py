@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CAUSES: Final = 1_000
 """Different differences that a table tells apart."""
 _SAMPLE: Final = 3
+_BEGIN: Final = '{"replayed":['
 _CAUSE_COLUMNS: Final = (
     Column("verdict"), Column("runs"), Column("workflow", 12), Column("recorded_by", 12),
     Column("difference", 30), Column("sample", 36),
@@ -128,7 +129,6 @@ class _Report:
             self._rows = Rows(shape, [], fields=_FIELDS)
 
     def add(self, run: Replayed) -> None:
-        first = not self.verdicts
         self.verdicts[run.verdict] += 1
         workflow = self._workflows[run.workflow]
         workflow.verdicts[run.verdict] += 1
@@ -137,9 +137,8 @@ class _Report:
             patch.taken += taken
             patch.not_taken += not taken
         if self._shape is Format.JSON:  # written piece by piece: there may be millions
-            write(
-                ("" if self.verdicts.total() > 1 else _JSON_BEGIN) + to_json(replayed_record(run))
-            )
+            begin = "," if self.verdicts.total() > 1 else _BEGIN
+            write(begin + to_json(replayed_record(run)))
         elif self._shape is Format.JSONL or (self._shape is Format.IDS and run.verdict != "same"):
             assert self._rows is not None
             self._rows.add(replayed_record(run))
@@ -149,7 +148,7 @@ class _Report:
     def close(self, coverage: Coverage, names: list[str]) -> None:
         covered = [self._covered(name, coverage) for name in names if name in self._workflows]
         if self._shape is Format.JSON:
-            begin = "" if self.verdicts else '{"replayed":['
+            begin = "" if self.verdicts else _BEGIN
             write(f'{begin}],"verdicts":{to_json(self._counts())},"coverage":{to_json(covered)}}}')
         elif self._shape is Format.TABLE:
             self._print_tables(covered)

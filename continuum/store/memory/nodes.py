@@ -54,10 +54,10 @@ class MemoryNodes:
         facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
+        self.register(pins, sources, facts)
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
-        self.register(pins, sources, facts)
         self._tables.changed()
 
     def register(

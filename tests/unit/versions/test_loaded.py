@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from continuum import workflow
+from continuum.declare.loaded import ALL_SETS, LoadedVersions
 from continuum.versions.hashing import VersionedCode
-from continuum.worker.versions import ALL_SETS, LoadedVersions
 from tests.unit.versions.loading import load
 
 
