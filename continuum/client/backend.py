@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -10,9 +11,10 @@ from uuid import UUID
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
+from continuum.store.adopting import AdoptionStore
 from continuum.store.attributes import AttributeStore
 from continuum.store.auditing import AuditStore
-from continuum.store.journals import JournalStore
+from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
 
 
-class Store(WorkerStore, ClientStore, Protocol):
+class Store(WorkerStore, ClientStore, AdoptionStore, Protocol):
     """All parts of a store that write."""
 
 
@@ -58,6 +60,10 @@ class Backend(Protocol):
     @property
     def journals(self) -> JournalStore:
         """What a replay reads."""
+        ...
+
+    def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[ReplaySource]]:
+        """What another process can call to open the same store for replays."""
         ...
 
     @property

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
+    from continuum.maintenance.adopt import Adopted
 from continuum.declare.queue import Queue
 
 R = TypeVar("R")
@@ -239,6 +240,22 @@ class BlockingContinuum(BlockingLooking, BlockingAttributes, BlockingAuditing):
     def nodes(self) -> list[NodeInfo]:
         """Every registered worker process, live or dead."""
         return self.call(self._client.nodes())
+
+    def adopt(
+        self,
+        flows: Iterable[Workflow[..., Any]],
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        execute: bool = False,
+    ) -> list[Adopted]:
+        """Let these workflows go on with live runs; see `Continuum.adopt`."""
+        return self.call(
+            self._client.adopt(
+                flows, expression, namespace=namespace, where=where, execute=execute
+            )
+        )  # fmt: skip
 
     def worker(
         self,

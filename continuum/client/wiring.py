@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -120,6 +120,10 @@ class PostgresBackend:
         from continuum.store.postgres.journals import PostgresJournals
 
         return PostgresJournals(self._pool, self._codec)
+
+    def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[PostgresBackend]]:
+        """What another process can call to open the same store for replays."""
+        return partial(_opened, self._settings.dsn, self._codec)
 
     @property
     def hints(self) -> PostgresHints:
@@ -268,6 +272,16 @@ class PostgresBackend:
 
 def _ignore(run_ids: Sequence[UUID]) -> None:
     """With hints off, a notification is as good as lost."""
+
+
+@asynccontextmanager
+async def _opened(dsn: str, codec: PayloadCodec) -> AsyncGenerator[PostgresBackend]:
+    """An open store, closed afterwards."""
+    backend = await PostgresBackend.open(dsn, codec)
+    try:
+        yield backend
+    finally:
+        await backend.close()
 
 
 @asynccontextmanager

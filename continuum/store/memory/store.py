@@ -10,6 +10,8 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
+from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.memory.adopting import MemoryAdoptions
 from continuum.store.memory.attributes import MemoryAttributes
 from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
@@ -61,6 +63,7 @@ class MemoryStore:
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
         self._mail = MemoryMail(self.tables)
+        self._adoptions = MemoryAdoptions(self.tables)
 
     # -- what a clock that skips time has to know ----------------------------------------------
 
@@ -230,3 +233,12 @@ class MemoryStore:
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return self._nodes.nodes()
+
+    async def adopt(
+        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+    ) -> Mapping[UUID, AdoptionStatus]:
+        """See `AdoptionStore`."""
+        statuses = self._adoptions.adopt(adoptions)
+        adopted = [each.pin for each in adoptions if statuses[each.run_id] == "adopted"]
+        self._nodes.register(adopted, {}, facts)
+        return statuses
