@@ -23,6 +23,8 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "attributes keys": CommandEntry("attributes_keys", "List attribute keys and their indexes."),
     "attributes index": CommandEntry("attributes_index", "Build or drop an index on an attribute."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
+    "health": CommandEntry("health", "Say whether runs go on, what fails, and what will."),
+    "doctor": CommandEntry("doctor", "Check whether a database is fit for Continuum."),
     "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
     "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),
     "migrate": CommandEntry("migrate", "Bring the database schema up to date."),

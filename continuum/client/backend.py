@@ -11,6 +11,7 @@ from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
 from continuum.store.attributes import AttributeStore
+from continuum.store.health import HealthStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -46,6 +47,11 @@ class Backend(Protocol):
     @property
     def attributes(self) -> AttributeStore:
         """Which attribute keys there are, and indexes on them."""
+        ...
+
+    @property
+    def health(self) -> HealthStore:
+        """What the store knows of its health."""
         ...
 
     @property

@@ -12,6 +12,7 @@ from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
 from continuum.store.memory.attributes import MemoryAttributes
 from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.health import MemoryHealth
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
@@ -42,6 +43,7 @@ class MemoryStore:
         tables: the rows.
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
+        health: the `HealthStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
     """
 
@@ -50,6 +52,7 @@ class MemoryStore:
         self.tables = Tables(self.clock, codec)
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
+        self.health = MemoryHealth(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
