@@ -19,6 +19,7 @@ from continuum.store.protocol import (
     Liveness,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.repair import RepairStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Backend(Protocol):
     @property
     def health(self) -> HealthStore:
         """What the store knows of its health."""
+        ...
+
+    @property
+    def repair(self) -> RepairStore:
+        """Puts runs right."""
         ...
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from anyio.from_thread import start_blocking_portal
 
@@ -26,3 +27,7 @@ class BlockingOperating(BlockingCalls):
         """Whether a database is fit for Continuum; see `Continuum.doctor`."""
         with start_blocking_portal("asyncio") as portal:
             return portal.call(Operating.doctor, dsn)
+
+    def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+        """Let workers try a run in quarantine again; see `Continuum.release`."""
+        self.call(self._client.release(run_id, namespace=namespace))

@@ -1,11 +1,13 @@
-"""Calls for whoever keeps it running: health, and whether an installation is sound."""
+"""Calls for whoever keeps it running: health, and putting runs right."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from continuum.client.identifiers import check_timeout
+from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.errors import RepairRefused, RunNotFound
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -65,3 +67,31 @@ class Operating(ABC):
         from continuum.health.doctor import checks_of
 
         return checks_of(await examine_installation(dsn))
+
+    # -- repair --------------------------------------------------------------------------------
+
+    async def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+        """Let workers try a run in quarantine again.
+
+        A run is in quarantine when four workers were lost with it and it had committed nothing
+        meanwhile. Find out why first: it may take down the next four.
+
+        Args:
+            run_id: of a run in quarantine.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it is not in quarantine.
+
+        Example:
+            await ct.release(run_id)
+        """
+        parsed = parse_run_id(run_id)
+        backend = self._backend
+        outcome = await backend.repair.release_quarantined(parsed, optional_namespace(namespace))
+        if outcome.state is None:
+            raise RunNotFound(parsed)
+        if outcome.refusal is not None:
+            raise RepairRefused(parsed, "released", outcome.refusal)
+        backend.hints.runs_changed([parsed])

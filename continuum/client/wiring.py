@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.hints import PostgresHints
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
@@ -99,12 +100,20 @@ class PostgresBackend:
 
         return PostgresAttributes(self._pool, self._connect_direct)
 
-    @cached_property
+    @property
     def health(self) -> PostgresHealth:
         """What the database knows of its health."""
         from continuum.store.postgres.health import PostgresHealth
 
         return PostgresHealth(self._pool)
+
+    @property
+    def repair(self) -> PostgresRepair:
+        """Puts runs right."""
+        from continuum.store.postgres.repair import PostgresRepair
+        from continuum.store.postgres.session import Sessions
+
+        return PostgresRepair(Sessions(self._pool))
 
     @property
     def hints(self) -> PostgresHints:

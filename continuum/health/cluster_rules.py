@@ -35,8 +35,8 @@ def worker_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
                 text = f"worker {_named(node)} died {ago(age)}; others have taken its runs"
                 yield Finding(Severity.WARNING, "worker-died", text, "continuum nodes")
         elif not node.alive:
-            text = f"worker {_named(node)} has been silent for "
-            text += f"{lasting(seconds_since(node.heartbeat_at, cluster.now))}, and nobody took its runs"
+            silent = lasting(seconds_since(node.heartbeat_at, cluster.now))
+            text = f"worker {_named(node)} has been silent for {silent}, and nobody took its runs"
             yield Finding(Severity.ERROR, "worker-silent", text, _START_WORKER)
         elif not node.judged_by_lock:
             text = f"the session lock of worker {_named(node)} is not visible (a pooler?): if it "
@@ -101,9 +101,8 @@ def queue_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
         if each.head_at is None:
             continue
         age = seconds_since(each.head_at, cluster.now)
-        text = (
-            f"queue {each.queue}: {many(each.waiting)} attempts wait, the first for {lasting(age)}"
-        )
+        text = f"queue {each.queue}: {many(each.waiting)} attempts wait, "
+        text += f"the first for {lasting(age)}"
         fix = f"continuum worker --app MODULE --queues {each.queue}"
         if not each.workers:
             text += ", and no living worker serves it"

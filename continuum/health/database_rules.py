@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from continuum.health.report import Facts, Finding, Limits, Severity
-from continuum.health.wording import seconds_since
+from continuum.health.wording import lasting, seconds_since
 from continuum.store.health import SnapshotFact, TableFact
 
 _FULL = 0.95
@@ -117,10 +117,8 @@ def load_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
 
 
 def _old_transaction(held: SnapshotFact, age: float) -> Finding:
-    text = (
-        f"{held.holder} {held.name} has had a transaction open for {age:.0f} s: no row that died "
-    )
-    text += "since can be removed"
+    text = f"{held.holder} {held.name} has had a transaction open for {lasting(age)}: "
+    text += "no row that died since can be removed"
     fix = f"SELECT pg_terminate_backend({held.pid});"
     if held.holder == "prepared transaction":
         fix = f"ROLLBACK PREPARED '{_quoted(held.name)}';"

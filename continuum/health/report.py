@@ -154,5 +154,5 @@ class HealthReport:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether anything is an error or a warning: what `continuum health --strict` exits with."""
+        """Whether anything is an error or a warning."""
         return self.status in (Severity.ERROR, Severity.WARNING)

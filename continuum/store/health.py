@@ -41,7 +41,7 @@ class NodeFact:
     expires_at: datetime
     dead_at: datetime | None
     draining: bool
-    queues: tuple[str, ...]
+    queues: Sequence[str]
     judged_by_lock: bool
     alive: bool
     working: bool

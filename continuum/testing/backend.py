@@ -32,6 +32,7 @@ class MemoryBackend:
         self.reads: MemoryReads = store.reads
         self.attributes = store.attributes
         self.health = store.health
+        self.repair = store.repair
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)

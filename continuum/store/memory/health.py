@@ -25,8 +25,9 @@ from continuum.store.health import (
     TableFact,
     WaitingFact,
 )
-from continuum.store.memory.ownership import QUARANTINED_FROM, SUSPECT_FROM
+from continuum.store.memory.ownership import SUSPECT_FROM
 from continuum.store.memory.tables import LeaseRow, NodeRow, RunRow, Tables
+from continuum.store.repair import QUARANTINED_FROM
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -86,9 +87,8 @@ class MemoryHealth:
 
     async def parked(self) -> Sequence[ParkedFact]:
         """See `HealthStore`."""
-        found: list[ParkedFact] = []
-        for leases in self._by_version(lambda lease: lease.blocked_build is not None).values():
-            found.append(self._parked("drift", leases, leases[0].waiting_on))
+        drifted = self._by_version(lambda lease: lease.blocked_build is not None)
+        found = [self._parked("drift", leases, leases[0].waiting_on) for leases in drifted.values()]
         for leases in self._by_version(lambda lease: lease.takeovers >= QUARANTINED_FROM).values():
             why = f"{leases[0].takeovers} workers were lost with it since it last committed"
             found.append(self._parked("quarantine", leases, why))

@@ -15,8 +15,9 @@ from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.health import MemoryHealth
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
-from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
+from continuum.store.memory.ownership import MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -30,6 +31,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.repair import QUARANTINED_FROM
 from continuum.versions.facts import CodeFacts
 
 
@@ -44,6 +46,7 @@ class MemoryStore:
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
         health: the `HealthStore` of the same rows.
+        repair: the `RepairStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
     """
 
@@ -53,6 +56,7 @@ class MemoryStore:
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
         self.health = MemoryHealth(self.tables)
+        self.repair = MemoryRepair(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)

@@ -56,7 +56,7 @@ class PostgresHealth:
             [(orphaned,)] = await session.rows(_SQL["orphaned"], [MOST])
         return ClusterFacts(
             now=now,
-            nodes=[NodeFact(*row[:9], tuple(row[9]), *row[10:]) for row in nodes],
+            nodes=[NodeFact(*row) for row in nodes],
             runs={state: int(number) for state, number in runs.items()},
             orphaned=orphaned,
             deployed_at=deployed_at,
