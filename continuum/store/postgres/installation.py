@@ -32,15 +32,13 @@ WHERE name IN ('server_version', 'server_version_num', 'fsync', 'full_page_write
 _NEEDED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _MISSING: Final[LiteralString] = """
 SELECT p.privilege || ' on ' || c.relname
-FROM pg_class c CROSS JOIN unnest(%s::text[]) AS p (privilege)
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-  AND c.relname LIKE 'continuum\\_%%' AND c.relname <> 'continuum_schema'
-  AND NOT has_table_privilege(c.oid, p.privilege)
-UNION ALL
-SELECT 'USAGE on ' || c.relname
 FROM pg_class c
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S'
-  AND c.relname LIKE 'continuum\\_%%' AND NOT has_sequence_privilege(c.oid, 'USAGE')
+CROSS JOIN LATERAL unnest(CASE c.relkind WHEN 'S' THEN '{USAGE}' ELSE %s::text[] END)
+  AS p (privilege)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S')
+  AND c.relname LIKE 'continuum\\_%%' AND c.relname <> 'continuum_schema'
+  AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, p.privilege)
+               ELSE has_table_privilege(c.oid, p.privilege) END
 ORDER BY 1"""
 
 _ROLE: Final[LiteralString] = """

@@ -14,7 +14,7 @@ BEGIN
     said := regexp_replace(said, '(^|[^A-Za-z0-9_])("[^"]*"|''[^'']*''|`[^`]*`)', '\1<text>', 'g');
     said := regexp_replace(said, '[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*', '#', 'g');
     said := regexp_replace(said, '#([,.:/+-]+#)+', '#', 'g');
-    said := btrim(regexp_replace(said, E'[ \t\n\r\f\v]+', ' ', 'g'), ' ');
+    said := btrim(regexp_replace(said, '[ \t\n\r\f\v]+', ' ', 'g'), ' ');
     said := coalesce(error_type, '') || ': ' || left(said, 200);
     RETURN left(encode(sha256(convert_to(said, 'UTF8')), 'hex'), 12);
 END $$;
