@@ -178,6 +178,12 @@ def _sessions(facts: InstallationFacts) -> Iterator[Check]:
         yield Check("pooler", Result.OK, "CONTINUUM_DIRECT_DSN leads straight to the server")
     else:
         yield Check("pooler", Result.OK, "the connection leads straight to the server")
+    if facts.prepared is False:
+        text = "prepared statements do not survive: a pooler gives a session to several of us"
+        fixed = "set max_prepared_statements = 200 in PgBouncer 1.21 or newer, or do without it"
+        yield Check("prepared", Result.FAIL, text, fixed)
+    else:
+        yield Check("prepared", Result.OK, "prepared statements stay")
     if facts.lock_visible:
         yield Check("lock", Result.OK, "a session lock is seen: a dead worker is noticed at once")
     else:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import errors
+from psycopg import conninfo, errors
 
 from continuum import Continuum
 from continuum.health.doctor import Result
@@ -33,7 +33,7 @@ def reader(dsn: str, admin: psycopg.Connection) -> Iterator[str]:
     name = f"reader_{threading.get_native_id()}_{id(dsn) % 10**6}"
     admin.execute(f"CREATE ROLE {name} LOGIN".encode())
     admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}".encode())
-    yield psycopg.conninfo.make_conninfo(dsn, user=name)
+    yield conninfo.make_conninfo(dsn, user=name)
     admin.execute(f"DROP OWNED BY {name}".encode())
     admin.execute(f"DROP ROLE {name}".encode())
 
@@ -178,7 +178,7 @@ async def test_what_a_role_may_not_see_is_unknown(reader: str, admin: psycopg.Co
     """Sessions without pg_read_all_stats, and a table without SELECT: each with the reason."""
     admin.execute(
         "REVOKE SELECT ON continuum_tasks FROM "  # type: ignore[arg-type]
-        f"{psycopg.conninfo.conninfo_to_dict(reader)['user']}"
+        f"{conninfo.conninfo_to_dict(reader)['user']}"
     )
     async with Continuum(reader) as ct:
         found = await report(ct)

@@ -93,7 +93,8 @@ def test_the_database_gives_the_same_names(dsn: str) -> None:
 async def test_a_family_is_a_query_field(dsn: str) -> None:
     """Runs of a family are found and counted; a run that did not fail has none."""
     async with Continuum(dsn) as ct, ct.worker([*flows.ALL, refusing]):
-        runs = [await ct.start(refusing, f"order {n} is gone") for n in range(3)]
+        gone = [f"order {number} is gone" for number in range(3)]
+        runs = [await ct.start(refusing, text) for text in gone]
         runs += [await ct.start(refusing, "something else")]
         done = await ct.start(flows.total, flows.Order("o", 1))
         for run in runs:
@@ -118,7 +119,7 @@ async def test_the_memory_store_knows_families_too() -> None:
         name = family_of("LookupError", "order 1 is gone").name
         assert await env.client.count(f"error_family = '{name}'") == 2
         found = await env.client.health(sample=0)
-        [family] = found.facts.families or ()
+        [family] = list(found.facts.families or ())
         assert (family.name, family.fact.last_hour, family.fact.last_day) == (name, 2, 2)
         assert family.message == "LookupError: order # is gone"
 
@@ -127,7 +128,8 @@ async def test_the_report_groups_failures_and_tells_new_ones(dsn: str) -> None:
     """New since the last deploy, merely there, and rising; each names the query for its runs."""
     async with Continuum(dsn) as ct:
         async with ct.worker([refusing]):
-            runs = [await ct.start(refusing, f"order {n} is gone") for n in range(3)]
+            gone = [f"order {number} is gone" for number in range(3)]
+        runs = [await ct.start(refusing, text) for text in gone]
             for run in runs:
                 with pytest.raises(continuum.WorkflowFailed):
                     await run.result(30)
@@ -149,7 +151,7 @@ async def test_the_report_groups_failures_and_tells_new_ones(dsn: str) -> None:
                     )
                 assert "failures-rising" not in await codes(ct, failures=3)
                 facts = (await report(ct)).facts
-        [family] = facts.families or ()
+        [family] = list(facts.families or ())
         assert (family.fact.last_hour, family.fact.last_day) == (1, 3)
         assert family.fact.last_at - family.fact.first_at > timedelta(hours=1)
         assert family.fact.workflows == (refusing.name,)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC
 from typing import Any, Final, LiteralString, TypeVar
 from uuid import uuid4
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
 from continuum.errors import SchemaError
 from continuum.store.installation import InstallationFacts
@@ -70,8 +71,9 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
         ConfigurationError, DatabaseUnavailable: it cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        main = await stack.enter_async_context(await connect(settings))
-        direct = await stack.enter_async_context(await connect(settings, direct=True))
+        plain = replace(settings, prepare=False)
+        main = await stack.enter_async_context(await connect(plain))
+        direct = await stack.enter_async_context(await connect(plain, direct=True))
         look = _Look(main, direct)
         with translated(settings):
             found = dict(await look.rows(main, _SETTINGS))
@@ -81,6 +83,7 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
             pooled = await look.ask("pooler", look.is_pooled())
             lock_visible = await look.ask("lock", look.lock_is_visible())
             notify = await look.ask("notify", look.notification())
+            prepared = await look.ask("prepared", _keeps_prepared(settings))
             missing = await look.ask("privileges", look.rows(main, _MISSING, [list(_NEEDED)]))
             free = await look.ask("connections", look.rows(main, _FREE))
         return InstallationFacts(
@@ -90,6 +93,7 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
             replica=replica,
             has_direct_dsn=settings.direct_dsn is not None,
             pooled=pooled,
+            prepared=prepared,
             lock_visible=lock_visible,
             notify_seconds=notify,
             pending=[] if schema is None else schema[1],
@@ -165,6 +169,17 @@ class _Look:
             return None
         finally:
             await self._direct.execute(sql.SQL("UNLISTEN {}").format(sql.Identifier(channel)))
+
+
+async def _keeps_prepared(settings: PostgresSettings) -> bool:
+    """Whether two sessions can each have a prepared statement of the same name, and keep it."""
+    async with await connect(settings) as first, await connect(settings) as second:
+        try:
+            for connection in (first, second) * 3:
+                await connection.execute("SELECT 1", prepare=True)
+        except (errors.DuplicatePreparedStatement, errors.InvalidSqlStatementName):
+            return False
+    return True
 
 
 async def _schema(connection: AsyncConnection[Any]) -> tuple[str | None, list[str]]:
