@@ -129,7 +129,7 @@ async def test_the_report_groups_failures_and_tells_new_ones(dsn: str) -> None:
     async with Continuum(dsn) as ct:
         async with ct.worker([refusing]):
             gone = [f"order {number} is gone" for number in range(3)]
-        runs = [await ct.start(refusing, text) for text in gone]
+            runs = [await ct.start(refusing, text) for text in gone]
             for run in runs:
                 with pytest.raises(continuum.WorkflowFailed):
                     await run.result(30)
