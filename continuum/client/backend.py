@@ -14,6 +14,7 @@ from continuum.store.activities import WorkerStore
 from continuum.store.adopting import AdoptionStore
 from continuum.store.attributes import AttributeStore
 from continuum.store.auditing import AuditStore
+from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.protocol import (
     ClientStore,
@@ -22,6 +23,7 @@ from continuum.store.protocol import (
     Liveness,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.repair import RepairStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -64,6 +66,16 @@ class Backend(Protocol):
 
     def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[ReplaySource]]:
         """What another process can call to open the same store for replays."""
+        ...
+
+    @property
+    def health(self) -> HealthStore:
+        """What the store knows of its health."""
+        ...
+
+    @property
+    def repair(self) -> RepairStore:
+        """Puts runs right."""
         ...
 
     @property

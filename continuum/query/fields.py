@@ -62,6 +62,7 @@ FIELDS: Final = {
         FieldSpec("waiting_on", Kind.TEXT, nullable=True),
         FieldSpec("error", Kind.TEXT, nullable=True),
         FieldSpec("error_type", Kind.TEXT, nullable=True),
+        FieldSpec("error_family", Kind.TEXT, nullable=True),
         FieldSpec("incarnation", Kind.INTEGER),
         FieldSpec("stuck", Kind.BOOLEAN),
     )
