@@ -72,6 +72,9 @@ if TYPE_CHECKING:
         ResultTimeout,
         RunNotFound,
         RunTerminal,
+        ScheduleError,
+        ScheduleExists,
+        ScheduleNotFound,
         SchemaError,
         SchemaOutOfDate,
         SchemaTooNew,
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
     # client
@@ -91,6 +95,9 @@ __all__ = [
     "NodeInfo",
     "Page",
     "Run",
+    "SCHEDULED_AT",
+    "Schedule",
+    "ScheduleFiring",
     # declaring
     "Activity",
     "Queue",
@@ -149,6 +156,9 @@ __all__ = [
     "ResultTimeout",
     "RunNotFound",
     "RunTerminal",
+    "ScheduleError",
+    "ScheduleExists",
+    "ScheduleNotFound",
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
@@ -177,6 +187,7 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

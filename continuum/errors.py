@@ -16,6 +16,9 @@
     │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
     ├── DuplicateRun              same run id or idempotency key, different input
+    ├── ScheduleError             a schedule makes no sense
+    │   ├── ScheduleExists        there is one of that name
+    │   └── ScheduleNotFound
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
@@ -189,6 +192,22 @@ class DuplicateRun(ContinuumError):
     """A run with this id or idempotency key exists with another input."""
 
     default_hint = "use another key, or start with the same workflow and input"
+
+
+class ScheduleError(ContinuumError):
+    """A schedule makes no sense."""
+
+
+class ScheduleExists(ScheduleError):
+    """There is a schedule of that name."""
+
+    default_hint = "give replace=True to change it"
+
+
+class ScheduleNotFound(ScheduleError):
+    """There is no schedule of that name."""
+
+    default_hint = "list them with: continuum schedules -A"
 
 
 class WorkflowFailed(ContinuumError):

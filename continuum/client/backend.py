@@ -18,6 +18,7 @@ from continuum.store.protocol import (
     Liveness,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.schedules import ScheduleStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Backend(Protocol):
     @property
     def attributes(self) -> AttributeStore:
         """Which attribute keys there are, and indexes on them."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
         ...
 
     @property

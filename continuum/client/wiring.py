@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
     from continuum.store.postgres.store import PostgresStore
+    from continuum.store.schedules import ScheduleStore
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -96,6 +97,11 @@ class PostgresBackend:
         from continuum.store.postgres.attributes import PostgresAttributes
 
         return PostgresAttributes(self._pool, self._connect_direct)
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
+        return self._store.schedules
 
     @property
     def hints(self) -> PostgresHints:

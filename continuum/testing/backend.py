@@ -31,6 +31,7 @@ class MemoryBackend:
         self.store: MemoryStore = store
         self.reads: MemoryReads = store.reads
         self.attributes = store.attributes
+        self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)

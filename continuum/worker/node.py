@@ -34,6 +34,7 @@ from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
+from continuum.worker.scheduler import Scheduler
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
@@ -195,6 +196,7 @@ class Worker:
             store, random, membership=self.membership, freed=self._freed, look=look
         )
         self.upkeep = Upkeep(store, random)
+        self.scheduler = Scheduler(store.schedules, random, hints=hints, claim=self.claims.request)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -300,7 +302,10 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
+        core = [
+            self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep,
+            self.scheduler,
+        ]  # fmt: skip
         recipes = [self.recipes] if self._versions.many else []
         return [*core, *recipes, *self.serving.services()]
 
@@ -312,6 +317,7 @@ class Worker:
         self.wake.poll_now()
         self.claims.request()
         self.serving.tasks.request()
+        self.scheduler.request()
 
     def _blocked(self, run: OwnedRun, message: str) -> None:
         self.releases.block(run, message)
@@ -320,6 +326,7 @@ class Worker:
         self.wake.hint(run_ids)
         if not run_ids:
             self.serving.tasks.request()
+            self.scheduler.request()
 
     def _batch_done(self) -> None:
         self.runner.batch_done()
@@ -365,7 +372,15 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep, self.recipes],
+            takers=[
+                self.claims,
+                self.deaths,
+                self.wake,
+                self.releases,
+                self.upkeep,
+                self.recipes,
+                self.scheduler,
+            ],
         )
         try:
             await drain.run(timeout)

@@ -16,6 +16,7 @@ from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.schedules import MemorySchedules
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -43,6 +44,7 @@ class MemoryStore:
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        schedules: the `ScheduleStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -55,6 +57,7 @@ class MemoryStore:
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
         self._mail = MemoryMail(self.tables)
+        self.schedules = MemorySchedules(self.tables, self._mail)
 
     # -- what a clock that skips time has to know ----------------------------------------------
 
@@ -71,6 +74,9 @@ class MemoryStore:
                     return False
             elif lease.wanted(now) and self._has_taker(lease):
                 return False
+        next_look = self.schedules.next_look()
+        if next_look is not None and next_look <= now and self._has_worker():
+            return False
         return not any(self._is_due(row, now) for row in self.tables.tasks.values())
 
     def next_wake(self) -> datetime | None:
@@ -86,7 +92,16 @@ class MemoryStore:
             for row in self.tables.tasks.values()
             if row.owner is None and self._is_served(row)
         ]
+        next_look = self.schedules.next_look()
+        if next_look is not None and self._has_worker():
+            moments.append(next_look)
         return min(moments, default=None)
+
+    def _has_worker(self) -> bool:
+        return any(
+            self.tables.is_serving(node) and not node.draining
+            for node in self.tables.nodes.values()
+        )
 
     def _is_due(self, row: TaskRow, now: datetime) -> bool:
         """Whether a queued attempt is under way, or will be at once."""
