@@ -201,13 +201,13 @@ class ScheduleError(ContinuumError):
 class ScheduleExists(ScheduleError):
     """There is a schedule of that name."""
 
-    default_hint = "give replace=True to change it"
+    default_hint = "to change it: replace=True, --replace on the command line"
 
 
 class ScheduleNotFound(ScheduleError):
     """There is no schedule of that name."""
 
-    default_hint = "list them with: continuum schedules -A"
+    default_hint = "list them with: continuum schedules list -A"
 
 
 class WorkflowFailed(ContinuumError):

@@ -142,10 +142,10 @@ def decide(schedule: DueSchedule, now: datetime) -> Decision:
             progress = replace(progress, waiting_at=each)
             continue
         decision.firings.append(Firing(each, outcome))
-    if progress.waiting_at is not None and schedule.overlap is Overlap.CANCEL:
-        # One that was started just now is asked at the next look.
-        if last is not None and not _has_ended(last) and not last.cancelling:
-            decision.cancel = last.run_id
+    in_the_way = progress.waiting_at is not None and schedule.overlap is Overlap.CANCEL
+    # One that was started just now is asked at the next look.
+    if in_the_way and last is not None and not _has_ended(last) and not last.cancelling:
+        decision.cancel = last.run_id
     decision.progress = replace(progress, due_at=left)
     decision.look_at = _next_look(schedule, decision.progress, now)
     return decision

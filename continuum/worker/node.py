@@ -302,12 +302,14 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [
-            self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep,
-            self.scheduler,
-        ]  # fmt: skip
         recipes = [self.recipes] if self._versions.many else []
-        return [*core, *recipes, *self.serving.services()]
+        return [self.committer, *self._takers(), *recipes, *self.serving.services()]
+
+    def _takers(self) -> list[Service]:
+        """What takes on work, and stops first."""
+        return [
+            self.releases, self.claims, self.wake, self.deaths, self.upkeep, self.scheduler,
+        ]  # fmt: skip
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id

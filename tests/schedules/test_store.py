@@ -161,8 +161,8 @@ async def test_the_oldest_firings_are_forgotten(stage: Stage, place: str | None)
     )
     async with await psycopg.AsyncConnection.connect(place, autocommit=True) as connection:
         await connection.execute(
-            "UPDATE continuum_schedules SET due_at = date_trunc('second', now()) - interval '5 min',"
-            " look_at = now()"
+            "UPDATE continuum_schedules SET look_at = now(),"
+            " due_at = date_trunc('second', now()) - interval '5 min'"
         )
         fired = await schedules.fire_due(10)
         assert 300 <= len(fired.started) <= 302

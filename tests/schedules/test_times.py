@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,7 +50,7 @@ def test_what_recurs_within_the_hour_goes_on_in_autumn() -> None:
     """Every half hour is every half hour, also in the hour that comes twice."""
     times = checked_times(cron="*/30 * * * *", zone="Europe/Berlin")
     found = next_times(times, at("2026-10-24T23:59"), 8)
-    gaps = {later - sooner for sooner, later in zip(found, found[1:], strict=False)}
+    gaps = {later - sooner for sooner, later in pairwise(found)}
     assert gaps == {timedelta(minutes=30)}
 
 
