@@ -374,15 +374,7 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[
-                self.claims,
-                self.deaths,
-                self.wake,
-                self.releases,
-                self.upkeep,
-                self.recipes,
-                self.scheduler,
-            ],
+            takers=[*self._takers(), self.recipes],
         )
         try:
             await drain.run(timeout)
