@@ -11,6 +11,7 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.store.auditing import (
     AuditFacts,
+    CodecChange,
     KnownVersion,
     LiveGroup,
     LoadingNode,
@@ -123,16 +124,21 @@ class PostgresAudit:
 
 def _known(row: Row) -> KnownVersion:
     version_id, workflow, version, version_hash, runtime, source, first, last, *facts = row
-    taken, decided, sites, opaque = facts
+    taken, decided, sites, opaque, codecs, fingerprint, changes = facts
     pin = VersionPin(workflow, version, version_hash, runtime)
     return KnownVersion(
         version_id, pin, source, first, last, tuple(taken), tuple(decided), _places(sites),
-        _places(opaque),
+        _places(opaque), codecs, fingerprint, tuple(map(_change, changes)),
     )  # fmt: skip
 
 
 def _places(found: Sequence[Mapping[str, Any]]) -> tuple[CodePlace, ...]:
     return tuple(CodePlace(each["name"], each["file"], each["line"]) for each in found)
+
+
+def _change(found: Mapping[str, Any]) -> CodecChange:
+    at = datetime.fromisoformat(found["at"])
+    return CodecChange(at, found["source"], found["was"], found["now"])
 
 
 def _run(row: Row) -> RunExample:

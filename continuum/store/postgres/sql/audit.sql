@@ -3,7 +3,7 @@ SELECT transaction_timestamp();
 
 -- name: versions
 SELECT version_id, workflow, version, version_hash, runtime, source, first_seen_at, last_seen_at,
-       taken, decided, patch_sites, opaque
+       taken, decided, patch_sites, opaque, codecs, codec_fingerprint, codec_changes
 FROM continuum_workflow_versions
 ORDER BY workflow, version DESC, first_seen_at, version_hash, runtime;
 
