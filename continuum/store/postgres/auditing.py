@@ -84,7 +84,7 @@ class PostgresAudit:
             return []
         async with self._snapshot() as session:
             rows = await session.rows(_SQL["outlooks"], [int8s(version_ids), _int4(examples)])
-            named = [run_id for row in rows for run_id in row[4] or ()]
+            named = [run_id for row in rows for run_id in row[4]]
             runs: dict[UUID, RunExample] = {}
             if named:
                 found = await session.rows(_SQL["runs_by_id"], [uuids(named)])
@@ -97,7 +97,7 @@ class PostgresAudit:
         return [
             Outlook(
                 version_id, count, newest[version_id], wake_at, endless,
-                [runs[run_id] for run_id in ids or ()],
+                [runs[run_id] for run_id in ids],
             )
             for version_id, count, wake_at, endless, ids in rows
         ]  # fmt: skip
