@@ -17,6 +17,7 @@
     ├── RunNotFound
     │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
+    ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
@@ -195,6 +196,22 @@ class RunTerminal(ContinuumError):
         self.run_id = run_id
         self.state = state
         super().__init__(f"run {run_id} has already ended: {state}")
+
+
+class RepairRefused(ContinuumError):
+    """This repair does not fit the run as it is; nothing was changed.
+
+    Attributes:
+        run_id: of the run.
+        reason: why not.
+    """
+
+    def __init__(
+        self, run_id: UUID | str, what: str, reason: str, *, hint: str | None = None
+    ) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"run {run_id} cannot be {what}: {reason}", hint=hint)
 
 
 class DuplicateRun(ContinuumError):

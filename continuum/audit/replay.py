@@ -12,12 +12,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
+from continuum.audit.coverage import Coverage
 from continuum.audit.replay_selection import Selection
 from continuum.audit.replayed import Replayed
 from continuum.declare.loaded import LoadedVersions
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.drift import Drift
 from continuum.engine.execution import Execution
+from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import RunIdentity
 from continuum.journal.turn import VersionPin
 from continuum.query.tree import Query
@@ -89,8 +91,8 @@ def replay_journal(journal: RunJournal, code: ReplayCode) -> Replayed:
     unknown = Replayed(
         journal.run_id, pin.workflow, pin.version_hash, "not-loadable",
         namespace=journal.namespace, version=pin.version, runtime=pin.runtime,
-        origin=code.origin(pin), next_seq=journal.next_seq, owned=journal.owned,
-        blocked=journal.blocked_build is not None,
+        origin=code.origin(pin), incarnation=journal.incarnation, next_seq=journal.next_seq,
+        owned=journal.owned, blocked=journal.blocked_build is not None,
     )  # fmt: skip
     first: Replayed | None = None
     for flow, taken in code.candidates(pin):
@@ -114,16 +116,11 @@ def _replay_as_adopted(
     if stamp is None or versions.has(journal.pin):
         return replayed
     if not versions.has(stamp):
-        versions.learn(flow.name, replayed_taken(replayed) | taken)
+        versions.learn(flow.name, replayed.taken)
     theirs = versions.of(stamp)
     if theirs == (flow, taken):
         return replayed
     return _replay(unknown, journal, *theirs)
-
-
-def replayed_taken(replayed: Replayed) -> frozenset[str]:
-    """The patches that a replayed run has taken, as far as it reached them."""
-    return frozenset(name for name, taken in replayed.patches.items() if taken)
 
 
 def _replay(
@@ -134,23 +131,27 @@ def _replay(
         journal.started_at, journal.parent_id, journal.depth, taken,
     )  # fmt: skip
     execution = Execution(identity)
+    hooks = take_generators()
     try:
         if journal.events:
             execution.replay(journal.events)
-        drift = execution.drift
+        drift = execution.drift or execution.changed
         patches = dict(execution.patches.reached)
-        all_taken = execution.patches.all_taken
+        all_taken = execution.patches.all_taken & flow.code.patches
         finished = execution.ended_as is not None
     except Exception as error:
         return replace(unknown, verdict="drift", drift=Drift(f"internal error: {error!r}"))
     finally:
         execution.drop()
+        give_generators_back(hooks)
     if drift is not None:
         return replace(
             unknown, verdict="drift", drift=drift, patches=patches, finished=finished
         )  # fmt: skip
-    stamp = flow.pin_of(all_taken & flow.code.patches) if journal.pin.version_hash else None
-    return replace(unknown, verdict="same", patches=patches, finished=finished, stamp=stamp)
+    stamp = flow.pin_of(all_taken) if journal.pin.version_hash else None
+    return replace(
+        unknown, verdict="same", patches=patches, finished=finished, stamp=stamp, taken=all_taken
+    )
 
 
 async def replay_live(
@@ -161,6 +162,7 @@ async def replay_live(
     sample: int | None = None,
     per_version: bool = False,
     progress: Progress | None = None,
+    coverage: Coverage | None = None,
 ) -> AsyncGenerator[Replayed]:
     """Replay live runs, in this process.
 
@@ -168,9 +170,10 @@ async def replay_live(
         source: where the runs are.
         flows: every loaded workflow, also older versions.
         where: only runs that match.
-        sample: only so many, chosen at random, the same ones each time.
+        sample: only so many; the same ones each time, as far as they are still live.
         per_version: so many of each version instead.
-        progress: called now and then.
+        progress: called after every few runs.
+        coverage: of the same workflows, installed; told which branches each run came through.
 
     Raises:
         DefinitionError: two workflows have one name and one version.
@@ -184,7 +187,10 @@ async def replay_live(
         async for batch in batches:
             async with aclosing(source.journals.journals(batch)) as journals:
                 async for journal in journals:
-                    yield await replay_run(journal, code)
+                    replayed = await replay_run(journal, code)
+                    if coverage is not None:
+                        coverage.credit(journal.pin.workflow)
+                    yield replayed
             done += len(batch)
             if progress is not None:
                 progress(done, total)

@@ -28,6 +28,7 @@ class Replayed:
         origin: where the code that recorded the journal was declared, as far as is known.
         stamp: the version with which the loaded code would go on; None unless the verdict is
             "same", and for a run that has no version yet.
+        taken: the patches that a run of that version has taken.
         next_seq: of its lease when it was read: it grows with every turn.
         owned: a worker had it.
         blocked: it waits for another build, since it drifted.
@@ -45,6 +46,8 @@ class Replayed:
     runtime: str = ""
     origin: str | None = None
     stamp: VersionPin | None = None
+    taken: frozenset[str] = frozenset()
+    incarnation: int = 1
     next_seq: int = 1
     owned: bool = False
     blocked: bool = False

@@ -36,6 +36,7 @@ class ReaderGone(Exception):
 _ANSWERS_NO = (
     errors.RunNotFound,
     errors.RunTerminal,
+    errors.RepairRefused,
     errors.WorkflowNotFound,
     errors.VersionNotFound,
     errors.WorkflowFailed,

@@ -61,6 +61,7 @@ class EventKind(StrEnum):
     ACTIVITY_ATTEMPT_CRASHED = "activity_attempt_crashed"
     ACTIVITY_RELEASED = "activity_released"
     PATCH_DECIDED = "patch_decided"
+    RUN_ADOPTED = "run_adopted"
     # ends
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
@@ -202,6 +203,20 @@ class PatchDecided(msgspec.Struct, frozen=True):
     after: int
 
 
+class RunAdopted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operator bound the run to other code, against which its journal was replayed.
+
+    `released` says that it had drifted and waited for another build.
+    """
+
+    version: int
+    version_hash: str
+    runtime: str
+    former_hash: str
+    former_runtime: str
+    released: bool = False
+
+
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     """Run `run_id` of workflow `name` is inserted with this turn.
 
@@ -301,6 +316,7 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.CHILD_CANCELLED: ChildEnded,
     EventKind.CHILD_CARRIED: ChildCarried,
     EventKind.PATCH_DECIDED: PatchDecided,
+    EventKind.RUN_ADOPTED: RunAdopted,
     EventKind.RUN_CONTINUED: RunContinued,
 }
 

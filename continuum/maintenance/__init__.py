@@ -1,1 +1,1 @@
-"""Looking after what a database has gathered; nothing here happens unless somebody asks."""
+"""What operators do to the runs and tables of a database now and then."""

@@ -89,6 +89,11 @@ class VersionedCode:
         return sorted({site for text in self._reached() for site in text.sites})
 
     @property
+    def reached(self) -> list[Definition]:
+        """The definitions that it reaches whatever patches are taken, itself the first."""
+        return list(_reach(self._root, {}))
+
+    @property
     def opaque(self) -> list[Site]:
         """What decides but cannot be seen, so that no hash can prove it equal, sorted."""
         texts = self._reached()

@@ -56,15 +56,24 @@ class MemoryNodes:
         facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
-        register_patches(self._tables, pins, facts)
+        self.register(pins, sources, facts)
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
+        self._tables.changed()
+
+    def register(
+        self,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """Put versions into the registry, as those of a node and without one."""
+        register_patches(self._tables, pins, facts)
         now = self._tables.clock.now()
         for pin in pins:
             row = self._tables.versions.setdefault(pin.version_id, VersionRow(pin, now, now))
             row.refresh(now, facts.get(pin.version_id, _NOTHING_KNOWN), sources.get(pin.workflow))
-        self._tables.changed()
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""

@@ -29,12 +29,12 @@ _NOTHING_KNOWN: Final = CodeFacts()
 
 async def register_versions(
     session: Session,
-    node_id: UUID,
+    node_id: UUID | None,
     pins: Sequence[VersionPin],
     sources: Mapping[str, str],
     facts: Mapping[int, CodeFacts],
 ) -> None:
-    """Insert or refresh versions of a node, in the session's transaction.
+    """Insert or refresh versions, in the session's transaction: those of a node, if one is named.
 
     Raises:
         PatchNameReused: see `versions.patch_names`; nothing was written.
@@ -65,7 +65,8 @@ async def register_versions(
         ],
     )
     await _write_patches(session, changes)
-    await session.run(_SQL["register_node_versions"], [node_id, ids])
+    if node_id is not None:
+        await session.run(_SQL["register_node_versions"], [node_id, ids])
 
 
 async def taken_patches(

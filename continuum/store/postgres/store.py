@@ -15,7 +15,9 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
+from continuum.store.adopting import Adoption, AdoptionStatus
 from continuum.store.postgres.activities import PostgresActivities
+from continuum.store.postgres.adopting import PostgresAdoptions
 from continuum.store.postgres.counters import PostgresCounters
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
@@ -37,7 +39,7 @@ from continuum.versions.facts import CodeFacts
 
 
 class PostgresStore:
-    """`TurnStore`, `OwnershipStore`, `UpkeepStore` and `ClientStore` on one database.
+    """`TurnStore`, `OwnershipStore`, `UpkeepStore`, `ClientStore`, `AdoptionStore` on one database.
 
     Attributes:
         activities: the `ActivityStore`.
@@ -61,6 +63,7 @@ class PostgresStore:
         self._counters = PostgresCounters(sessions)
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
+        self._adoptions = PostgresAdoptions(sessions, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:
@@ -162,3 +165,9 @@ class PostgresStore:
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return await self._nodes.nodes()
+
+    async def adopt(
+        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+    ) -> Mapping[UUID, AdoptionStatus]:
+        """See `AdoptionStore`."""
+        return await self._adoptions.adopt(adoptions, facts)
