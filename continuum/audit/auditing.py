@@ -38,14 +38,14 @@ class AuditSource(Protocol):
 
 
 async def audit(
-    source: AuditSource, flows: Iterable[AnyWorkflow] | None, replays: int = REPLAYED
+    source: AuditSource, flows: Iterable[AnyWorkflow] | None, split: int = REPLAYED
 ) -> AuditReport:
     """Compare all live runs with code.
 
     Args:
         source: where to look; nothing is changed.
         flows: the code; None takes what live workers have loaded, without its patches.
-        replays: up to so many runs that need the code before a patch are replayed, to tell which
+        split: up to so many runs that need the code before a patch are replayed, to tell which
             of them have come to it.
 
     Raises:
@@ -65,7 +65,7 @@ async def audit(
     replayed = Replays()
     if flows is not None:
         wanted = frozenset[int]().union(*needed.values())
-        await replayed.read(store, source.journals, flows, wanted, replays)
+        await replayed.read(store, source.journals, flows, wanted, split)
     samples = Samples(
         newest, {run.version_id: run.started_at for run in oldest}, forecasts, replayed
     )

@@ -23,7 +23,7 @@ class Auditing(ABC):
         """Where to look."""
 
     async def audit(
-        self, flows: Iterable[Workflow[..., Any]] | None = None, *, replays: int = 1_000
+        self, flows: Iterable[Workflow[..., Any]] | None = None, *, split: int = 1_000
     ) -> AuditReport:
         """Which live runs the code can run, and which of its patches can go.
 
@@ -33,7 +33,7 @@ class Auditing(ABC):
         Args:
             flows: the workflows of a release, several versions of one name included; default:
                 what the live workers have loaded, whose patches are then not looked at.
-            replays: up to so many runs that need the code before a patch are replayed, to tell
+            split: up to so many runs that need the code before a patch are replayed, to tell
                 which of them have come to it; 0 replays none.
 
         Raises:
@@ -46,7 +46,7 @@ class Auditing(ABC):
         """
         from continuum.audit.auditing import audit
 
-        return await audit(self._backend, flows, replays)
+        return await audit(self._backend, flows, split)
 
     async def versions(self) -> list[VersionEntry]:
         """Every version that a worker has registered or a live run has; newest of a name first.

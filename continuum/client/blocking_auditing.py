@@ -18,10 +18,10 @@ class BlockingAuditing(BlockingCalls):
     """The part of `BlockingContinuum` that compares live runs with code."""
 
     def audit(
-        self, flows: Iterable[Workflow[..., Any]] | None = None, *, replays: int = 1_000
+        self, flows: Iterable[Workflow[..., Any]] | None = None, *, split: int = 1_000
     ) -> AuditReport:
         """Which live runs the code can run, and which patches can go; see `Continuum.audit`."""
-        return self.call(self._client.audit(flows, replays=replays))
+        return self.call(self._client.audit(flows, split=split))
 
     def versions(self) -> list[VersionEntry]:
         """Every version that is registered or that a live run has; see `Continuum.versions`."""

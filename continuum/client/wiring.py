@@ -128,6 +128,7 @@ class PostgresBackend:
         """What another process can call to open the same store for replays."""
         return partial(_opened, self._settings.dsn, self._codec)
 
+    @property
     def health(self) -> PostgresHealth:
         """What the database knows of its health."""
         from continuum.store.postgres.health import PostgresHealth

@@ -84,7 +84,7 @@ async def test_patches_and_their_fate_are_readable(shop: Shop, prompt: Prompt) -
     assert "new branch 0, old branch 0, not reached yet 1, can no longer reach it 0" in joined
     assert "Replayed 1 run in" in joined
     quick = await prompt.run(
-        "audit", "--app", f"{APP}:between", "--replays", "0", "--format", "table"
+        "audit", "--app", f"{APP}:between", "--split", "0", "--format", "table"
     )
     assert "old branch or not reached yet 1, can no" in " ".join(quick.stdout.split())
     assert "1 run may never end by itself" in joined

@@ -31,10 +31,10 @@ async def test_a_patch_is_in_use_until_no_live_run_needs_the_code_before_it(shop
         patch = site(report, "thorough")
         assert (patch.verdict, patch.proof, report.strict_ok) == ("still-in-use", "proved", True)
         assert patch.split == Split(2, 2, 0, took_old=1, not_reached=1, undetermined=0)
-        quick = await shop.client.audit([releases.between], replays=0)
+        quick = await shop.client.audit([releases.between], split=0)
         assert site(quick, "thorough").split == Split(2, 2, 0)
         assert quick.replay is None
-        some = await shop.client.audit([releases.between], replays=1)
+        some = await shop.client.audit([releases.between], split=1)
         assert site(some, "thorough").split == Split(
             2, 2, 0, took_old=1, not_reached=0, undetermined=1
         )
