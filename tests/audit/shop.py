@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from continuum import Continuum
+from continuum.declare.registry import load_app
 from tests.unit.versions.loading import load
 from tests.worker.cluster import eventually
 
@@ -130,3 +132,16 @@ async def parked(dsn: str, runs: int = 1) -> AsyncIterator[tuple[Continuum, Any,
     async with Continuum(dsn) as client:
         base = flow()
         yield client, base, await park(client, base, runs)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Gives the workflows of a module in a folder, also in another process."""
+
+    folder: str
+    module: str
+
+    def __call__(self) -> list[Any]:
+        if self.folder not in sys.path:
+            sys.path.insert(0, self.folder)
+        return list(load_app(self.module).versions)
