@@ -9,6 +9,7 @@
     ├── DefinitionError           a workflow or activity is declared wrongly
     │   └── PatchNameReused       a patch has the name of one that was removed
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
+    ├── VersionNotFound           no version has that hash
     ├── PayloadError              a value cannot cross the journal
     ├── AttributesError           attributes are not a storable JSON object
     ├── NamespaceError            a namespace name is empty, too long or not printable
@@ -16,6 +17,7 @@
     ├── RunNotFound
     │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
+    ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
@@ -92,6 +94,10 @@ class PatchNameReused(DefinitionError):
 
 class WorkflowNotFound(ContinuumError):
     """No workflow of that name is loaded."""
+
+
+class VersionNotFound(ContinuumError):
+    """No version has that hash."""
 
 
 class PayloadError(ContinuumError):
@@ -190,6 +196,22 @@ class RunTerminal(ContinuumError):
         self.run_id = run_id
         self.state = state
         super().__init__(f"run {run_id} has already ended: {state}")
+
+
+class RepairRefused(ContinuumError):
+    """This repair does not fit the run as it is; nothing was changed.
+
+    Attributes:
+        run_id: of the run.
+        reason: why not.
+    """
+
+    def __init__(
+        self, run_id: UUID | str, what: str, reason: str, *, hint: str | None = None
+    ) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"run {run_id} cannot be {what}: {reason}", hint=hint)
 
 
 class DuplicateRun(ContinuumError):

@@ -1,1 +1,1 @@
-"""What a deployment would meet: versions, patches, and replays of the runs in flight."""
+"""Can this be deployed, can that branch go, which runs will nobody pick up: answered by proof."""

@@ -18,7 +18,7 @@ from continuum.cli.output import Rows, write_record
 from continuum.cli.progress import Progress
 from continuum.cli.records import run_record
 from continuum.cli.table import Column, render_table, terminal_width
-from continuum.errors import RunNotFound, RunTerminal
+from continuum.errors import RepairRefused, RunNotFound, RunTerminal
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
@@ -68,7 +68,7 @@ async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) 
         for run_id in run_ids:
             try:
                 await action.act(client, run_id)
-            except (RunNotFound, RunTerminal) as error:
+            except (RunNotFound, RunTerminal, RepairRefused) as error:
                 code = report(error)
             else:
                 done.append(run_id)
@@ -176,6 +176,8 @@ async def _outcome(client: Continuum, run_id: UUID, action: Action) -> str:
         return "not found"
     except RunTerminal as error:
         return f"already {error.state}"
+    except RepairRefused as error:
+        return error.reason
     return action.done
 
 

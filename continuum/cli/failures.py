@@ -36,7 +36,9 @@ class ReaderGone(Exception):
 _ANSWERS_NO = (
     errors.RunNotFound,
     errors.RunTerminal,
+    errors.RepairRefused,
     errors.WorkflowNotFound,
+    errors.VersionNotFound,
     errors.WorkflowFailed,
     errors.WorkflowCancelled,
     errors.ResultTimeout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,15 +86,16 @@ class Picker:
         ]
         self._all = self.fields == tuple(columns)
 
-    def rows(self, entries: Sequence[Values]) -> Sequence[Sequence[Any]]:
+    def rows(self, entries: Sequence[Values]) -> Iterable[Sequence[Any]]:
         """The values of the columns."""
         if self._all:
             return entries
-        return [[get(entry) for get in self._getters] for entry in entries]
+        return ([get(entry) for get in self._getters] for entry in entries)
 
-    def records(self, entries: Sequence[Values]) -> list[dict[str, Any]]:
+    def records(self, entries: Sequence[Values]) -> Iterator[dict[str, Any]]:
         """Objects of the columns."""
-        return [dict(zip(self._columns, row, strict=True)) for row in self.rows(entries)]
+        columns = self._columns
+        return (dict(zip(columns, row)) for row in self.rows(entries))  # noqa: B905
 
 
 def _getter(column: str, place: int) -> Callable[[Values], Any]:
@@ -138,7 +139,7 @@ class RunDocument:
     def text(self, entries: Sequence[Values]) -> str:
         if not entries:
             return ""
-        inner = to_json(self._picker.records(entries), indent=self._indent)[1:-1]
+        inner = to_json(list(self._picker.records(entries)), indent=self._indent)[1:-1]
         if self._indent:  # no value has a line break in it: JSON escapes them
             inner = inner.rstrip("\n").replace("\n", "\n  ")
         separator = "," if self._any else ""
@@ -172,7 +173,7 @@ class RunTable:
 
     def lines(self, entries: Sequence[Values]) -> list[str]:
         """The table of these runs."""
-        records = self._picker.records(entries)
+        records = list(self._picker.records(entries))
         if "waiting_on" in self._names:
             waits, errors = map(self.fields.index, ("waiting_on", "error"))
             for record, entry in zip(records, entries, strict=True):

@@ -13,6 +13,8 @@ from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
 from continuum.store.adopting import AdoptionStore
 from continuum.store.attributes import AttributeStore
+from continuum.store.auditing import AuditStore
+from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.protocol import (
     ClientStore,
@@ -21,6 +23,7 @@ from continuum.store.protocol import (
     Liveness,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.repair import RepairStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -52,12 +55,27 @@ class Backend(Protocol):
         ...
 
     @property
+    def audits(self) -> AuditStore:
+        """Which versions there are, and which runs need them."""
+        ...
+
+    @property
     def journals(self) -> JournalStore:
         """What a replay reads."""
         ...
 
     def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[ReplaySource]]:
         """What another process can call to open the same store for replays."""
+        ...
+
+    @property
+    def health(self) -> HealthStore:
+        """What the store knows of its health."""
+        ...
+
+    @property
+    def repair(self) -> RepairStore:
+        """Puts runs right."""
         ...
 
     @property

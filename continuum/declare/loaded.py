@@ -45,7 +45,7 @@ class LoadedVersions:
         self._general: dict[AnyWorkflow, CodeFacts] = {}
         self._workflows = sorted(workflows, key=lambda each: -each.version)
         for workflow in self._workflows:
-            for taken in _sets(workflow.code.patches):
+            for taken in sets_of(workflow.code.patches):
                 self._add(workflow, taken)
         self.many = sorted(
             {each.name for each in workflows if len(each.code.patches) > ALL_SETS}
@@ -96,8 +96,8 @@ class LoadedVersions:
         general = self._general.get(workflow)
         if general is None:
             general = CodeFacts(
-                patch_sites=[*map(_place, code.sites)],
-                opaque=[*map(_place, code.opaque)],
+                patch_sites=[*map(place_of, code.sites)],
+                opaque=[*map(place_of, code.opaque)],
                 source=workflow.source,
                 forms=code.forms,
             )
@@ -109,7 +109,7 @@ class LoadedVersions:
         )  # fmt: skip
 
 
-def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:
+def sets_of(patches: frozenset[str]) -> Iterator[frozenset[str]]:
     """The sets of patches to begin with, smaller ones first."""
     if len(patches) > ALL_SETS:
         yield frozenset()
@@ -119,7 +119,8 @@ def _sets(patches: frozenset[str]) -> Iterator[frozenset[str]]:
         yield from map(frozenset, combinations(sorted(patches), size))
 
 
-def _place(site: Site) -> CodePlace:
+def place_of(site: Site) -> CodePlace:
+    """A place in the source, below the current directory where it is."""
     file, here = Path(site.file), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
     return CodePlace(site.name, str(shown), site.line)

@@ -33,7 +33,10 @@ class MemoryBackend:
         self.store: MemoryStore = store
         self.reads: MemoryReads = store.reads
         self.attributes = store.attributes
+        self.audits = store.audits
         self.journals = store.journals
+        self.health = store.health
+        self.repair = store.repair
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)

@@ -163,6 +163,7 @@ class Runner:
     def _schedule(self) -> None:
         self._scheduled = True
         asyncio.get_running_loop().call_soon(self._step_ready, context=self._context)
+        self._committer.expect()
 
     def _step_ready(self) -> None:
         ready, step = self._ready, self._step

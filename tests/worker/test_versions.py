@@ -207,3 +207,76 @@ async def test_versions_side_by_side(cluster: Cluster) -> None:
     await signal_all(cluster, [old], "end")
     await signal_all(cluster, [new], "other")
     assert await results(cluster, [old, new]) == ["cheap", "rewritten"]
+
+
+async def test_two_patches_at_once(cluster: Cluster) -> None:
+    """Taken in one turn they are one step to one version; each is removed by itself."""
+    seen: list[str] = []
+    first = await cluster.join(flows.pair_before)
+    runs = [await cluster.start(flows.pair_before, n) for n in range(4)]
+    past, crossing = runs[:1], runs[1:]
+    await signal_all(cluster, past, "check")
+    await parked_at(cluster, past, "end")
+    await parked_at(cluster, crossing, "check")
+    await leave(first)
+
+    second = await cluster.join(flows.pair_between)
+    commit = second.store.commit_turns
+
+    async def watched(node_id: UUID, turns: Any) -> Any:
+        seen.extend(turn.pin.version_hash for turn in turns if turn.pin is not None)
+        return await commit(node_id, turns)
+
+    second.store.commit_turns = watched
+    await signal_all(cluster, crossing, "check")
+    await parked_at(cluster, crossing, "end")
+    assert seen == [flows.pair_after.version_hash] * 3
+    await signal_all(cluster, past, "end")
+    assert await results(cluster, past) == ["cheap"]
+    await leave(second)
+
+    for flow, run_id in zip((flows.pair_half, flows.pair_after), crossing, strict=False):
+        member = await cluster.join(flow)
+        await cluster.signal(run_id, "end")
+        assert await cluster.result(run_id) == [f"thorough {runs.index(run_id)}"] * 2
+        await leave(member)
+    await cluster.join(flows.pair_between)  # brought back by a roll-back
+    await cluster.signal(crossing[2], "end")
+    assert await cluster.result(crossing[2]) == ["thorough 3"] * 2
+
+
+async def test_a_patch_in_a_child(cluster: Cluster) -> None:
+    """The child takes it and has another version; its parent, which only waits, keeps its own."""
+    first = await cluster.join(flows.parent, flows.before)
+    runs = [await cluster.start(flows.parent, n) for n in range(2)]
+    children = await eventually(lambda: children_of(cluster, runs))
+    await parked_at(cluster, children, "check")
+    await leave(first)
+    parents = await hashes(cluster, runs)
+
+    second = await cluster.join(flows.parent, flows.between)
+    await cluster.signal(children[0], "check")
+    await parked_at(cluster, children[:1], "end")
+    await leave(second)
+    assert await hashes(cluster, children[:1]) == {NEW}
+    assert await hashes(cluster, children[1:]) == {OLD}
+    assert await hashes(cluster, runs) == parents
+
+    back = await cluster.join(flows.parent, flows.before, poll=0.05)
+    await cluster.signal(children[0], "end")
+    await signal_all(cluster, children[1:], "check")
+    await signal_all(cluster, children[1:], "end")
+    assert await results(cluster, runs[1:]) == ["cheap"]
+    await polled(back, 3)
+    assert children[0] not in back.worker.runner.runs
+    await leave(back)
+
+    await cluster.join(flows.parent, flows.after)
+    assert await results(cluster, runs[:1]) == ["thorough"]
+
+
+async def children_of(cluster: Cluster, runs: list[UUID]) -> list[UUID]:
+    """One child of each of these runs, in their order; nothing before all are there."""
+    query = "SELECT parent_id, id FROM continuum_runs WHERE parent_id = ANY (%s)"
+    found = dict(await cluster.rows(query, runs))
+    return [found[run_id] for run_id in runs] if len(found) == len(runs) else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import continuum
 from continuum import activity, patched, wait_signal, workflow
 
@@ -146,3 +148,52 @@ async def spin_between(n: int) -> list[str]:
     if n:
         continuum.continue_as_new(n - 1)
     return [done]
+
+
+@workflow(name="pair")
+async def pair_before(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        cheap(n),
+        cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_between(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n) if patched("first") else cheap(n),
+        thorough(n) if patched("second") else cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_half(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n),
+        thorough(n) if patched("second") else cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_after(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n),
+        thorough(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="parent")
+async def parent(n: int) -> list[str]:
+    return await continuum.run_child(before, n)

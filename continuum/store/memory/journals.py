@@ -33,7 +33,11 @@ class MemoryJournals:
 
     async def registered(self) -> Sequence[RegisteredVersion]:
         """See `JournalStore`."""
-        return [each for each in self._tables.versions.values() if each.pin.version_hash]
+        return [
+            RegisteredVersion(row.pin, row.source, frozenset(row.taken), row.first_seen_at)
+            for row in self._tables.versions.values()
+            if row.pin.version_hash
+        ]
 
     async def journals(self, run_ids: Sequence[UUID]) -> AsyncGenerator[RunJournal]:
         """See `JournalStore`."""

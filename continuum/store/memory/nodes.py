@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
-from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.patch_names import register_patches
-from continuum.store.memory.tables import NodeRow, Tables
+from continuum.store.memory.tables import NodeRow, Tables, VersionRow
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
+
+_NOTHING_KNOWN: Final = CodeFacts()
 
 
 @cache
@@ -68,24 +70,18 @@ class MemoryNodes:
     ) -> None:
         """Put versions into the registry, as those of a node and without one."""
         register_patches(self._tables, pins, facts)
+        now = self._tables.clock.now()
         for pin in pins:
-            version_id = pin.version_id
-            known = self._tables.versions.get(version_id)
-            taken = frozenset(facts[version_id].taken if version_id in facts else ())
-            self._tables.versions[version_id] = RegisteredVersion(
-                pin if known is None else known.pin,
-                sources.get(pin.workflow) or (None if known is None else known.source),
-                taken if known is None else known.taken | taken,
-                self._tables.clock.now() if known is None else known.first_seen_at,
-            )
+            row = self._tables.versions.setdefault(pin.version_id, VersionRow(pin, now, now))
+            row.refresh(now, facts.get(pin.version_id, _NOTHING_KNOWN), sources.get(pin.workflow))
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (each.pin.workflow, names)
-            for version_id, each in self._tables.versions.items()
-            for names in {each.taken, frozenset(self._tables.decided_patches.get(version_id, ()))}
-            if names and each.pin.workflow in workflows
+            (row.pin.workflow, frozenset(names))
+            for version_id, row in self._tables.versions.items()
+            for names in {frozenset(row.taken), frozenset(self._tables.decided_patches[version_id])}
+            if names and row.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

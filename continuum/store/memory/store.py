@@ -13,12 +13,15 @@ from continuum.store.activities import ActivityStore
 from continuum.store.adopting import Adoption, AdoptionStatus
 from continuum.store.memory.adopting import MemoryAdoptions
 from continuum.store.memory.attributes import MemoryAttributes
+from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.health import MemoryHealth
 from continuum.store.memory.journals import MemoryJournals
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
-from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
+from continuum.store.memory.ownership import MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -32,6 +35,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.repair import QUARANTINED_FROM
 from continuum.versions.facts import CodeFacts
 
 
@@ -46,7 +50,10 @@ class MemoryStore:
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
         journals: the `JournalStore` of the same rows.
+        health: the `HealthStore` of the same rows.
+        repair: the `RepairStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        audits: the `AuditStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -55,7 +62,10 @@ class MemoryStore:
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
         self.journals = MemoryJournals(self.tables)
+        self.health = MemoryHealth(self.tables)
+        self.repair = MemoryRepair(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
+        self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)

@@ -16,9 +16,9 @@ from uuid import UUID
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
-from continuum.store.journals import RegisteredVersion
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
+from continuum.versions.facts import CodeFacts
 from continuum.versions.patch_names import PatchForm
 
 
@@ -98,6 +98,25 @@ class NodeRow:
     beating: bool = False
     draining: bool = False
     dead_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class VersionRow:
+    """A row of `continuum_workflow_versions`."""
+
+    pin: VersionPin
+    first_seen_at: datetime
+    last_seen_at: datetime
+    source: str | None = None
+    taken: set[str] = field(default_factory=set[str])
+    facts: CodeFacts = field(default_factory=CodeFacts)
+
+    def refresh(self, now: datetime, facts: CodeFacts, source: str | None) -> None:
+        """A worker has registered it again."""
+        self.last_seen_at = now
+        self.source = facts.source or source or self.source
+        self.taken.update(facts.taken)
+        self.facts = facts
 
 
 @dataclass(slots=True)
@@ -184,7 +203,7 @@ class Tables:
         self.runs: dict[UUID, RunRow] = {}
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
-        self.versions: dict[int, RegisteredVersion] = {}
+        self.versions: dict[int, VersionRow] = {}
         self.decided_patches: dict[int, Set[str]] = {}
         self.patch_forms: dict[tuple[str, str, str], PatchForm] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}

@@ -107,13 +107,14 @@ class Sessions:
     @asynccontextmanager
     async def direct(self) -> AsyncGenerator[DirectStatements]:
         """As `autocommit`, for a statement that somebody waits for."""
-        async with self.autocommit() as session:
-            names = self._prepared.setdefault(session.connection, {})
-            statements = DirectStatements(session.connection, names)
-            try:
-                yield statements
-            finally:
-                statements.detach()
+        with transient_errors():
+            async with self._pool.connection() as connection:
+                names = self._prepared.setdefault(connection, {})
+                statements = DirectStatements(connection, names)
+                try:
+                    yield statements
+                finally:
+                    statements.detach()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session]:

@@ -1,0 +1,47 @@
+"""`continuum audit`: what can be deployed, what can be removed, what nobody will pick up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from continuum.audit.record import report_record
+from continuum.cli import app_loading, connection
+from continuum.cli.audit_text import audit_lines
+from continuum.cli.command import Format, Options, application
+from continuum.cli.failures import ExitCode, UsageError
+from continuum.cli.output import colour, write, write_json, write_lines
+from continuum.cli.paragraphs import text_width
+from continuum.cli.records import to_json
+
+
+async def audit(
+    options: Options,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when something must be done.")
+    ] = False,
+) -> ExitCode:
+    """Compare the live runs of all namespaces with the code of a release; changes nothing.
+
+    With --app, against that code: which of its patches are still needed, which live runs it cannot
+    run. Without, against what the live workers have loaded. --strict exits with 1 on a patch that
+    is safe to remove, a live run that nothing can run, or a lease expired for more than ten TTLs.
+    """
+    shape = options.shape
+    if shape in (Format.CSV, Format.IDS):
+        raise UsageError(f"a report is not {shape}", hint="use --format table or json")
+    options.without_effect("audit", app=False)
+    flows = None if options.app is None else app_loading.load(options.app).versions
+    async with connection.connect(options) as client:
+        report = await client.audit(flows)
+    if shape is Format.TABLE:
+        write_lines(audit_lines(report, width=text_width(), colour=colour()))
+    elif shape is Format.JSON:
+        write_json(report_record(report))
+    else:
+        write(to_json(report_record(report)))
+    return ExitCode.NO if strict and not report.strict_ok else ExitCode.OK
+
+
+app = application(audit, usage="[--app MODULE[:OBJECT]] [--strict] [OPTIONS]")
