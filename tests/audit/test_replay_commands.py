@@ -61,7 +61,7 @@ async def test_a_deploy_that_breaks_a_run_is_stopped(prompt: Prompt) -> None:
     line = f"replayed_v2.py:{edit.number()}"
     table = await prompt.run("audit", "--replay", "--app", app, "--format", "table")
     assert (table.returncode, table.stderr) == (1, "")
-    assert table.stdout.startswith("1 live runs replayed: 0 same, 1 drift, 0 not loadable\n")
+    assert table.stdout.startswith("1 live run replayed: 0 same, 1 drift, 0 not loadable\n")
     assert line in table.stdout
     assert str(run_id) in table.stdout
     done = await prompt.run("audit", "--replay", "--app", app, "--format", "json")
