@@ -207,8 +207,6 @@ def _coverage_lines(covered: Mapping[str, Any], width: int) -> Iterator[str]:
     if missed:
         yield from wrapped(f"not through {', '.join(missed)}", width, "    ", "    ")
     for name, seen in covered["patches"].items():
-        answers = (
-            f"{seen['taken']} True, {seen['not_taken']} False, {seen['not_reached']} not asked"
-        )
+        answers = f"{seen['taken']} True, {seen['not_taken']} False"
         text = f"patch {name}: {answers}, {seen['not_reached']} not asked"
         yield from wrapped(text, width, "    ", "    ")
