@@ -83,6 +83,7 @@ class PostgresJournals:
                 for head in heads[done : place - 1]:
                     yield self._journal(head, ())
                 yield self._journal(heads[place - 1], events)
+                del events  # or two journals are in memory while the next one comes
                 done = place
             for head in heads[done:]:
                 yield self._journal(head, ())
