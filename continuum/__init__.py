@@ -74,6 +74,9 @@ if TYPE_CHECKING:
         ResultTimeout,
         RunNotFound,
         RunTerminal,
+        ScheduleError,
+        ScheduleExists,
+        ScheduleNotFound,
         SchemaError,
         SchemaOutOfDate,
         SchemaTooNew,
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
     # client
@@ -95,6 +99,9 @@ __all__ = [
     "NodeInfo",
     "Page",
     "Run",
+    "SCHEDULED_AT",
+    "Schedule",
+    "ScheduleFiring",
     # declaring
     "Activity",
     "Queue",
@@ -154,6 +161,9 @@ __all__ = [
     "ResultTimeout",
     "RunNotFound",
     "RunTerminal",
+    "ScheduleError",
+    "ScheduleExists",
+    "ScheduleNotFound",
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
@@ -184,6 +194,7 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
