@@ -33,6 +33,12 @@ async def audit(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when something must be done.")
     ] = False,
+    split: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Replay N runs to tell the old branch from not reached yet."
+        ),
+    ] = 1000,
 ) -> ExitCode:
     """Compare the live runs of all namespaces with the code of a release; changes nothing.
 
@@ -58,7 +64,7 @@ async def audit(
     options.without_effect("audit", app=False)
     flows = None if options.app is None else app_loading.load(options.app).versions
     async with connection.connect(options) as client:
-        report = await client.audit(flows)
+        report = await client.audit(flows, split=split)
     if shape is Format.TABLE:
         write_lines(audit_lines(report, width=text_width(), colour=colour()))
     elif shape is Format.JSON:
