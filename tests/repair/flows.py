@@ -170,6 +170,6 @@ async def again_and_again(rounds: int, service: str) -> str:
 
 
 ALL = [
-    three_steps, numbered, beside, gathering, queueing, waiting_after, compensating, raising, careless,
-    parent, patient, at_most_once, again_and_again,
+    three_steps, numbered, beside, gathering, queueing, waiting_after, compensating, raising,
+    careless, parent, patient, at_most_once, again_and_again,
 ]  # fmt: skip

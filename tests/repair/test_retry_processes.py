@@ -19,6 +19,7 @@ from tests.repair import flows
 from tests.worker.cluster import Cluster, eventually, open_cluster
 
 RUNS = 1000
+"""As many as one page of a query holds."""
 WHERE = "workflow like '%numbered' and state = 'failed'"
 
 
@@ -123,14 +124,14 @@ async def test_a_crashed_activity_is_retried_with_force_only(dsn: str) -> None:
 
 
 def test_retry_as_it_is_called(dsn: str, tmp_path: Path) -> None:
-    """By id it acts, by condition it shows first; what cannot be retried is exit 1 or an outcome."""
+    """By id it acts, by condition it shows first; a refusal is exit 1, or an outcome."""
     shell = new_shell(tmp_path, dsn)
     with shell.worker():
         run_id = shell.answer("start", "flows:broken", "--input", '"x"', "--app", "flows")
         assert shell.run("result", run_id).returncode == 1
         done = shell.run("retry", run_id)
         assert done.returncode == 1
-        assert "no activity failed; the workflow itself raised builtins.ValueError" in done.stderr
+        assert "no activity failed; the workflow itself raised ValueError" in done.stderr
         assert shell.run("retry").returncode == 2
         assert shell.run("retry", "no-id").returncode == 2
         assert shell.run("retry", "--where", "nonsense ~ 1").returncode == 2
