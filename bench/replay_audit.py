@@ -1,11 +1,21 @@
-"""`make bench ARGS=replay-audit`: how fast `continuum audit --replay` goes through parked runs."""
+"""How fast replays go through parked runs: `make bench ARGS=replay-audit`.
+
+`python -m bench.replay_audit DSN RUNS` prints the runs a second of processes that have started.
+"""
 
 from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Any
 
 import psycopg
 
 from bench import audited
 from bench.journals import AT, RUN_ID, Recorder
+from continuum import Continuum
+from continuum.declare.registry import load_app
 from continuum.engine.execution import Execution, RunIdentity
 from continuum.system import new_run_id
 
@@ -56,3 +66,24 @@ def fill(dsn: str, runs: int) -> None:
                         event.at,
                     ))  # fmt: skip
         cursor.execute("ANALYZE")
+
+
+def flows() -> list[Any]:
+    """In each process."""
+    return list(load_app("bench.audited").versions)
+
+
+async def rate(dsn: str, runs: int) -> float:
+    """Runs a second, once every process has loaded the application."""
+    async with Continuum(dsn) as client, client.replay_pool(flows) as pool:
+        async for _ in client.replay(flows(), pool=pool, sample=runs // 5):
+            pass
+        begin = time.perf_counter()
+        found = [each.verdict async for each in client.replay(flows(), pool=pool)]
+        taken = time.perf_counter() - begin
+    assert found == ["same"] * runs
+    return runs / taken
+
+
+if __name__ == "__main__":
+    print(asyncio.run(rate(sys.argv[1], int(sys.argv[2]))))

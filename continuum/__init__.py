@@ -73,6 +73,9 @@ if TYPE_CHECKING:
         ResultTimeout,
         RunNotFound,
         RunTerminal,
+        ScheduleError,
+        ScheduleExists,
+        ScheduleNotFound,
         SchemaError,
         SchemaOutOfDate,
         SchemaTooNew,
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
     # client
@@ -93,6 +97,9 @@ __all__ = [
     "NodeInfo",
     "Page",
     "Run",
+    "SCHEDULED_AT",
+    "Schedule",
+    "ScheduleFiring",
     # declaring
     "Activity",
     "Queue",
@@ -152,6 +159,9 @@ __all__ = [
     "ResultTimeout",
     "RunNotFound",
     "RunTerminal",
+    "ScheduleError",
+    "ScheduleExists",
+    "ScheduleNotFound",
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
@@ -181,6 +191,7 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -19,6 +19,9 @@
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
+    ├── ScheduleError             a schedule makes no sense
+    │   ├── ScheduleExists        there is one of that name
+    │   └── ScheduleNotFound
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
@@ -218,6 +221,22 @@ class DuplicateRun(ContinuumError):
     """A run with this id or idempotency key exists with another input."""
 
     default_hint = "use another key, or start with the same workflow and input"
+
+
+class ScheduleError(ContinuumError):
+    """A schedule makes no sense."""
+
+
+class ScheduleExists(ScheduleError):
+    """There is a schedule of that name."""
+
+    default_hint = "to change it: replace=True, --replace on the command line"
+
+
+class ScheduleNotFound(ScheduleError):
+    """There is no schedule of that name."""
+
+    default_hint = "list them with: continuum schedules list -A"
 
 
 class WorkflowFailed(ContinuumError):

@@ -8,9 +8,10 @@ from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Final
 
-from continuum.audit.entries import Entries
+from continuum.audit.entries import Entries, Samples
 from continuum.audit.forecast import Forecasts, longest
 from continuum.audit.report import Forecast, VersionEntry
+from continuum.audit.splitting import Replays
 from continuum.audit.view import View
 from continuum.errors import VersionNotFound
 from continuum.journal.turn import VersionPin
@@ -84,7 +85,7 @@ async def _look(store: AuditStore) -> tuple[list[VersionEntry], View]:
     view = View(facts, None)
     strange = sorted(view.live.keys() - view.known.keys())
     starts = await store.last_starts(sorted(view.workflows))
-    entries = Entries(view, starts, Forecasts(store, facts.now))
+    entries = Entries(view, Samples(starts, {}, Forecasts(store, facts.now), Replays()))
     found = entries.all()
     for run in await store.oldest_runs(strange, 1):
         found.append(entries.of(run.version_id, run.pin))

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from continuum.audit.forecast import Forecasts
 from continuum.audit.loaded import LoadedCode
 from continuum.audit.report import PatchSite, Split, VersionEntry
+from continuum.audit.splitting import Replays
 from continuum.audit.view import View
 from continuum.journal.turn import VersionPin
-from continuum.store.auditing import KnownVersion
+from continuum.store.auditing import CodecChange, KnownVersion
 from continuum.versions.facts import CodePlace
 
 
-class Entries:
-    """Everything that is registered, and loaded code that no worker has registered yet.
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What single runs have shown.
 
-    Args:
-        view: the snapshot.
-        starts: version id to its newest start.
-        forecasts: have read what `View.needed` names.
+    Attributes:
+        newest: version id to its newest start.
+        oldest: version id to the start of its oldest live run, where that matters.
+        forecasts, replays: have read what `View.needed` names.
     """
 
-    def __init__(self, view: View, starts: Mapping[int, datetime], forecasts: Forecasts) -> None:
+    newest: Mapping[int, datetime]
+    oldest: Mapping[int, datetime]
+    forecasts: Forecasts
+    replays: Replays
+
+
+class Entries:
+    """Everything that is registered, and loaded code that no worker has registered yet."""
+
+    def __init__(self, view: View, samples: Samples) -> None:
         self._view = view
-        self._starts = starts
-        self._forecasts = forecasts
+        self._samples = samples
         self._sites: dict[LoadedCode, list[PatchSite]] = {}
 
     def all(self) -> list[VersionEntry]:
@@ -62,12 +72,28 @@ class Entries:
             source=codes[0].flow.source if codes else known.source if known else None,
             first_seen_at=known.first_seen_at if known else None,
             last_seen_at=known.last_seen_at if known else None,
-            last_started_at=self._starts.get(version_id),
+            last_started_at=self._samples.newest.get(version_id),
             taken=known.taken if known else (),
             known_sites=known.patch_sites if known else (),
             patch_sites=[site for code in codes for site in self._sites_of(code)],
             opaque=sorted(opaque, key=lambda place: (place.file, place.line, place.name)),
+            codec_changes=self._codec_changes(codes, known) if known else (),
         )
+
+    def _codec_changes(
+        self, codes: Sequence[LoadedCode], known: KnownVersion
+    ) -> Sequence[CodecChange]:
+        """Those that may matter: some live run is older."""
+        if not self._view.live[known.version_id]:
+            return ()
+        oldest = self._samples.oldest.get(known.version_id)
+        changes = [
+            each
+            for each in known.codec_changes
+            if oldest is None or each.at is None or each.at >= oldest
+        ]
+        pending = codes[0].codec_change(known) if codes else None
+        return [*changes, pending] if pending else changes
 
     def _sites_of(self, code: LoadedCode) -> list[PatchSite]:
         if code not in self._sites:
@@ -89,12 +115,13 @@ class Entries:
             for known in view.facts.versions
             if known.pin.workflow == code.flow.name and name in known.taken
         ]
+        split = self._samples.replays.tell(split, name, needing)
         return PatchSite(
             place,
             code.flow.version,
             "still-in-use" if split.old_or_not_reached else "safe-to-remove",
             split,
             min(seen, default=None),
-            self._forecasts.of(code.flow.name, needing),
+            self._samples.forecasts.of(code.flow.name, needing),
             len(code.opaque),
         )

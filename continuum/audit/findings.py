@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from continuum.audit.replayed import Replayed
 from continuum.audit.report import (
     AuditReport,
     Finding,
@@ -21,12 +22,19 @@ SHOWN_HASH: Final = 12
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
 
 
-def findings_of(report: AuditReport) -> Sequence[Finding]:
-    """All findings of a report that has none yet; the gravest first."""
+def findings_of(report: AuditReport, drifted: Sequence[Replayed]) -> Sequence[Finding]:
+    """All findings of a report that has none yet; the gravest first.
+
+    Args:
+        report: everything else.
+        drifted: runs that the code did not replay.
+    """
     found = [
         *_unknown(report),
         *_leases(report),
         *_parked(report),
+        *_drifted(drifted),
+        *_codecs(report),
         *_patches(report),
         *_unserved(report),
     ]
@@ -147,6 +155,42 @@ def _parked(report: AuditReport) -> Iterator[Finding]:
             " claims them any more",
             "mend the code and deploy it, or end them: continuum cancel --force RUN",
         )
+
+
+def _drifted(drifted: Sequence[Replayed]) -> Iterator[Finding]:
+    workflows = sorted({run.workflow for run in drifted})
+    for workflow in workflows:
+        runs = [run for run in drifted if run.workflow == workflow]
+        first = runs[0].drift
+        yield Finding(
+            "error",
+            "replay-drift",
+            f"{workflow}: {counted(len(runs), 'live run')} did not replay with this code, such as"
+            f" {runs[0].run_id}: {'' if first is None else first.message}",
+            "mend the code: what it does so far must be what their journals record; all of them:"
+            " continuum audit --replay",
+            strict=True,
+        )
+
+
+def _codecs(report: AuditReport) -> Iterator[Finding]:
+    for entry in report.workflows:
+        for change in entry.codec_changes:
+            types = "; ".join(
+                f"{label} {change.was.get(label) or 'not there'},"
+                f" now {change.now.get(label) or 'not there'}"
+                for label in sorted({*change.was, *change.now})
+            )
+            since = "the audited code" if change.at is None else f"code since {when(change.at)}"
+            yield Finding(
+                "warning",
+                "codec-changed",
+                f"{entry.workflow}: {counted(entry.live_runs, 'live run')} of version"
+                f" {short(entry.version_hash)} may hold values that {since} restores by other"
+                f" types: {types}",
+                "let the new types read what was written, or let these runs end first; which of"
+                " them cannot be read: continuum audit --replay",
+            )
 
 
 def _patches(report: AuditReport) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from continuum.declare.loaded import ALL_SETS, place_of, sets_of
 from continuum.declare.registry import AnyWorkflow, resolve_workflows
 from continuum.journal.turn import VersionPin
-from continuum.store.auditing import KnownVersion
+from continuum.store.auditing import CodecChange, KnownVersion, differing
 from continuum.versions.facts import CodePlace
 
 
@@ -46,6 +46,20 @@ class LoadedCode:
     def ids(self) -> frozenset[int]:
         """Every version that it is."""
         return frozenset(self._ids.values())
+
+    def codec_change(self, known: KnownVersion) -> CodecChange | None:
+        """How it restores the values of a registered version otherwise; None if it does not."""
+        taken = min((t for t, each in self._ids.items() if each == known.version_id), key=len)
+        schema = self.flow.code.codecs(self.flow, taken)
+        if known.codec_fingerprint in (None, schema.fingerprint):
+            return None
+        labels = differing(known.codecs, schema.parts)
+        return CodecChange(
+            None,
+            self.flow.source,
+            {label: known.codecs.get(label) for label in labels},
+            {label: schema.parts.get(label) for label in labels},
+        )
 
     def with_patch(self, name: str) -> frozenset[int]:
         """The versions that are left when the patch is removed and its new branch kept."""

@@ -72,6 +72,7 @@ def _entry(entry: VersionEntry) -> dict[str, Any]:
         **entry_record(entry),
         "patch_sites": [_site(each) for each in entry.patch_sites],
         "opaque": _places(entry.opaque),
+        "codec_changes": [asdict(each) for each in entry.codec_changes],
     }
 
 

@@ -188,8 +188,9 @@ async def replay_live(
             async with aclosing(source.journals.journals(batch)) as journals:
                 async for journal in journals:
                     replayed = await replay_run(journal, code)
+                    del journal  # or two of them are in memory while the next one comes
                     if coverage is not None:
-                        coverage.credit(journal.pin.workflow)
+                        coverage.credit(replayed.workflow)
                     yield replayed
             done += len(batch)
             if progress is not None:

@@ -169,6 +169,7 @@ class _Replayer:
             async for journal in journals:
                 replayed.append(replay_journal(journal, self._code))
                 self._coverage.credit(journal.pin.workflow)
+                del journal  # or two of them are in memory while the next one comes
         self._batches += 1
         if self._batches % _COLLECT == 0:
             gc.collect()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from continuum.store.auditing import CodecChange
 from continuum.versions.facts import CodePlace
 
 Verdict = Literal["still-in-use", "safe-to-remove"]
@@ -118,6 +119,8 @@ class VersionEntry:
         known_sites: where the code that a worker registered last mentions patches.
         patch_sites: those of the audited code that runs it.
         opaque: what in that code decides and no hash can see.
+        codec_changes: code that restores the values of its live runs by other types than the code
+            before it; one that is only loaded here has no time.
     """
 
     workflow: str
@@ -135,6 +138,7 @@ class VersionEntry:
     known_sites: Sequence[CodePlace] = ()
     patch_sites: Sequence[PatchSite] = ()
     opaque: Sequence[CodePlace] = ()
+    codec_changes: Sequence[CodecChange] = ()
 
 
 @dataclass(frozen=True, slots=True)

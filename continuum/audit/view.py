@@ -66,6 +66,11 @@ class View:
             ids |= strange
         return ids & self.live.keys()
 
+    def changed(self) -> list[int]:
+        """The versions with live runs whose values other code restores by other types."""
+        changed = [each.version_id for each in self.facts.versions if each.codec_changes]
+        return sorted(each for each in changed if self.live[each])
+
     def count(self, version_ids: Iterable[int]) -> int:
         """How many live runs have these versions."""
         return sum(self.live[each] for each in version_ids)

@@ -6,10 +6,12 @@ from typing import Final, NamedTuple
 
 
 class CommandEntry(NamedTuple):
-    """Where a command lives (`module` defines `app`) and what the list of commands says of it."""
+    """Where a command lives, and what the list of commands says of it."""
 
     module: str
     summary: str
+    app: str = "app"
+    """The name of its application there."""
 
 
 COMMANDS: Final[dict[str, CommandEntry]] = {
@@ -24,6 +26,13 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
     "attributes keys": CommandEntry("attributes_keys", "List attribute keys and their indexes."),
     "attributes index": CommandEntry("attributes_index", "Build or drop an index on an attribute."),
+    "schedules list": CommandEntry("schedules", "List what starts by itself.", "list_app"),
+    "schedules create": CommandEntry("schedules", "Start runs by cron or interval.", "create_app"),
+    "schedules show": CommandEntry("schedules", "Show a schedule and its times.", "show_app"),
+    "schedules pause": CommandEntry("schedules", "Let a schedule start nothing.", "pause_app"),
+    "schedules resume": CommandEntry("schedules", "Let it start runs again.", "resume_app"),
+    "schedules trigger": CommandEntry("schedules", "Start a run of it now.", "trigger_app"),
+    "schedules delete": CommandEntry("schedules", "Remove a schedule.", "delete_app"),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "health": CommandEntry("health", "Say whether runs go on, what fails, and what will."),
     "doctor": CommandEntry("doctor", "Check whether a database is fit for Continuum."),

@@ -35,7 +35,7 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
-    names = [name.strip() for name in _NAME.findall(text)]
+    names: list[str] = [name.strip() for name in _NAME.findall(text)]
     for name in names:
         if name in RUN_FIELDS:
             continue

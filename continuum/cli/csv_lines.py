@@ -34,7 +34,7 @@ def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cells(values: Sequence[Any]) -> list[Any]:
-    return [_CELLS.get(type(value), _other)(value) for value in values]
+    return [_CELLS.get(value.__class__, _other)(value) for value in values]
 
 
 def _as_it_is(value: Any) -> Any:
@@ -48,7 +48,9 @@ def _seconds(value: timedelta) -> str:
 def _other(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
-    plain = value if isinstance(value, bool | float | dict | list | tuple) else jsonable(value)
+    if isinstance(value, bool | float | dict | list | tuple):
+        return to_json(value)
+    plain = jsonable(value)
     return plain if isinstance(plain, str) else to_json(plain)
 
 

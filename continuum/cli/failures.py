@@ -43,6 +43,8 @@ _ANSWERS_NO = (
     errors.WorkflowCancelled,
     errors.ResultTimeout,
     errors.DuplicateRun,
+    errors.ScheduleExists,
+    errors.ScheduleNotFound,
 )
 _DATABASE = (errors.DatabaseUnavailable, errors.SchemaError)
 

@@ -8,32 +8,25 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from continuum.audit.findings import counted
 from continuum.cli import connection
 from continuum.cli.app_loading import require
 from continuum.cli.command import Format, Options
 from continuum.cli.conditions import read_selection
 from continuum.cli.failures import ExitCode, UsageError
-from continuum.cli.output import Rows, write
+from continuum.cli.output import Rows, write, write_lines
+from continuum.cli.paragraphs import text_width, wrapped
 from continuum.cli.records import to_json
 from continuum.cli.replays import replaying
-from continuum.cli.table import Column
 
 if TYPE_CHECKING:
     from continuum.audit.coverage import Coverage
     from continuum.audit.replayed import Replayed
 
 _CAUSES: Final = 1_000
-"""Different differences that a table tells apart."""
+"""Different differences that the text tells apart."""
 _SAMPLE: Final = 3
 _BEGIN: Final = '{"replayed":['
-_CAUSE_COLUMNS: Final = (
-    Column("verdict"), Column("runs"), Column("workflow", 12), Column("recorded_by", 12),
-    Column("difference", 30), Column("sample", 36),
-)  # fmt: skip
-_COVERAGE_COLUMNS: Final = (
-    Column("workflow", 12), Column("runs"), Column("branches"), Column("patches", 20),
-    Column("not_reached", 20),
-)  # fmt: skip
 _FIELDS: Final = (
     "id", "namespace", "workflow", "version", "version_hash", "recorded_by", "verdict", "drift",
     "missing", "patches", "finished",
@@ -151,7 +144,7 @@ class _Report:
             begin = "" if self.verdicts else _BEGIN
             write(f'{begin}],"verdicts":{to_json(self._counts())},"coverage":{to_json(covered)}}}')
         elif self._shape is Format.TABLE:
-            self._print_tables(covered)
+            self._print_text(covered)
 
     def _counts(self) -> dict[str, int]:
         return {name: self.verdicts[name] for name in ("same", "drift", "not-loadable")}
@@ -185,41 +178,35 @@ class _Report:
         runs, sample = self._causes.get(key, (0, []))
         self._causes[key] = (runs + 1, [*sample, str(run.run_id)][:_SAMPLE])
 
-    def _print_tables(self, covered: list[dict[str, Any]]) -> None:
+    def _print_text(self, covered: list[dict[str, Any]]) -> None:
+        width = text_width()
         counts = self._counts()
         write(
-            f"{self.verdicts.total()} live runs replayed: {counts['same']} same, "
+            f"{counted(self.verdicts.total(), 'live run')} replayed: {counts['same']} same, "
             f"{counts['drift']} drift, {counts['not-loadable']} not loadable"
         )
-        if self._causes:
-            write("")
-            rows = Rows(Format.TABLE, _CAUSE_COLUMNS, fields=())
-            rows.add(*self._cause_records())
-            rows.close()
-        if covered:
-            write("")
-            rows = Rows(Format.TABLE, _COVERAGE_COLUMNS, fields=())
-            rows.add(*map(_coverage_row, covered))
-            rows.close()
-
-    def _cause_records(self) -> Iterator[dict[str, Any]]:
         for key, (runs, sample) in sorted(self._causes.items(), key=lambda item: -item[1][0]):
             verdict, workflow, origin, what = key
-            yield {
-                "verdict": verdict, "runs": runs, "workflow": workflow, "recorded_by": origin,
-                "difference": what, "sample": sample,
-            }  # fmt: skip
+            recorded = f", recorded by {origin}" if origin else ""
+            write("")
+            title = f"{verdict}: {counted(runs, 'run')} of {workflow}{recorded}"
+            write_lines(wrapped(title, width))
+            write_lines(wrapped(what, width, "    ", "    "))
+            more = ", ..." if len(sample) < runs else ""
+            write_lines(wrapped(", ".join(sample) + more, width, "    ", "    "))
+        for each in covered:
+            write("")
+            write_lines(_coverage_lines(each, width))
 
 
-def _coverage_row(covered: Mapping[str, Any]) -> dict[str, Any]:
-    patches = [
-        f"{name}: {seen['taken']} taken, {seen['not_taken']} not, {seen['not_reached']} not reached"
-        for name, seen in covered["patches"].items()
-    ]
-    return {
-        "workflow": covered["workflow"],
-        "runs": covered["runs"],
-        "branches": f"{len(covered['reached'])}/{covered['branches']}",
-        "patches": "; ".join(patches),
-        "not_reached": ", ".join(covered["not_reached"]),
-    }
+def _coverage_lines(covered: Mapping[str, Any], width: int) -> Iterator[str]:
+    reached, missed = covered["reached"], covered["not_reached"]
+    runs = counted(covered["runs"], "run")
+    branches = f"{len(reached)} of {covered['branches']} branches"
+    yield from wrapped(f"coverage of {covered['workflow']}: {runs} came through {branches}", width)
+    if missed:
+        yield from wrapped(f"not through {', '.join(missed)}", width, "    ", "    ")
+    for name, seen in covered["patches"].items():
+        answers = f"{seen['taken']} True, {seen['not_taken']} False"
+        text = f"patch {name}: {answers}, {seen['not_reached']} not asked"
+        yield from wrapped(text, width, "    ", "    ")

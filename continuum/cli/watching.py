@@ -38,7 +38,7 @@ class Watch:
     ) -> None:
         payloads = not PAYLOAD_FIELDS.isdisjoint(printer.fields)
         self._client = client
-        self._spec = spec | {"limit": limit, "payloads": payloads}
+        self._spec: dict[str, Any] = {**spec, "limit": limit, "payloads": payloads}
         self._view = Screen(printer) if isinstance(printer, RunTable) else Lines(printer)
 
     async def run(self, interval: float) -> None:
@@ -89,7 +89,7 @@ class Lines:
     def failed(self, error: DatabaseUnavailable) -> None:
         """Say so, once."""
         if not self._failing:
-            note(f"{error}; trying again")
+            note(f"{error.message}; trying again")
         self._failing = True
 
 
@@ -109,7 +109,7 @@ class Screen:
 
     def failed(self, error: DatabaseUnavailable) -> None:
         """Keep the table, and say below it that it is old."""
-        self._draw(f"{error}; trying again; {self._stamp}")
+        self._draw(f"{error.message}; trying again; {self._stamp}")
 
     def _draw(self, footer: str) -> None:
         width, height = shutil.get_terminal_size((80, 24))

@@ -22,7 +22,9 @@ class Auditing(ABC):
     def _backend(self) -> Backend:
         """Where to look."""
 
-    async def audit(self, flows: Iterable[Workflow[..., Any]] | None = None) -> AuditReport:
+    async def audit(
+        self, flows: Iterable[Workflow[..., Any]] | None = None, *, split: int = 1_000
+    ) -> AuditReport:
         """Which live runs the code can run, and which of its patches can go.
 
         Counts are exact, of one moment, and over every namespace. Their cost grows with the live
@@ -31,6 +33,8 @@ class Auditing(ABC):
         Args:
             flows: the workflows of a release, several versions of one name included; default:
                 what the live workers have loaded, whose patches are then not looked at.
+            split: up to so many runs that need the code before a patch are replayed, to tell
+                which of them have come to it; 0 replays none.
 
         Raises:
             DefinitionError: something is no workflow, or two have one name and one version.
@@ -42,7 +46,7 @@ class Auditing(ABC):
         """
         from continuum.audit.auditing import audit
 
-        return await audit(self._backend.audits, flows)
+        return await audit(self._backend, flows, split)
 
     async def versions(self) -> list[VersionEntry]:
         """Every version that a worker has registered or a live run has; newest of a name first.

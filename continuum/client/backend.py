@@ -24,6 +24,7 @@ from continuum.store.protocol import (
 )
 from continuum.store.reading import ReadStore
 from continuum.store.repair import RepairStore
+from continuum.store.schedules import ScheduleStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class Backend(Protocol):
     @property
     def repair(self) -> RepairStore:
         """Puts runs right."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
         ...
 
     @property

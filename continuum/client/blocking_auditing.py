@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 class BlockingAuditing(BlockingCalls):
     """The part of `BlockingContinuum` that compares live runs with code."""
 
-    def audit(self, flows: Iterable[Workflow[..., Any]] | None = None) -> AuditReport:
+    def audit(
+        self, flows: Iterable[Workflow[..., Any]] | None = None, *, split: int = 1_000
+    ) -> AuditReport:
         """Which live runs the code can run, and which patches can go; see `Continuum.audit`."""
-        return self.call(self._client.audit(flows))
+        return self.call(self._client.audit(flows, split=split))
 
     def versions(self) -> list[VersionEntry]:
         """Every version that is registered or that a live run has; see `Continuum.versions`."""

@@ -16,6 +16,7 @@ from continuum.client.looking import Looking
 from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
 from continuum.client.replaying import Replaying
+from continuum.client.schedules import Schedules
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
@@ -37,7 +38,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Continuum(Looking, Attributes, Auditing, Replaying, Operating):
+class Continuum(Looking, Attributes, Auditing, Replaying, Operating, Schedules):
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from

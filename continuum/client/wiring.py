@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.liveness import PostgresLiveness
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
+    from continuum.store.schedules import ScheduleStore
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -128,6 +129,7 @@ class PostgresBackend:
         """What another process can call to open the same store for replays."""
         return partial(_opened, self._settings.dsn, self._codec)
 
+    @property
     def health(self) -> PostgresHealth:
         """What the database knows of its health."""
         from continuum.store.postgres.health import PostgresHealth
@@ -141,6 +143,11 @@ class PostgresBackend:
         from continuum.store.postgres.session import Sessions
 
         return PostgresRepair(Sessions(self._pool), self._codec)
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
+        return self._store.schedules
 
     @property
     def hints(self) -> PostgresHints:

@@ -6,14 +6,30 @@ size of the runs that have ended; so an answer costs the same however many those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.versions.facts import CodePlace
+
+
+@dataclass(frozen=True, slots=True)
+class CodecChange:
+    """Code with the same hash that restores journaled values by other types.
+
+    Attributes:
+        at: when a worker with it joined; None for code that none has registered yet.
+        source: "shop.py:12" of the workflow in it.
+        was, now: what differs: label of a boundary to its type before and since, None for none.
+    """
+
+    at: datetime | None
+    source: str | None
+    was: Mapping[str, str | None]
+    now: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,9 @@ class KnownVersion:
         decided: likewise, also those that this code does not mention any more.
         patch_sites: where the code that registered it last mentions patches.
         opaque: what in that code decides and no hash can see.
+        codecs: label of a boundary to the type of its values, in that code.
+        codec_fingerprint: of all of them; None when not known.
+        codec_changes: how they have changed since the version was first registered.
     """
 
     version_id: int
@@ -39,6 +58,9 @@ class KnownVersion:
     decided: Sequence[str] = ()
     patch_sites: Sequence[CodePlace] = ()
     opaque: Sequence[CodePlace] = ()
+    codecs: Mapping[str, str] = field(default_factory=dict[str, str])
+    codec_fingerprint: str | None = None
+    codec_changes: Sequence[CodecChange] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,11 @@ class PastRuns:
     workflow: str
     sample: int
     p99: float | None
+
+
+def differing(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Labels of the boundaries whose types differ, or that only one of them has."""
+    return sorted(each for each in was.keys() | now.keys() if was.get(each) != now.get(each))
 
 
 class AuditStore(Protocol):

@@ -37,6 +37,7 @@ class MemoryBackend:
         self.journals = store.journals
         self.health = store.health
         self.repair = store.repair
+        self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)

@@ -35,6 +35,7 @@ from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
+from continuum.worker.scheduler import Scheduler
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
@@ -196,6 +197,7 @@ class Worker:
             store, random, membership=self.membership, freed=self._freed, look=look
         )
         self.upkeep = Upkeep(store, random)
+        self.scheduler = Scheduler(store.schedules, random, hints=hints, claim=self.claims.request)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -301,9 +303,13 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
         recipes = [self.recipes] if self._versions.many else []
-        return [*core, *recipes, *self.serving.services()]
+        return [self.committer, *self._takers(), *recipes, *self.serving.services()]
+
+    def _takers(self) -> list[Service]:
+        """What takes on work, and stops first."""
+        core = [self.claims, self.deaths, self.wake, self.releases, self.upkeep]
+        return [*core, self.scheduler]
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id
@@ -313,6 +319,7 @@ class Worker:
         self.wake.poll_now()
         self.claims.request()
         self.serving.tasks.request()
+        self.scheduler.request()
 
     def _blocked(self, run: OwnedRun, message: str) -> None:
         self.releases.block(run, message)
@@ -321,6 +328,7 @@ class Worker:
         self.wake.hint(run_ids)
         if not run_ids:
             self.serving.tasks.request()
+            self.scheduler.request()
 
     def _batch_done(self) -> None:
         self.runner.batch_done()
@@ -367,7 +375,7 @@ class Worker:
             releases=self.releases,
             membership=self.membership,
             recipes=self.recipes,
-            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep],
+            takers=self._takers(),
         )
         try:
             await drain.run(timeout)
@@ -385,12 +393,7 @@ class Worker:
         await self.membership.disconnect()
         self.activities.shut_down()
         for run in list(self.runner.runs.values()):
-            self._strand(run)
-
-    def _strand(self, run: OwnedRun) -> None:
-        future = run.created_future
-        self.runner.drop(run)
-        if future is not None and not future.done():
-            future.set_exception(
+            run.refuse(
                 StoreUnavailable(f"the worker ended before run {run.run_id} was known committed")
             )
+            self.runner.drop(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from continuum import activity, patched, run_child, sleep, wait_signal, workflow
+from continuum import Workflow, activity, patched, run_child, sleep, wait_signal, workflow
 
 SETTINGS = {"limit": 3}
 """Can change, so code that reads it is opaque."""
@@ -138,3 +138,28 @@ async def work(seconds: float) -> float:
 @workflow(name="working")
 async def working(seconds: float) -> float:
     return await work(seconds)
+
+
+@workflow(name="opaque-patch")
+async def opaque_patch(n: int) -> str:
+    if SETTINGS["limit"] > 5:
+        await cheap(n)
+    await wait_signal("go")
+    return "later" if patched("later") else "now"
+
+
+def priced(result: str) -> Workflow[[int], str]:
+    """A release whose activity is annotated with this result."""
+
+    async def price(n: int) -> object:
+        return n
+
+    price.__annotations__["return"] = {"int": int, "str": str}[result]
+    asked = activity(name="price")(price)
+
+    @workflow(name="priced")
+    async def priced_flow(n: int) -> str:
+        await wait_signal("go")
+        return str(await asked(n))
+
+    return priced_flow

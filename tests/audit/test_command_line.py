@@ -81,7 +81,12 @@ async def test_patches_and_their_fate_are_readable(shop: Shop, prompt: Prompt) -
     text = (await prompt.run("audit", "--app", f"{APP}:between", "--format", "table")).stdout
     joined = " ".join(text.split())
     assert "thorough: still-in-use in order version 2 (tests/audit/releases.py:" in joined
-    assert "new branch 0, old branch or not reached yet 1, can no longer reach it 0" in joined
+    assert "new branch 0, old branch 0, not reached yet 1, can no longer reach it 0" in joined
+    assert "Replayed 1 run in" in joined
+    quick = await prompt.run(
+        "audit", "--app", f"{APP}:between", "--split", "0", "--format", "table"
+    )
+    assert "old branch or not reached yet 1, can no" in " ".join(quick.stdout.split())
     assert "1 run may never end by itself" in joined
     assert "waits for signal check" in joined
     assert "to do: keep both branches" in joined

@@ -17,7 +17,12 @@ async def test_a_patch_is_in_use_until_no_live_run_needs_the_code_before_it(shop
         await shop.move(runs[:1], "check", "signal end")
     preflight = await shop.audit(releases.between)
     assert (preflight.strict_ok, site(preflight, "thorough").first_seen_at) == (True, None)
-    assert site(preflight, "thorough").split == Split(0, 4, 0)
+    assert site(preflight, "thorough").split == Split(
+        took_new=0, old_or_not_reached=4, cannot_reach=0,
+        took_old=1, not_reached=3, undetermined=0,
+    )  # fmt: skip
+    assert preflight.replay is not None
+    assert (preflight.replay.runs, preflight.replay.same) == (4, 4)
     assert codes(preflight) == {"patch-in-use": "info", "version-not-served": "info"}
 
     async with shop.release(releases.between):
@@ -25,7 +30,14 @@ async def test_a_patch_is_in_use_until_no_live_run_needs_the_code_before_it(shop
         report = await shop.audit(releases.between)
         patch = site(report, "thorough")
         assert (patch.verdict, patch.proof, report.strict_ok) == ("still-in-use", "proved", True)
-        assert patch.split == Split(took_new=2, old_or_not_reached=2, cannot_reach=0)
+        assert patch.split == Split(2, 2, 0, took_old=1, not_reached=1, undetermined=0)
+        quick = await shop.client.audit([releases.between], split=0)
+        assert site(quick, "thorough").split == Split(2, 2, 0)
+        assert quick.replay is None
+        some = await shop.client.audit([releases.between], split=1)
+        assert site(some, "thorough").split == Split(
+            2, 2, 0, took_old=1, not_reached=0, undetermined=1
+        )
         assert (patch.forecast.endless, patch.forecast.done_at) == (2, None)
         assert {run.run_id for run in patch.forecast.examples} == {runs[0], runs[3]}
         new, old = report.workflows
@@ -129,5 +141,5 @@ async def test_many_patches_are_told_apart_by_the_sets_that_exist(shop: Shop) ->
         await eventually(stamped)
         report = await shop.audit(flow)
     assert not report.unknown_versions
-    assert site(report, "p0").split == Split(took_new=1, old_or_not_reached=0, cannot_reach=0)
-    assert site(report, "p1").split == Split(took_new=0, old_or_not_reached=1, cannot_reach=0)
+    assert site(report, "p0").split == Split(1, 0, 0, took_old=0, not_reached=0, undetermined=0)
+    assert site(report, "p1").split == Split(0, 1, 0, took_old=0, not_reached=1, undetermined=0)

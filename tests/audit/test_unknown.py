@@ -9,7 +9,7 @@ import pytest
 from continuum import workflow
 from continuum.declare import workflow as declaring
 from tests.audit import releases
-from tests.audit.conftest import Shop, codes, unknown
+from tests.audit.conftest import Shop, codes, site, unknown
 from tests.worker.cluster import Cluster, eventually
 
 
@@ -116,6 +116,24 @@ async def test_leases_of_a_dead_worker_count_by_how_long_it_is_gone(
 
 
 @pytest.mark.drifts
+async def test_a_run_that_would_drift_is_found_before_the_roll_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no hash can see, the replay of the runs before a patch does; strict says no."""
+    async with shop.release(releases.opaque_patch):
+        run_id = await shop.start(releases.opaque_patch, 1, waits="signal go")
+    assert (await shop.audit(releases.opaque_patch)).strict_ok
+    monkeypatch.setitem(releases.SETTINGS, "limit", 9)
+    report = await shop.audit(releases.opaque_patch)
+    assert (report.strict_ok, codes(report)["replay-drift"]) == (False, "error")
+    [finding] = [each for each in report.findings if each.code == "replay-drift"]
+    assert str(run_id) in finding.message
+    assert "activity_scheduled tests.audit.releases:cheap" in finding.message
+    assert report.replay is not None
+    assert (report.replay.drift, site(report, "later").split.undetermined) == (1, 1)
+
+
+@pytest.mark.drifts
 async def test_drifted_runs_are_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that no hash can see parks the run; the audit says so, and that it may not end."""
     async with shop.release(releases.opaque_steps):
@@ -128,3 +146,26 @@ async def test_drifted_runs_are_reported(shop: Shop, monkeypatch: pytest.MonkeyP
     assert (report.blocked_runs, codes(report)["runs-drifted"]) == (1, "warning")
     drain = await shop.client.drain_forecast(releases.opaque_steps.version_hash)
     assert (drain.forecast.runs, drain.forecast.endless) == (1, 1)
+
+
+async def test_values_that_other_types_restore_are_a_finding(shop: Shop) -> None:
+    """The hash is the same, an activity's result is not: before the roll-out and after it."""
+    old, new = releases.priced("int"), releases.priced("str")
+    assert old.version_hash == new.version_hash
+    async with shop.release(old):
+        await shop.start(old, 1, waits="signal go")
+    assert "codec-changed" not in codes(await shop.audit(old))
+    report = await shop.audit(new)
+    assert (codes(report)["codec-changed"], report.strict_ok) == ("warning", True)
+    [finding] = [each for each in report.findings if each.code == "codec-changed"]
+    assert "activity price result int, now str" in finding.message
+    assert "the audited code" in finding.message
+    async with shop.release(new):
+        await shop.start(new, 2, waits="signal go")
+        report = await shop.audit(new)
+        [finding] = [each for each in report.findings if each.code == "codec-changed"]
+        assert "code since" in finding.message
+        assert finding == (await shop.audit()).findings[0]
+        old_run, _ = (await shop.client.query("workflow = 'priced' order by started_at")).entries
+        await shop.client.cancel(old_run.id, force=True)
+        assert codes(await shop.audit(new)) == {}

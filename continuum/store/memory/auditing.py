@@ -106,7 +106,8 @@ class MemoryAudit:
         return KnownVersion(
             version_id, row.pin, row.source, row.first_seen_at, row.last_seen_at,
             sorted(row.taken), sorted(self._tables.decided_patches[version_id]),
-            row.facts.patch_sites, row.facts.opaque,
+            row.facts.patch_sites, row.facts.opaque, row.facts.codecs,
+            row.facts.codec_fingerprint, tuple(row.codec_changes),
         )  # fmt: skip
 
     def _node(self, node_id: UUID, node: NodeRow) -> LoadingNode:

@@ -22,6 +22,7 @@ from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.ownership import MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
+from continuum.store.memory.schedules import MemorySchedules
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -54,6 +55,7 @@ class MemoryStore:
         repair: the `RepairStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
         audits: the `AuditStore` of the same rows.
+        schedules: the `ScheduleStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -71,6 +73,7 @@ class MemoryStore:
         self._nodes = MemoryNodes(self.tables)
         self._mail = MemoryMail(self.tables)
         self._adoptions = MemoryAdoptions(self.tables)
+        self.schedules = MemorySchedules(self.tables, self._mail)
 
     # -- what a clock that skips time has to know ----------------------------------------------
 
@@ -87,6 +90,9 @@ class MemoryStore:
                     return False
             elif lease.wanted(now) and self._has_taker(lease):
                 return False
+        next_look = self.schedules.next_look()
+        if next_look is not None and next_look <= now and self._has_worker():
+            return False
         return not any(self._is_due(row, now) for row in self.tables.tasks.values())
 
     def next_wake(self) -> datetime | None:
@@ -102,7 +108,16 @@ class MemoryStore:
             for row in self.tables.tasks.values()
             if row.owner is None and self._is_served(row)
         ]
+        next_look = self.schedules.next_look()
+        if next_look is not None and self._has_worker():
+            moments.append(next_look)
         return min(moments, default=None)
+
+    def _has_worker(self) -> bool:
+        return any(
+            self.tables.is_serving(node) and not node.draining
+            for node in self.tables.nodes.values()
+        )
 
     def _is_due(self, row: TaskRow, now: datetime) -> bool:
         """Whether a queued attempt is under way, or will be at once."""

@@ -10,16 +10,19 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
+from continuum.store.auditing import CodecChange, differing
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.facts import CodeFacts
 from continuum.versions.patch_names import PatchForm
+
+MAX_CODEC_CHANGES: Final = 20
 
 
 @dataclass(slots=True)
@@ -110,12 +113,20 @@ class VersionRow:
     source: str | None = None
     taken: set[str] = field(default_factory=set[str])
     facts: CodeFacts = field(default_factory=CodeFacts)
+    codec_changes: list[CodecChange] = field(default_factory=list[CodecChange])
 
     def refresh(self, now: datetime, facts: CodeFacts, source: str | None) -> None:
         """A worker has registered it again."""
         self.last_seen_at = now
         self.source = facts.source or source or self.source
         self.taken.update(facts.taken)
+        was, now_is = self.facts.codec_fingerprint, facts.codec_fingerprint
+        if was is not None and now_is is not None and was != now_is:
+            labels = differing(self.facts.codecs, facts.codecs)
+            before = {each: self.facts.codecs.get(each) for each in labels}
+            since = {each: facts.codecs.get(each) for each in labels}
+            self.codec_changes.append(CodecChange(now, facts.source, before, since))
+            del self.codec_changes[:-MAX_CODEC_CHANGES]
         self.facts = facts
 
 

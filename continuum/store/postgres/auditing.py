@@ -11,6 +11,7 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.store.auditing import (
     AuditFacts,
+    CodecChange,
     KnownVersion,
     LiveGroup,
     LoadingNode,
@@ -83,7 +84,7 @@ class PostgresAudit:
             return []
         async with self._snapshot() as session:
             rows = await session.rows(_SQL["outlooks"], [int8s(version_ids), _int4(examples)])
-            named = [run_id for row in rows for run_id in row[4] or ()]
+            named = [run_id for row in rows for run_id in row[4]]
             runs: dict[UUID, RunExample] = {}
             if named:
                 found = await session.rows(_SQL["runs_by_id"], [uuids(named)])
@@ -96,7 +97,7 @@ class PostgresAudit:
         return [
             Outlook(
                 version_id, count, newest[version_id], wake_at, endless,
-                [runs[run_id] for run_id in ids or ()],
+                [runs[run_id] for run_id in ids],
             )
             for version_id, count, wake_at, endless, ids in rows
         ]  # fmt: skip
@@ -123,16 +124,21 @@ class PostgresAudit:
 
 def _known(row: Row) -> KnownVersion:
     version_id, workflow, version, version_hash, runtime, source, first, last, *facts = row
-    taken, decided, sites, opaque = facts
+    taken, decided, sites, opaque, codecs, fingerprint, changes = facts
     pin = VersionPin(workflow, version, version_hash, runtime)
     return KnownVersion(
         version_id, pin, source, first, last, tuple(taken), tuple(decided), _places(sites),
-        _places(opaque),
+        _places(opaque), codecs, fingerprint, tuple(map(_change, changes)),
     )  # fmt: skip
 
 
 def _places(found: Sequence[Mapping[str, Any]]) -> tuple[CodePlace, ...]:
     return tuple(CodePlace(each["name"], each["file"], each["line"]) for each in found)
+
+
+def _change(found: Mapping[str, Any]) -> CodecChange:
+    at = datetime.fromisoformat(found["at"])
+    return CodecChange(at, found["source"], found["was"], found["now"])
 
 
 def _run(row: Row) -> RunExample:

@@ -27,9 +27,11 @@ _KINDS: Final = {kind.value: kind for kind in EventKind}
 """Many times as fast as calling the enumeration."""
 
 FETCHED: Final = 2_000
-"""Events fetched at a time."""
+"""Events fetched at a time at most."""
+FIRST_FETCHED: Final = 25
+"""Events fetched at first, to see how large they are; then four times as many each time."""
 FETCHED_BYTES: Final = 4_000_000
-"""Of the payloads fetched at a time, about; one event comes whatever its size."""
+"""Of the payloads fetched at a time, as far as those fetched before tell."""
 _FIRST: Final = UUID(int=0)
 
 
@@ -81,6 +83,7 @@ class PostgresJournals:
                 for head in heads[done : place - 1]:
                     yield self._journal(head, ())
                 yield self._journal(heads[place - 1], events)
+                del events  # or two journals are in memory while the next one comes
                 done = place
             for head in heads[done:]:
                 yield self._journal(head, ())
@@ -97,7 +100,7 @@ class PostgresJournals:
         current, incarnation = 0, 0
         run_id: UUID = _FIRST
         events: list[Event] = []
-        size = FETCHED // 4
+        size = FIRST_FETCHED
         async with AsyncRawServerCursor(
             session.connection, "continuum_journals", row_factory=tuple_row
         ) as cursor:
@@ -120,7 +123,7 @@ class PostgresJournals:
                 if len(rows) < size:
                     break
                 affordable = FETCHED_BYTES * len(rows) // max(fetched, 1)
-                size = max(1, min(FETCHED, affordable))
+                size = max(1, min(FETCHED, 4 * size, affordable))
         if events:
             yield current, events
 

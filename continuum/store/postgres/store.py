@@ -22,6 +22,7 @@ from continuum.store.postgres.counters import PostgresCounters
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.ownership import PostgresOwnership
+from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
 from continuum.store.postgres.starts import PostgresStarts
 from continuum.store.postgres.turns import PostgresTurns
@@ -35,6 +36,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.schedules import ScheduleStore
 from continuum.versions.facts import CodeFacts
 
 
@@ -43,6 +45,7 @@ class PostgresStore:
 
     Attributes:
         activities: the `ActivityStore`.
+        schedules: the `ScheduleStore`.
 
     Args:
         pool: for everything but commits; autocommit connections.
@@ -64,6 +67,7 @@ class PostgresStore:
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
         self._adoptions = PostgresAdoptions(sessions, codec)
+        self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@ SELECT transaction_timestamp();
 
 -- name: versions
 SELECT version_id, workflow, version, version_hash, runtime, source, first_seen_at, last_seen_at,
-       taken, decided, patch_sites, opaque
+       taken, decided, patch_sites, opaque, codecs, codec_fingerprint, codec_changes
 FROM continuum_workflow_versions
 ORDER BY workflow, version DESC, first_seen_at, version_hash, runtime;
 
@@ -60,41 +60,50 @@ WHERE r.version_hash <> ''
 GROUP BY 1, 2, 3;
 
 -- name: outlooks
--- `own` is what a live run waits for by itself: a signal has no end, an activity or timer has one.
--- A run that waits for children only is as endless as they are, so those are followed.
+-- A run may never end by itself when it drifted, is in quarantine, or waits without a deadline and
+-- not for an activity. One that waits for children is as endless as they are; those are followed.
 WITH RECURSIVE own AS MATERIALIZED (
     SELECT version_id, run_id, wake_at, waiting_on,
+           waiting_on LIKE 'child %' OR waiting_on LIKE '%, child %' AS has_child,
            blocked_build IS NOT NULL OR takeovers >= 4
            OR (wake_at IS NULL AND NOT ready AND waiting_on IS NOT NULL
-               AND waiting_on ~ '^nothing:|^(?!(.*, )?(activity|child) )') AS endless
+               AND (waiting_on LIKE 'nothing:%'
+                    OR waiting_on NOT LIKE ALL (ARRAY['activity %', '%, activity %',
+                                                      'child %', '%, child %']))) AS endless
     FROM continuum_leases
     WHERE version_id = ANY ($1::bigint[])
 ), chain AS (
     SELECT version_id, run_id AS root, run_id, wake_at, waiting_on, endless FROM own
-    WHERE NOT endless AND waiting_on LIKE '%child %'
+    WHERE has_child AND NOT endless
     UNION
     SELECT c.version_id, c.root, l.run_id, l.wake_at, l.waiting_on,
            l.blocked_build IS NOT NULL OR l.takeovers >= 4
            OR (l.wake_at IS NULL AND NOT l.ready AND l.waiting_on IS NOT NULL
-               AND l.waiting_on ~ '^nothing:|^(?!(.*, )?(activity|child) )')
+               AND (l.waiting_on LIKE 'nothing:%'
+                    OR l.waiting_on NOT LIKE ALL (ARRAY['activity %', '%, activity %',
+                                                        'child %', '%, child %'])))
     FROM chain c
     CROSS JOIN LATERAL regexp_matches(c.waiting_on, '(?:^|, )child ([0-9a-f-]{36})', 'g') AS m (id)
     CROSS JOIN LATERAL (
         SELECT * FROM continuum_leases WHERE run_id = m.id[1]::uuid OFFSET 0) AS l
     WHERE NOT c.endless
-), ends AS (
-    SELECT version_id, run_id, endless, wake_at FROM own
-    UNION ALL
-    SELECT version_id, root, endless, wake_at FROM chain WHERE run_id <> root
-), judged AS (
-    SELECT version_id, run_id, bool_or(endless) AS endless, max(wake_at) AS wake_at
-    FROM ends GROUP BY version_id, run_id
+), followed AS MATERIALIZED (
+    SELECT root AS run_id, bool_or(endless) AS endless, max(wake_at) AS wake_at
+    FROM chain GROUP BY root
+), judged AS MATERIALIZED (
+    SELECT o.version_id, o.run_id, coalesce(f.endless, o.endless) AS endless,
+           coalesce(f.wake_at, o.wake_at) AS wake_at
+    FROM own o LEFT JOIN followed f ON f.run_id = o.run_id
+), counted AS (
+    SELECT version_id, count(*) AS runs, max(wake_at) AS wake_at,
+           count(*) FILTER (WHERE endless) AS endless
+    FROM judged GROUP BY version_id
 )
-SELECT version_id, count(*), max(wake_at), count(*) FILTER (WHERE endless),
-       (array_agg(run_id ORDER BY run_id) FILTER (WHERE endless))[1:$2::int]
-FROM judged
-GROUP BY version_id
-ORDER BY version_id;
+SELECT c.version_id, c.runs, c.wake_at, c.endless,
+       ARRAY(SELECT j.run_id FROM judged j WHERE j.version_id = c.version_id AND j.endless
+             ORDER BY j.run_id LIMIT $2::int)
+FROM counted c
+ORDER BY c.version_id;
 
 -- name: newest_start
 -- Of one version, looked at run by run; null when there are more than so many.
