@@ -28,7 +28,7 @@ _BATCH: Final = 100
 _PAGE: Final = 1000
 _SAMPLE: Final = 5
 
-Act = Callable[["Continuum", UUID], Awaitable[None]]
+Act = Callable[["Continuum", UUID], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Action:
     Args:
         what: for the question, such as "signal fraud_review".
         done: outcome of a run it was done to, such as "signalled".
-        act: does it to one run.
+        act: does it to one run; may answer another outcome.
     """
 
     what: str
@@ -63,19 +63,19 @@ class Consent:
 async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) -> Outcome:
     """Do it to the named runs; every run it could not be done to is a line on stderr and exit 1."""
     code = ExitCode.OK
-    done: list[UUID] = []
+    done: list[tuple[UUID, str]] = []
     async with connection.connect(options) as client:
         for run_id in run_ids:
             try:
-                await action.act(client, run_id)
+                outcome = await action.act(client, run_id)
             except (RunNotFound, RunTerminal, RepairRefused) as error:
                 code = report(error)
             else:
-                done.append(run_id)
+                done.append((run_id, outcome or action.done))
     if done:
         rows = Rows(options.shape, [Column("id"), Column("outcome")], fields=("id", "outcome"))
-        for run_id in done:
-            rows.add({"id": run_id, "outcome": action.done})
+        for run_id, outcome in done:
+            rows.add({"id": run_id, "outcome": outcome})
         rows.close()
     return code
 
@@ -171,14 +171,14 @@ async def _apply(
 
 async def _outcome(client: Continuum, run_id: UUID, action: Action) -> str:
     try:
-        await action.act(client, run_id)
+        outcome = await action.act(client, run_id)
     except RunNotFound:
         return "not found"
     except RunTerminal as error:
         return f"already {error.state}"
     except RepairRefused as error:
         return error.reason
-    return action.done
+    return outcome or action.done
 
 
 def _print_outcomes(shape: Format, outcomes: Sequence[tuple[UUID, str]], action: Action) -> None:

@@ -31,3 +31,16 @@ class BlockingOperating(BlockingCalls):
     def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
         """Let workers try a run in quarantine again; see `Continuum.release`."""
         self.call(self._client.release(run_id, namespace=namespace))
+
+    def retry(
+        self,
+        run_id: UUID | str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        once: str | None = None,
+        namespace: str | None = None,
+    ) -> bool:
+        """Try a failed run again from the activity that failed; see `Continuum.retry`."""
+        call = self._client.retry
+        return self.call(call(run_id, reason=reason, force=force, once=once, namespace=namespace))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.codec.attributes import check_name, check_reason
 from continuum.errors import RepairRefused, RunNotFound
+from continuum.store.repair import RepairOutcome, RetryOrder
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -90,8 +92,61 @@ class Operating(ABC):
         parsed = parse_run_id(run_id)
         backend = self._backend
         outcome = await backend.repair.release_quarantined(parsed, optional_namespace(namespace))
-        if outcome.state is None:
-            raise RunNotFound(parsed)
-        if outcome.refusal is not None:
-            raise RepairRefused(parsed, "released", outcome.refusal)
+        _check(parsed, "released", outcome)
         backend.hints.runs_changed([parsed])
+
+    async def retry(
+        self,
+        run_id: UUID | str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        once: str | None = None,
+        namespace: str | None = None,
+    ) -> bool:
+        """Try a failed run again from the activity that failed.
+
+        The run is live again under the same id, with its journal up to that failure: steps that had
+        completed are not executed again, the activity gets a new attempt and all its retries, and
+        signals that came since are delivered again. The failure stays in the journal, annulled
+        by a `run_retried` event.
+
+        Args:
+            run_id: of a failed run.
+            reason: why, for people; journaled.
+            force: also when the process of the activity died, so that nobody knows what it did.
+            once: a key; repeated calls with the same key for a run count once.
+            namespace: only a run of this namespace.
+
+        Returns:
+            Whether this call did it; False when one with the same `once` had.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it has not failed; no activity failed; or others have seen what the
+                workflow did about the failure (a compensation, another activity, a child).
+
+        Example:
+            async for run in ct.stream("state = 'failed' and error_family = '73a0ad1c5a1f'"):
+                await ct.retry(run.id, reason="the payment service is back", once="incident-7")
+        """
+        parsed = parse_run_id(run_id)
+        if reason is not None:
+            check_reason(reason)
+        if once is not None:
+            check_name(once, "once")
+        backend = self._backend
+        order = RetryOrder(optional_namespace(namespace), reason, force, once)
+        outcome = await backend.repair.retry(parsed, order)
+        _check(parsed, "retried", outcome)
+        if not outcome.repeated:
+            backend.hints.runs_changed([parsed])
+        return not outcome.repeated
+
+
+def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:
+    """Raise what the outcome says."""
+    if outcome.state is None:
+        raise RunNotFound(run_id)
+    if outcome.refusal is not None:
+        raise RepairRefused(run_id, what, outcome.refusal, hint=hint)

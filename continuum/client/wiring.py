@@ -142,7 +142,7 @@ class PostgresBackend:
         from continuum.store.postgres.repair import PostgresRepair
         from continuum.store.postgres.session import Sessions
 
-        return PostgresRepair(Sessions(self._pool))
+        return PostgresRepair(Sessions(self._pool), self._codec)
 
     @property
     def schedules(self) -> ScheduleStore:

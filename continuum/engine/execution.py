@@ -43,6 +43,7 @@ from continuum.journal.events import (
     SignalReceived,
     TimerFired,
 )
+from continuum.journal.retrying import surviving
 from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
 
@@ -222,6 +223,7 @@ class Execution(ActivityEvents):
     def replay(self, events: Sequence[Event]) -> None:
         """Feed the journal of this incarnation to a fresh execution."""
         incarnation = self._identity.incarnation
+        events = surviving(events)
         self._patches.recall(events, incarnation)
         replaying.replay(self, self._log, self._attempts, events, incarnation)
         self._patches.flush()

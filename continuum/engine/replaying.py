@@ -120,6 +120,8 @@ def _replay_progress(log: CommandLog, attempts: Attempts, event: Event) -> None:
     body = read_body(event)
     if isinstance(body, Drift):
         log.fail(body)
+    elif event.kind is EventKind.RUN_RETRIED:
+        attempts.replay_retry(body.again, body.lost)
     elif state is None:
         log.fail(drifts.unknown_command(event))
     else:
