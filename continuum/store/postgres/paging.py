@@ -22,6 +22,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
+    RESERVE,
     WALKING,
     NoConnection,
     OutOfTime,
@@ -46,8 +47,6 @@ from continuum.system import monotonic
 
 SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
-RESERVE: Final = 0.01
-"""Seconds of a budget that statements leave."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
 
