@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, LiteralString, Self
 
 from psycopg import AsyncConnection, errors
@@ -205,7 +207,12 @@ class _Tally:
         return added
 
     def largest_first(self) -> list[CountGroup]:
-        return sorted(self.groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        found: list[CountGroup] = []
+        by_size = sorted(self.groups.values(), key=attrgetter("count"), reverse=True)
+        for _, tied in groupby(by_size, key=attrgetter("count")):
+            same = list(tied)  # ranking a key takes longer than all else
+            found += sorted(same, key=lambda g: group_rank(g.key)) if len(same) > 1 else same
+        return found
 
 
 class _Count:
