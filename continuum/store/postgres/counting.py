@@ -49,6 +49,9 @@ most of the table in memory. Reading whole tables takes twice as long."""
 CHEAP: Final = 1_000
 """Units of the planner's cost up to which no other way is looked for."""
 
+COSTLY: Final = 20_000
+"""Units from which on a declared index is gone through, though the plan needs no attribute."""
+
 ROWS_PER_COST: Final = 4
 """So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
 it has to look up common values in the index of attributes."""
@@ -246,7 +249,8 @@ class _Count:
         await self._connection.execute(_PREPARE)
         columns, where, compiler = self._compiled()
         whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
-        if whole.cost > CHEAP and (keyed := self._keyed()) is not None and whole.by_attributes:
+        guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
+        if guessed and (keyed := self._keyed()) is not None:
             return await self._walk(await self._explained(*keyed), deadline)
         windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()
