@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, LiteralString, Self
 
 from psycopg import AsyncConnection, errors
@@ -46,6 +48,9 @@ most of the table in memory. Reading whole tables takes twice as long."""
 
 CHEAP: Final = 1_000
 """Units of the planner's cost up to which no other way is looked for."""
+
+COSTLY: Final = 20_000
+"""Units from which on a declared index is gone through, though the plan needs no attribute."""
 
 ROWS_PER_COST: Final = 4
 """So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
@@ -205,7 +210,12 @@ class _Tally:
         return added
 
     def largest_first(self) -> list[CountGroup]:
-        return sorted(self.groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        found: list[CountGroup] = []
+        by_size = sorted(self.groups.values(), key=attrgetter("count"), reverse=True)
+        for _, tied in groupby(by_size, key=attrgetter("count")):
+            same = list(tied)  # ranking a key takes longer than all else
+            found += sorted(same, key=lambda g: group_rank(g.key)) if len(same) > 1 else same
+        return found
 
 
 class _Count:
@@ -239,7 +249,8 @@ class _Count:
         await self._connection.execute(_PREPARE)
         columns, where, compiler = self._compiled()
         whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
-        if whole.cost > CHEAP and (keyed := self._keyed()) is not None and whole.by_attributes:
+        guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
+        if guessed and (keyed := self._keyed()) is not None:
             return await self._walk(await self._explained(*keyed), deadline)
         windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()

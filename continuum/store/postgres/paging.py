@@ -252,7 +252,7 @@ class Pager:
     async def _look_around(self, stretch: Stretch, index: str) -> tuple[Outcome, str]:
         """Fetch a small set that holds all matches, or find a shorter index to walk."""
         draft = self._draft(stretch)
-        outcome = await self._try(draft, draft.paths.range_probe())
+        outcome = await self._try(draft, draft.paths.range_probe(index))
         if outcome is not Outcome.MORE:
             return outcome, index
         draft = self._draft(stretch)
