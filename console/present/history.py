@@ -38,6 +38,7 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "attributes_set": ("#", "attributes", "muted"),
     "patch_decided": ("~", "patch", "muted"),
     "run_adopted": ("⇄", "adopted", "info"),
+    "run_retried": ("↻", "tried again", "info"),
     "child_started": ("»", "child", "muted"),
     "child_completed": ("✓", "child completed", "good"),
     "child_failed": ("✗", "child failed", "bad"),
@@ -218,6 +219,11 @@ def _adopted(found: Mapping[str, Any], event: HistoryEvent) -> str:
     return f"{pin}, before {_text(found, 'former_hash')[:8]}{freed}"
 
 
+def _retried(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    reason = _text(found, "reason")
+    return f"annuls what follows seq {found.get('from_seq', 1) - 1}{': ' if reason else ''}{reason}"
+
+
 def _cancel(found: Mapping[str, Any], event: HistoryEvent) -> str:
     forced = "forced " if found.get("forced") else ""
     return f"{forced}{_text(found, 'reason')}".strip()
@@ -254,6 +260,7 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     "attributes_set": lambda found, _: preview(found.get("attributes"), 300),
     "patch_decided": _patch,
     "run_adopted": _adopted,
+    "run_retried": _retried,
     "child_started": _child_started,
     "child_completed": _child_ended,
     "child_failed": _child_ended,

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "signal": CommandEntry("signal", "Send a signal to one run, or to all that match."),
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
     "retry": CommandEntry("retry", "Try failed runs again, from the activity that failed."),
+    "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),
     "release": CommandEntry("release", "Let workers try runs in quarantine again."),
     "result": CommandEntry("result", "Wait for a run to end and print its value."),
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from anyio.from_thread import start_blocking_portal
@@ -11,6 +11,7 @@ from continuum.client.blocking_calls import BlockingCalls
 from continuum.client.operating import Operating
 
 if TYPE_CHECKING:
+    from continuum.client.blocking import BlockingRunHandle
     from continuum.health.doctor import Check
     from continuum.health.report import HealthReport, Limits
 
@@ -44,3 +45,12 @@ class BlockingOperating(BlockingCalls):
         """Try a failed run again from the activity that failed; see `Continuum.retry`."""
         call = self._client.retry
         return self.call(call(run_id, reason=reason, force=force, once=once, namespace=namespace))
+
+    def restart(
+        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+    ) -> BlockingRunHandle[Any]:
+        """Start a run that has ended anew; see `Continuum.restart`."""
+        from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
+
+        handle = self.call(self._client.restart(run_id, once=once, namespace=namespace))
+        return BlockingRunHandle(cast("BlockingContinuum", self), handle)

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
+from msgspec.structs import replace
+
+from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
-from continuum.codec.attributes import check_name, check_reason
+from continuum.codec.attributes import check_attributes, check_name, check_reason
 from continuum.errors import RepairRefused, RunNotFound
+from continuum.journal.turn import NewRun
 from continuum.store.repair import RepairOutcome, RetryOrder
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
+    from continuum.client.client import Continuum
+    from continuum.client.control import Control
     from continuum.health.doctor import Check
     from continuum.health.report import HealthReport, Limits
 
 
+RESTARTED_FROM: Final = "restarted_from"
+"""The attribute in which a run names the one that it repeats."""
+
+
 class Operating(ABC):
     """The operator's part of `Continuum`."""
+
+    @property
+    @abstractmethod
+    def _controls(self) -> Control:
+        """What starts runs."""
 
     @property
     @abstractmethod
@@ -142,6 +157,50 @@ class Operating(ABC):
         if not outcome.repeated:
             backend.hints.runs_changed([parsed])
         return not outcome.repeated
+
+    async def restart(
+        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+    ) -> RunHandle[Any]:
+        """Start a run that has ended anew: same workflow, input and namespace, a new id.
+
+        The new run has the attributes of the old one, and `restarted_from` with its id. It is
+        bound to the newest code, and everything is executed again. After `continue_as_new` the
+        input is that of the last incarnation.
+
+        Args:
+            run_id: of a run that has ended.
+            once: a key; calls with the same key for a run are one restart, and so are those
+                without a key: repeating the call answers the same new run.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it has not ended.
+            AttributesError: there is no room for `restarted_from`.
+
+        Example:
+            again = await ct.restart(run_id)
+            print(await again.result(timeout=30))
+        """
+        parsed = parse_run_id(run_id)
+        if once is not None:
+            check_name(once, "once")
+        found = await self._backend.repair.ended_start(parsed, optional_namespace(namespace))
+        if found is None:
+            raise RunNotFound(parsed)
+        if not isinstance(found, NewRun):
+            raise RepairRefused(
+                parsed, "restarted", f"it has not ended, it is {found}",
+                hint="cancel it first: continuum cancel",
+            )  # fmt: skip
+        attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(parsed)})
+        key = f"restart of {parsed}" + ("" if once is None else f": {once}")
+        wanted = replace(found, attributes=attributes, idempotency_key=key)
+        from continuum.client.starting import match_existing
+
+        existing = await self._controls.insert(wanted)
+        new_id = wanted.run_id if existing is None else match_existing(wanted, existing)
+        return RunHandle(cast("Continuum", self), new_id, None)
 
 
 def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:

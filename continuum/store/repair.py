@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from continuum.journal.turn import NewRun
 from continuum.model import RunState
 
 QUARANTINED_FROM: Final = 4
@@ -59,6 +60,13 @@ class RepairStore(Protocol):
 
     async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
         """Let workers claim a run in quarantine again, as if none had been lost with it."""
+        ...
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """How a run that has ended was started, without id and key; its state when it is live.
+
+        The input is that of its last incarnation. None: there is no such run (there).
+        """
         ...
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:

@@ -48,6 +48,8 @@ FAILURE = {"type": "shop.Broken", "message": "no"}
         ("run_adopted", {"version": 2, "version_hash": "b" * 64, "runtime": "1-py3.11",
                          "former_hash": "a" * 64, "former_runtime": "1-py3.11", "released": True},
          "4 v2 bbbbbbbb, before aaaaaaaa, free to go on after drift"),
+        ("run_retried", {"from_seq": 5, "again": [[2, 3]], "reason": "mended"},
+         "4 annuls what follows seq 4: mended"),
         ("attributes_set", {"attributes": {"stage": "paid"}}, '4 {"stage": "paid"}'),
         ("activity_scheduled", {"name": "a.b:mail", "args": [1], "queue": "post"},
          "4 b:mail in queue post (1)"),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from continuum.journal.events import Entry, Event, EventKind
 from continuum.journal.retrying import CannotRetry, plan_retry
-from continuum.journal.turn import RunState
+from continuum.journal.turn import NewRun, RunState
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NewMessage
 from continuum.store.repair import (
@@ -18,6 +18,7 @@ from continuum.store.repair import (
     RetryOrder,
     not_failed,
 )
+from continuum.system import new_run_id
 
 
 class MemoryRepair:
@@ -37,6 +38,16 @@ class MemoryRepair:
         lease.takeovers, lease.ready, lease.token = 0, True, self._tables.next_token()
         self._tables.changed()
         return RepairOutcome(row.state)
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or namespace not in (None, row.namespace):
+            return None
+        if not row.state.terminal:
+            return row.state
+        data = self._tables.codec.open(row.input)
+        return NewRun(new_run_id(), row.namespace, row.workflow, data, dict(row.attributes))
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
         """See `RepairStore`."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, Event, EventKind
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
-from continuum.journal.turn import RunState, VersionPin
+from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.store.postgres.arrays import blobs, texts
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
@@ -21,6 +21,7 @@ from continuum.store.repair import (
     RetryOrder,
     not_failed,
 )
+from continuum.system import new_run_id
 
 _SQL: Final = statements("repair")
 
@@ -44,6 +45,18 @@ class PostgresRepair:
                 return RepairOutcome(state, NOT_QUARANTINED)
             await session.run(_SQL["release_quarantined"], [run_id])
         return RepairOutcome(state)
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """See `RepairStore`."""
+        async with self._sessions.autocommit() as session:
+            rows = await session.rows(_SQL["read_start"], [run_id])
+        if not rows or namespace not in (None, rows[0][0]):
+            return None
+        [(within, name, workflow, data, attributes)] = rows
+        state = RunState(name)
+        if not state.terminal:
+            return state
+        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes)
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
         """See `RepairStore`."""

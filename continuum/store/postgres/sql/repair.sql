@@ -49,3 +49,7 @@ INSERT INTO continuum_inbox (run_id, kind, name, payload)
 SELECT $1::uuid, m.kind, m.name, m.payload
 FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS m (kind, name, payload, n)
 ORDER BY m.n;
+
+-- name: read_start
+SELECT r.namespace, r.state, r.workflow, r.input, r.attributes
+FROM continuum_runs r WHERE r.id = $1::uuid;
