@@ -16,6 +16,14 @@ T_co = TypeVar("T_co", covariant=True)
 MAX_SHOWN_PAYLOAD: Final = 256 * 1024
 """Snapshots carry payloads up to this many bytes; `result()` always gives the whole value."""
 
+RUN_FIELDS: Final = (
+    "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
+    "started_at", "updated_at", "completed_at", "duration", "waiting_on", "owner", "parent_id",
+    "incarnation", "error", "input", "output", "cancelling_since",
+)  # fmt: skip
+"""What a `Run` says, payloads decoded."""
+PAYLOAD_FIELDS: Final = frozenset({"input", "output"})
+
 
 class RunState(StrEnum):
     """The `state` column of `continuum_runs`."""

@@ -1,7 +1,8 @@
 """`make bench-query`: every question, ours beside a plain statement and beside the peer.
 
 RUNS=10000000 for ten million; ARGS='text' asks only questions whose name contains the text,
-ARGS=ours asks nobody else, and ARGS=walk walks through all pages while runs start and end.
+ARGS=ours asks nobody else, ARGS=walk walks through all pages while runs start and end, and
+ARGS=stream pipes all runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bench.query import declare, peer
 from bench.query.cases import CASES, Case
 from bench.query.load import directory, loaded, server
 from bench.query.measure import Timing, ask_naively, ask_us, judge
+from bench.query.stream import bench_stream
 from bench.query.walk import bench_walk
 from continuum import Continuum
 from continuum.errors import QueryError
@@ -70,6 +72,9 @@ def main() -> None:
         print(f"{RUNS:,} runs in {directory()}; CPU probe {cpu_probe():.1f} ms")
         if words == ["walk"]:
             bench_walk(joined, dsn)
+            return
+        if words == ["stream"]:
+            bench_stream(joined, dsn)
             return
         peers = None if "ours" in sys.argv else peer.timings(joined, cases)
         declared = [case for case in cases if case.declared]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from continuum.cli.failures import UsageError
@@ -37,6 +38,23 @@ def parse_path(text: str) -> tuple[str, ...]:
         at += 1
     hint = """write plan, device.os for a nested key, '"a.b"' for a key with a dot in it"""
     raise UsageError(f"no path of an attribute: {text!r}", hint=hint)
+
+
+@lru_cache(maxsize=256)
+def column_path(column: str) -> tuple[str, ...]:
+    """The keys of a column such as `attributes.plan` or `attributes."a.b"`.
+
+    Without quotes every character but the dot is taken as it is.
+
+    Raises:
+        UsageError: it is no path.
+
+    Example:
+        >>> column_path("attributes.odd key.os")
+        ('odd key', 'os')
+    """
+    text = column.partition(".")[2]
+    return parse_path(text) if '"' in text else tuple(text.split("."))
 
 
 def format_path(path: Sequence[str]) -> str:

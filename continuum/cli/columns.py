@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
+from continuum.cli.attribute_paths import column_path
 from continuum.cli.failures import UsageError
 from continuum.cli.records import RUN_FIELDS
 from continuum.cli.table import Column
 
+_NAME: Final = re.compile(r'(?:^|,)((?:[^,"]|"[^"]*"?)*)')
+"""What stands between commas that are not in quotes."""
 _FLEXIBLE: Final = {
     "workflow": 12, "waiting_on": 12, "error": 12, "attributes": 12, "input": 8, "output": 8,
     "version_hash": 8, "namespace": 8,
@@ -31,9 +35,11 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",")]
+    names: list[str] = [name.strip() for name in _NAME.findall(text)]
     for name in names:
-        if name in RUN_FIELDS or (name.startswith("attributes.") and len(name) > 11):
+        if name in RUN_FIELDS:
+            continue
+        if name.startswith("attributes.") and all(column_path(name)):
             continue
         from difflib import get_close_matches
 

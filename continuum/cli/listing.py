@@ -1,145 +1,110 @@
-"""Prints pages of runs in the asked format: one, all of them, or one over and over."""
+"""Prints the runs that match: one page, or all of them as they come."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from continuum.cli.columns import table_columns
-from continuum.cli.command import Format, Options, note
-from continuum.cli.output import Rows, colour, table_width, write_json
-from continuum.cli.records import LIST_FIELDS, page_record, run_record
-from continuum.cli.stamps import read_text
-from continuum.cli.table import render_table
+from continuum.cli.command import note
+from continuum.cli.records import stamp_record
+from continuum.cli.run_printers import Printer, RunDocument, Values, values_of
+from continuum.cli.stamps import page_text
+from continuum.model import PAYLOAD_FIELDS
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
-    from continuum.model import Page, Run
+    from continuum.model import Page, Stamp
 
 _BATCH: Final = 100
 """Runs that are written with one call of the system."""
-_TOP_LEFT: Final = "\x1b[H\x1b[J"
-"""Clears the terminal from its first cell on."""
 
 
-class Listing:
-    """Runs in one format.
+async def print_page(
+    client: Continuum, printer: Printer, spec: dict[str, Any], limit: int, cursor: str | None
+) -> None:
+    """Print a page, and on stderr how to go on.
 
     Args:
-        options: of the command.
-        chosen: from `--columns`; None for the usual ones.
+        client: to ask.
+        printer: writes the runs.
         spec: the query, as keyword arguments of `Continuum.query`.
+        limit: runs of the page.
+        cursor: of the page before.
     """
+    payloads = not PAYLOAD_FIELDS.isdisjoint(printer.fields)
+    page = await client.query(**spec, limit=limit, cursor=cursor, payloads=payloads)
+    sys.stdout.write(printer.header + printer.text(values_of(page.entries, printer.fields)))
+    _end(printer, page.stamp, page.next_cursor, complete=page.complete)
 
-    def __init__(
-        self, options: Options, chosen: Sequence[str] | None, spec: dict[str, Any]
-    ) -> None:
-        self._shape = options.shape
-        self._fields = tuple(chosen) if chosen is not None else LIST_FIELDS
-        self._columns = table_columns(chosen, namespaces=options.searched is None)
-        self._spec = spec
 
-    async def one_page(self, client: Continuum, limit: int, cursor: str | None) -> None:
-        """Print a page, and on stderr how to go on."""
-        page = await client.query(**self._spec, limit=limit, cursor=cursor)
-        if self._shape is Format.JSON:
-            write_json(page_record(page, self._fields))
-            return
-        rows = self._rows()
-        rows.add(*map(self._record, page.entries))
-        rows.close()
-        _tell_rest(page, page.next_cursor)
+async def print_all(
+    client: Continuum, printer: Printer, spec: dict[str, Any], cursor: str | None
+) -> None:
+    """Print every run that matches, as the pages come, and on stderr how to go on after Ctrl-C.
 
-    async def all_pages(self, client: Continuum) -> None:
-        """Print every run that matches, as the pages come."""
-        collecting = gc.isenabled()
-        gc.disable()  # rows have no cycles; looking for some takes a fifth of the time
-        try:
-            await self._all_pages(client)
-        finally:
-            if collecting:
-                gc.enable()
+    Args:
+        client: to ask.
+        printer: writes the runs.
+        spec: the query, as keyword arguments of `Continuum.records`.
+        cursor: where to begin.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # rows have no cycles; looking for some takes a fifth of the time
+    try:
+        await _print_all(client, printer, spec, cursor)
+    finally:
+        if collecting:
+            gc.enable()
 
-    async def _all_pages(self, client: Continuum) -> None:
-        pages = client.pages(**self._spec)
-        page = await anext(pages)  # there is always one
-        if self._shape is Format.JSON:
-            await self._one_document(page, pages)
-            return
-        rows = self._rows()
-        await self._add(rows, page)
-        async for page in pages:
-            await self._add(rows, page)
-        rows.close()
-        _tell_rest(page, None)
 
-    async def _add(self, rows: Rows, page: Page[Run]) -> None:
-        for at in range(0, len(page.entries), _BATCH):
-            rows.add(*map(self._record, page.entries[at : at + _BATCH]))
-            await asyncio.sleep(0)  # meanwhile the next page arrives
-
-    async def watch(self, client: Continuum, limit: int, interval: float) -> None:
-        """Until Ctrl-C: redraw the table when it changed, or append the runs that changed.
-
-        Args:
-            client: to ask.
-            limit: runs that are looked at.
-            interval: seconds between two looks.
-        """
-        drawn: list[str] = []
-        known: dict[Any, Any] = {}
-        rows = None if self._shape is Format.TABLE else self._rows()
-        while True:
-            page = await client.query(**self._spec, limit=limit)
-            if rows is None:
-                drawn = self._draw(page, drawn)
-            else:
-                known = self._append(rows, page, known)
+async def _print_all(
+    client: Continuum, printer: Printer, spec: dict[str, Any], cursor: str | None
+) -> None:
+    began = monotonic()
+    page: Page[Values] | None = None
+    sys.stdout.write(printer.header)
+    pages = client.records(printer.fields, **spec, cursor=cursor)
+    try:
+        async with aclosing(pages):
+            async for page in pages:
+                await _write(printer, page.entries)
+    except BrokenPipeError:
+        raise  # nobody reads, and what was read before is not known
+    except BaseException:
+        if page is not None and page.next_cursor is not None:
             sys.stdout.flush()
-            await asyncio.sleep(interval)
-
-    def _draw(self, page: Page[Run], drawn: list[str]) -> list[str]:
-        records = [self._record(run) for run in page.entries]
-        lines = render_table(records, self._columns, width=table_width(), colour=colour())
-        if lines != drawn:
-            sys.stdout.write(_TOP_LEFT + "".join(f"{line}\n" for line in lines))
-        return lines
-
-    def _append(self, rows: Rows, page: Page[Run], known: dict[Any, Any]) -> dict[Any, Any]:
-        """Write the runs that are new or differ; that time passes for a live run is no change."""
-        seen: dict[Any, Any] = {}
-        for run in page.entries:
-            record = self._record(run)
-            seen[run.id] = {**record, "duration": None}
-            if known.get(run.id) != seen[run.id]:
-                rows.add(record)
-        return seen
-
-    async def _one_document(self, first: Page[Run], pages: AsyncIterator[Page[Run]]) -> None:
-        document = page_record(first, self._fields)
-        async for page in pages:
-            document["entries"] += page_record(page, self._fields)["entries"]
-        write_json(document | {"next_cursor": None, "complete": True})
-
-    def _rows(self) -> Rows:
-        return Rows(self._shape, self._columns, fields=self._fields)
-
-    def _record(self, run: Run) -> dict[str, Any]:
-        if self._shape is Format.IDS:
-            return {"id": run.id}
-        if self._shape is not Format.TABLE:
-            return run_record(run, self._fields)
-        record = run_record(run, [column.name for column in self._columns])
-        if run.waiting_on is None and run.error is not None and "waiting_on" in record:
-            kind = run.error.type.rpartition(".")[2]
-            record["waiting_on"] = f"{kind}: {run.error.message}"
-        return record
+            _tell(page.stamp, page.next_cursor, complete=False)
+        raise
+    assert page is not None  # there is always one
+    _end(printer, replace(page.stamp, elapsed=monotonic() - began), None, complete=True)
 
 
-def _tell_rest(page: Page[Run], next_cursor: str | None) -> None:
-    complete = next_cursor is None or page.complete
-    text = f"next_cursor: {next_cursor or 'null'}, complete: {'true' if complete else 'false'}"
-    note(f"{text}, {read_text(page.stamp)}")
+async def _write(printer: Printer, entries: Sequence[Values]) -> None:
+    """The whole page, whatever happens: its cursor says that it was printed."""
+    at = 0
+    try:
+        while at < len(entries):
+            batch, at = entries[at : at + _BATCH], at + _BATCH
+            sys.stdout.write(printer.text(batch))
+            await asyncio.sleep(0)  # meanwhile the next page arrives
+    except asyncio.CancelledError:
+        sys.stdout.write(printer.text(entries[at:]))
+        raise
+
+
+def _end(printer: Printer, stamp: Stamp, cursor: str | None, *, complete: bool) -> None:
+    rest = {"next_cursor": cursor, "complete": complete, "stamp": stamp_record(stamp)}
+    sys.stdout.write(printer.footer(rest))
+    if not isinstance(printer, RunDocument):
+        sys.stdout.flush()
+        _tell(stamp, cursor, complete=complete)
+
+
+def _tell(stamp: Stamp, cursor: str | None, *, complete: bool) -> None:
+    note(f"next_cursor: {cursor or 'null'}, {page_text(stamp, complete=complete)}")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from continuum.cli.command import Format
+from continuum.cli.csv_lines import csv_lines
 from continuum.cli.failures import UsageError
-from continuum.cli.records import jsonable, to_json
-from continuum.cli.sanitize import one_line
+from continuum.cli.records import json_lines, to_json
 from continuum.cli.table import Column, render_facts, render_table, terminal_width, use_colour
 
 
@@ -59,21 +57,21 @@ class Rows:
         self._key = key
         self._kept: list[Mapping[str, Any]] = []
         if shape is Format.CSV:
-            write(_csv_line(fields))
+            sys.stdout.write(csv_lines([fields]))
 
     def add(self, *records: Mapping[str, Any]) -> None:
         """Write records, with one call of the system, or keep them for the end."""
         if self._shape in (Format.JSON, Format.TABLE):
             self._kept += records
         else:
-            sys.stdout.write("".join([f"{self._line(record)}\n" for record in records]))
+            sys.stdout.write(self._lines(records))
 
-    def _line(self, record: Mapping[str, Any]) -> str:
+    def _lines(self, records: Sequence[Mapping[str, Any]]) -> str:
         if self._shape is Format.JSONL:
-            return to_json(record)
+            return json_lines(records)
         if self._shape is Format.CSV:
-            return _csv_line([_csv_cell(record.get(field)) for field in self._fields])
-        return str(record[self._key])
+            return csv_lines([[record.get(field) for field in self._fields] for record in records])
+        return "".join([f"{record[self._key]}\n" for record in records])
 
     def close(self) -> None:
         """Write what needs all records: a JSON list, or the table."""
@@ -106,21 +104,3 @@ def write_value(value: Any, shape: Format) -> None:
         write(to_json(value))
     else:
         write_json(value)
-
-
-def _csv_line(row: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(row)
-    text = buffer.getvalue()
-    return one_line(text) if sys.stdout.isatty() else text
-
-
-def _csv_cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool | dict | list | tuple):
-        return to_json(value)
-    if isinstance(value, str | int | float):
-        return str(value)
-    plain = jsonable(value)
-    return plain if isinstance(plain, str) else to_json(plain)

@@ -18,11 +18,13 @@ from continuum.cli.conditions import (
 )
 from continuum.cli.explain import check_format, explain_count, explain_page
 from continuum.cli.failures import UsageError
-from continuum.cli.listing import Listing
+from continuum.cli.listing import print_all, print_page
 from continuum.cli.output import Rows, write
-from continuum.cli.records import PAYLOAD_FIELDS, to_json
+from continuum.cli.records import to_json
+from continuum.cli.run_printers import printer
 from continuum.cli.stamps import count_text
 from continuum.cli.table import Column
+from continuum.cli.watching import Watch
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
@@ -48,7 +50,10 @@ async def query(
             help="Order, by attributes.KEY too; default started_at desc.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Runs on a page.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, metavar="N", show_default="50", help="Runs on a page."),
+    ] = None,
     cursor: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Go on where a page ended.")
     ] = None,
@@ -73,8 +78,11 @@ async def query(
         bool, typer.Option("--watch", help="Go on showing what changes, until Ctrl-C.")
     ] = False,
     interval: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0.1, metavar="SECONDS", show_default="1.0", help="Between two looks of --watch."
+        ),
+    ] = None,
     read_dsn: Annotated[
         str | None, typer.Option(metavar="DSN", help="Ask this server, such as a replica.")
     ] = None,
@@ -86,6 +94,8 @@ async def query(
     read go to stderr, as does whether a count is exact. No match is not an error.
     """
     options.without_effect("query", namespace=False)
+    if interval is not None and not watch:
+        raise UsageError("--interval makes no sense without --watch")
     chosen = parse_columns(columns)
     spec: dict[str, Any] = {
         "expression": read_expression(expression),
@@ -97,8 +107,8 @@ async def query(
         check_format(options)
     if count or group_by:
         _exclude("--count or --group-by", {
-            "--order-by": order_by, "--cursor": cursor, "--columns": columns, "--all": every,
-            "--watch": watch,
+            "--order-by": order_by, "--limit": limit, "--cursor": cursor, "--columns": columns,
+            "--all": every, "--watch": watch,
         })  # fmt: skip
         if options.shape is Format.IDS:
             raise UsageError("a count has no ids", hint="use --format table, json, jsonl or csv")
@@ -112,22 +122,22 @@ async def query(
         return
     spec["order_by"] = read_order(order_by)
     asked = check_query(**spec, cursor=cursor)
-    spec["payloads"] = bool(PAYLOAD_FIELDS.intersection(chosen or ()))
     spec |= {} if budget is None else {"budget": budget}
     if every:
-        _exclude("--all", {"--cursor": cursor, "--budget": budget, "--watch": watch})
+        _exclude("--all", {"--limit": limit, "--budget": budget, "--watch": watch})
     if watch:
         _exclude("--watch", {"--cursor": cursor, "--format json": options.shape is Format.JSON})
-    listing = Listing(options, chosen, spec)
+    shown = printer(options.shape, chosen, namespaces=options.searched is None)
+    size = 50 if limit is None else limit
     async with connection.connect(options, read_dsn) as client:
         if explain:
-            await explain_page(client, options, asked, spec | {"limit": limit, "cursor": cursor})
+            await explain_page(client, options, asked, spec | {"limit": size, "cursor": cursor})
         elif every:
-            await listing.all_pages(client)
+            await print_all(client, shown, spec, cursor)
         elif watch:
-            await listing.watch(client, limit, interval)
+            await Watch(client, shown, spec, size).run(interval or 1.0)
         else:
-            await listing.one_page(client, limit, cursor)
+            await print_page(client, shown, spec, size, cursor)
 
 
 def _exclude(option: str, others: dict[str, Any]) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from continuum.cli.attribute_paths import column_path
 from continuum.cli.sanitize import json_line
-from continuum.model import HistoryEvent, NodeInfo, Omitted, Page, Run, RunError, Stamp
+from continuum.model import PAYLOAD_FIELDS, HistoryEvent, NodeInfo, Omitted, Run, RunError, Stamp
 
 RUN_FIELDS: Final = (
     "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
     "started_at", "updated_at", "completed_at", "duration", "waiting_on", "owner", "parent_id",
     "incarnation", "error", "input", "output",
 )  # fmt: skip
-PAYLOAD_FIELDS: Final = frozenset({"input", "output"})
 LIST_FIELDS: Final = tuple(name for name in RUN_FIELDS if name not in PAYLOAD_FIELDS)
 NODE_FIELDS: Final = (
     "id", "host", "pid", "version", "state", "owned_runs", "capacity", "queues", "workflows",
@@ -29,6 +29,7 @@ EVENT_FIELDS: Final = ("seq", "incarnation", "type", "command", "at", "data")
 
 _COMPACT: Final = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 _INDENTED: Final = _COMPACT | orjson.OPT_INDENT_2
+_LINE: Final = _COMPACT | orjson.OPT_APPEND_NEWLINE
 
 
 def format_time(moment: datetime) -> str:
@@ -38,7 +39,9 @@ def format_time(moment: datetime) -> str:
         >>> format_time(datetime(2026, 11, 23, 10, tzinfo=UTC))
         '2026-11-23T10:00:00Z'
     """
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat()[:-6]}Z"
 
 
 def jsonable(value: Any) -> Any:
@@ -67,6 +70,18 @@ def to_json(value: Any, *, indent: bool = False) -> str:
     return json_line(text)
 
 
+def json_lines(values: Iterable[Any]) -> str:
+    """Each value as one line of JSON, as `to_json` writes it."""
+    # Not joined at the end: to keep the lines apart takes twice as long as to write them.
+    lines = bytearray()
+    for value in values:
+        try:
+            lines += orjson.dumps(value, jsonable, _LINE)
+        except orjson.JSONEncodeError:
+            lines += f"{_any_json(value, indent=False)}\n".encode(errors="surrogatepass")
+    return json_line(lines.decode(errors="surrogatepass"))
+
+
 def _any_json(value: Any, *, indent: bool) -> str:
     """What orjson refuses: whole numbers beyond 64 bits, lone surrogates, tuples with names."""
     separators = (",", ": ") if indent else (",", ":")
@@ -79,33 +94,23 @@ def _any_json(value: Any, *, indent: bool) -> str:
 def run_record(run: Run, columns: Sequence[str] = RUN_FIELDS) -> dict[str, Any]:
     """The named fields of a run; `attributes.a.b` looks inside the attributes."""
     return {
-        column: attribute_at(run.attributes, column.partition(".")[2])
+        column: attribute_at(run.attributes, column_path(column))
         if "." in column
         else getattr(run, column)
         for column in columns
     }
 
 
-def attribute_at(attributes: Mapping[str, Any], path: str) -> Any:
-    """The attribute of that key, or nested by dots; None when it is missing."""
-    if path in attributes:
-        return attributes[path]
+def attribute_at(attributes: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """The attribute of that path, or of the key that reads like it; None when it is missing."""
+    if len(path) > 1 and (whole := ".".join(path)) in attributes:
+        return attributes[whole]
     value: Any = attributes
-    for key in path.split("."):
+    for key in path:
         if not isinstance(value, Mapping):
             return None
         value = value.get(key)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def page_record(page: Page[Run], columns: Sequence[str]) -> dict[str, Any]:
-    """A page as `query --format json` prints it."""
-    return {
-        "entries": [run_record(run, columns) for run in page.entries],
-        "next_cursor": page.next_cursor,
-        "complete": page.complete,
-        "stamp": stamp_record(page.stamp),
-    }
 
 
 def stamp_record(stamp: Stamp) -> dict[str, Any]:

@@ -26,6 +26,18 @@ def read_text(stamp: Stamp) -> str:
     return text
 
 
+def page_text(stamp: Stamp, *, complete: bool) -> str:
+    """How much a page is of what it could be.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from continuum.model import Stamp
+        >>> page_text(Stamp(datetime(2026, 11, 23, 12, tzinfo=UTC), 0.01), complete=True)
+        'complete: true, read at: 2026-11-23T12:00:00Z, primary'
+    """
+    return f"complete: {'true' if complete else 'false'}, {read_text(stamp)}"
+
+
 def count_text(stamp: Stamp) -> str:
     """What a number is worth.
 

@@ -12,7 +12,10 @@ from uuid import UUID
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from continuum.client.blocking_attributes import BlockingAttributes
+from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_looking import BlockingLooking
+from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
+    from continuum.maintenance.adopt import Adopted
 from continuum.declare.queue import Queue
 
 R = TypeVar("R")
@@ -100,7 +104,9 @@ class BlockingWorker:
             await self._worker.close()
 
 
-class BlockingContinuum(BlockingLooking, BlockingAttributes):
+class BlockingContinuum(
+    BlockingLooking, BlockingAttributes, BlockingAuditing, BlockingOperating, BlockingSchedules
+):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 
     It may be used from several threads, and also inside a running event loop, which each call
@@ -238,6 +244,22 @@ class BlockingContinuum(BlockingLooking, BlockingAttributes):
     def nodes(self) -> list[NodeInfo]:
         """Every registered worker process, live or dead."""
         return self.call(self._client.nodes())
+
+    def adopt(
+        self,
+        flows: Iterable[Workflow[..., Any]],
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        execute: bool = False,
+    ) -> list[Adopted]:
+        """Let these workflows go on with live runs; see `Continuum.adopt`."""
+        return self.call(
+            self._client.adopt(
+                flows, expression, namespace=namespace, where=where, execute=execute
+            )
+        )  # fmt: skip
 
     def worker(
         self,

@@ -100,6 +100,35 @@ class BlockingLooking(BlockingCalls):
             answer = page(cursor=answer.next_cursor)
             yield answer
 
+    def records(
+        self,
+        fields: Sequence[str],
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: OrderBy | None = None,
+        cursor: str | None = None,
+    ) -> Iterator[Page[tuple[Any, ...]]]:
+        """Some fields of all runs that match, as tuples in pages; see `Continuum.records`."""
+        pages = self._client.records(
+            fields,
+            expression,
+            namespace=namespace,
+            where=where,
+            order_by=order_by,
+            cursor=cursor,
+        )
+
+        async def following() -> Page[tuple[Any, ...]] | None:
+            return await anext(pages, None)
+
+        try:
+            while (page := self.call(following())) is not None:
+                yield page
+        finally:
+            self.call(pages.aclose())
+
     @overload
     def count(
         self,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from uuid import UUID
 
 from continuum.codec.attributes import check_namespace
-from continuum.errors import ConfigurationError, MalformedRunId
+from continuum.errors import ConfigurationError, MalformedRunId, QueryError
+from continuum.model import RUN_FIELDS
 
 
 def parse_run_id(run_id: UUID | str) -> UUID:
@@ -36,6 +39,25 @@ def check_timeout(timeout: float | None, name: str = "timeout") -> float | None:
     if timeout is not None and not timeout >= 0:
         raise ConfigurationError(f"{name} must be 0 or more seconds, not {timeout!r}")
     return timeout
+
+
+def check_fields(fields: Sequence[str]) -> tuple[str, ...]:
+    """Names of fields of a run.
+
+    Raises:
+        QueryError: there are none, or one is unknown; carries the nearest name.
+    """
+    names = tuple(fields)
+    if isinstance(fields, str) or not names:
+        raise QueryError("fields is a list of at least one name", hint='as in ["id", "state"]')
+    for name in names:
+        if name not in RUN_FIELDS:
+            near = get_close_matches(str(name)[:100], RUN_FIELDS, n=1)
+            hint = None if near else f"fields are {', '.join(RUN_FIELDS)}"
+            raise QueryError(
+                f"a run has no field {name!r}", suggestion=near[0] if near else None, hint=hint
+            )
+    return names
 
 
 def check_limit(limit: int, largest: int) -> int:

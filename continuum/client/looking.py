@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from continuum.client.identifiers import (
+    check_fields,
     check_limit,
     check_timeout,
     optional_namespace,
@@ -20,6 +21,8 @@ from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
 from continuum.store.reading import CountGroup, Counts, ReadStore
+
+T = TypeVar("T")
 
 MAX_PAGE = 1000
 MAX_EVENTS = 5000
@@ -168,18 +171,47 @@ class Looking(ABC):
                 print(len(page.entries), page.stamp.at)
         """
         query = build_query(expression, namespace, where, order_by)
-        search = partial(self._reads.search, query, STREAM_PAGE, payloads=payloads)
-        coming: asyncio.Task[Page[Run]] | None = asyncio.create_task(search(None))
-        try:
-            while coming is not None:
-                page = await coming
-                more = page.next_cursor
-                coming = None if more is None else asyncio.create_task(search(more))
+        pages = _walk(partial(self._reads.search, query, STREAM_PAGE, payloads=payloads), None)
+        async with aclosing(pages):
+            async for page in pages:
                 yield page
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.wait([coming])
+
+    async def records(
+        self,
+        fields: Sequence[str],
+        expression: str | None = None,
+        *,
+        namespace: str | None = "default",
+        where: Sequence[Any] | None = None,
+        order_by: OrderBy | None = None,
+        cursor: str | None = None,
+    ) -> AsyncGenerator[Page[tuple[Any, ...]]]:
+        """Some fields of all runs that match, as tuples in pages like those of `pages`.
+
+        Three times as fast as making a `Run` of each, and only these fields are fetched: for
+        exports and statistics of many runs.
+
+        Args:
+            fields: names of what a `Run` has, in the order of the tuples; states are text.
+            expression: as in `query`.
+            namespace: where to look; None is everywhere.
+            where: as in `query`.
+            order_by: as in `query`.
+            cursor: `next_cursor` of the last page that was used, to go on there.
+
+        Raises:
+            QueryError: as `query`, and when a run has no such field.
+
+        Example:
+            async for page in ct.records(["id", "attributes"], "state = 'failed'"):
+                for run_id, attributes in page.entries:
+                    print(run_id, attributes.get("plan"))
+        """
+        query, names = build_query(expression, namespace, where, order_by), check_fields(fields)
+        pages = _walk(partial(self._reads.records, query, names, STREAM_PAGE), cursor)
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
 
     @overload
     async def count(
@@ -271,3 +303,20 @@ class Looking(ABC):
             print((await ct.server()).database)
         """
         return await self._reads.server()
+
+
+async def _walk(
+    search: Callable[[str | None], Coroutine[Any, Any, Page[T]]], cursor: str | None
+) -> AsyncGenerator[Page[T]]:
+    """Page after page; while one is in use, the next is fetched."""
+    coming: asyncio.Task[Page[T]] | None = asyncio.create_task(search(cursor))
+    try:
+        while coming is not None:
+            page = await coming
+            more = page.next_cursor
+            coming = None if more is None else asyncio.create_task(search(more))
+            yield page
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait([coming])

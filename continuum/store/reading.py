@@ -70,6 +70,12 @@ class ReadStore(Protocol):
         """
         ...
 
+    async def records(
+        self, query: Query, fields: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[tuple[Any, ...]]:
+        """One page of matches, each as the values of some of `RUN_FIELDS`, states as text."""
+        ...
+
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
     ) -> Counts:

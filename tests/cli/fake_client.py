@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,6 +92,8 @@ def make_event(seq: int, kind: str = "signal_received") -> HistoryEvent:
 class FakeClient:
     """Answers from `runs`; records every write in `calls`."""
 
+    page_size = 1000
+
     def __init__(self, *runs: Run) -> None:
         self.runs = {run.id: run for run in runs}
         self.calls: list[tuple[Any, ...]] = []
@@ -114,11 +116,18 @@ class FakeClient:
         return Page(tuple(listed[at : at + limit]), following, True, Stamp(NOON, 0.002))
 
     async def pages(self, **spec: Any) -> AsyncGenerator[Page[Run]]:
-        page = await self.query(**spec, limit=1000)
+        page = await self.query(**{"limit": self.page_size} | spec)
         yield page
         while page.next_cursor is not None:
-            page = await self.query(**spec, limit=1000, cursor=page.next_cursor)
+            page = await self.query(**spec | {"limit": self.page_size, "cursor": page.next_cursor})
             yield page
+
+    async def records(
+        self, fields: Sequence[str], **spec: Any
+    ) -> AsyncGenerator[Page[tuple[Any, ...]]]:
+        async for page in self.pages(**spec):
+            entries = tuple(tuple(getattr(run, name) for name in fields) for run in page.entries)
+            yield Page(entries, page.next_cursor, page.complete, page.stamp)
 
     async def count(self, **spec: Any) -> int:
         return len(self._listed(spec))

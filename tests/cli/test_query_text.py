@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from continuum.cli.main import run
-from continuum.errors import QueryError
+from continuum.errors import DatabaseUnavailable, QueryError
 from continuum.model import Page, Run, RunState, Stamp
 from tests.cli import test_startup
 from tests.cli.fake_client import NOON, FakeClient, install, make_run, refuse_to_connect
@@ -98,21 +98,24 @@ def test_selections_take_text_or_json(
 class _Changing(FakeClient):
     """Gives one answer after another, then Ctrl-C."""
 
-    def __init__(self, *answers: list[Run]) -> None:
+    def __init__(self, *answers: list[Run] | DatabaseUnavailable) -> None:
         super().__init__()
         self.answers = list(answers)
 
     async def query(self, **spec: Any) -> Page[Run]:
         if not self.answers:
             raise KeyboardInterrupt
-        return Page(tuple(self.answers.pop(0)), None, True, Stamp(NOON, 0.0))
+        answer = self.answers.pop(0)
+        if isinstance(answer, DatabaseUnavailable):
+            raise answer
+        return Page(tuple(answer), None, True, Stamp(NOON, 0.0))
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watching does not wait between two looks."""
     sleep = asyncio.sleep
-    monkeypatch.setattr("continuum.cli.listing.asyncio.sleep", lambda _: sleep(0))
+    monkeypatch.setattr("continuum.cli.watching.asyncio.sleep", lambda _: sleep(0))
 
 
 def _answers() -> tuple[list[Run], ...]:
@@ -124,23 +127,61 @@ def _answers() -> tuple[list[Run], ...]:
 def test_watching_in_a_pipe_appends_what_changed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at_once: None
 ) -> None:
-    """A line for each new or changed run; passing time alone is no change; Ctrl-C is 130."""
+    """A line for each new or changed run, and when it was read; passing time is no change."""
     install(monkeypatch, _Changing(*_answers()))
-    code, out, _ = call(capsys, "query", "--watch", "--columns", "state,duration")
+    code, out, err = call(capsys, "query", "--watch", "--columns", "state,duration")
     assert code == 130
     assert [json.loads(line)["state"] for line in out.splitlines()] == ["suspended", "failed"]
+    assert err == 2 * "complete: true, read at: 2026-11-23T12:00:00Z, primary\n".replace(
+        "00Z", "00.250000Z"
+    )
 
 
 def test_watching_on_a_terminal_redraws_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at_once: None
 ) -> None:
-    """Each change draws the whole table from the first cell; the same table is not drawn again."""
-    first = _answers()[0]
-    install(monkeypatch, _Changing(first, first, *_answers()[2:]))
+    """Each look draws over the one before: what fits of the table, and below it the stamp."""
+    monkeypatch.setenv("LINES", "5")
+    monkeypatch.setenv("COLUMNS", "100")
+    many = [make_run(n) for n in range(9)]
+    install(monkeypatch, _Changing(*_answers()[1:], many))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    code, out, _ = call(capsys, "query", "--watch")
-    drawn = out.split("\x1b[H\x1b[J")[1:]
-    assert (code, [len(table.splitlines()) for table in drawn]) == (130, [2, 3, 2])
+    code, out, err = call(capsys, "query", "--watch")
+    drawn = [frame.removesuffix("\x1b[J").splitlines() for frame in out.split("\x1b[H")[1:]]
+    assert (code, err, [len(frame) for frame in drawn]) == (130, "", [3, 4, 3, 4])
+    assert all(line.endswith("\x1b[K") for frame in drawn for line in frame)
+    stamp = "complete: true, read at: 2026-11-23T12:00:00.250000Z, primary\x1b[K"
+    assert drawn[0][-1] == stamp
+    assert drawn[-1][-1] == f"2 of 9 runs, {stamp}"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_watching_goes_on_when_the_server_comes_back(
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at_once: None,
+) -> None:
+    """It says once that nobody answers, keeps what it has shown, and then when it was read."""
+    one, two = [make_run(1)], [make_run(1), make_run(2)]
+    gone = DatabaseUnavailable("the database does not answer")
+    install(monkeypatch, _Changing(one, gone, gone, one, two))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    code, out, err = call(capsys, "query", "--watch")
+    assert code == 130
+    if terminal:
+        drawn = out.split("\x1b[H")[1:]
+        assert ["trying again; complete: true" in frame for frame in drawn] == [
+            False, True, True, False, False,
+        ]  # fmt: skip
+        assert all(str(one[0].id) in frame for frame in drawn)
+    else:
+        assert [json.loads(line)["id"] for line in out.splitlines()] == [str(run.id) for run in two]
+        told = err.splitlines()
+        assert told[1] == "the database does not answer; trying again"
+        assert ["read at" in line for line in told] == [True, False, True, True]
+    install(monkeypatch, _Changing(gone))
+    assert call(capsys, "query", "--watch")[0] == 3
 
 
 def test_a_replica_says_how_far_behind_it_is(

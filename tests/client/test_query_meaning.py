@@ -50,6 +50,7 @@ _texts = {
     "waiting_on": tuple(text for text in WAITS if text is not None),
     "error": tuple(text for text in ERRORS if text is not None),
     "error_type": ("ValueError", "value"),
+    "error_family": (*sorted({run["error_family"] for run in RUNS if run["error_family"]}), "x"),
 }
 _patterns = (
     "%",

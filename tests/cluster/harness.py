@@ -57,6 +57,11 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    def leave(self) -> None:
+        """SIGTERM, and wait until it has drained."""
+        self.send(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.output()
+
     def output(self) -> str:
         """What it has logged so far."""
         return Path(self.log.name).read_text()
@@ -69,6 +74,8 @@ class Cluster:
     dsn: str
     app: str = APP
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    folder: Path = ROOT
+    """Where the application is looked for first."""
     workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
     def __enter__(self) -> Cluster:
@@ -101,7 +108,7 @@ class Cluster:
             **self.environment,
             **(variables or {}),
             "CONTINUUM_TEST_EFFECTS_DSN": self.dsn,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
         }
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment

@@ -13,14 +13,17 @@ from uuid import UUID
 from continuum.codec.attributes import MAX_ATTRIBUTES
 from continuum.errors import AttributesError
 from continuum.journal.events import Failure
+from continuum.journal.families import family_of
 from continuum.journal.turn import RunEnd
 from continuum.model import (
     MAX_SHOWN_PAYLOAD,
+    PAYLOAD_FIELDS,
     HistoryEvent,
     Page,
     Plan,
     Run,
     RunError,
+    RunState,
     ServerInfo,
     Stamp,
     Step,
@@ -105,6 +108,15 @@ class MemoryReads:
             following = cursors.encode(query, Cursor(read_at, position))
         step = Step("sort", None, len(self._tables.runs), len(entries), 0.0)
         return Page(entries, following, True, Stamp(read_at, 0.0), Plan((step,)))
+
+    async def records(
+        self, query: Query, fields: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[tuple[Any, ...]]:
+        """One page of some fields of the matches."""
+        payloads = not PAYLOAD_FIELDS.isdisjoint(fields)
+        page = await self.search(query, limit, cursor, payloads=payloads)
+        entries = tuple(tuple(getattr(run, name) for name in fields) for run in page.entries)
+        return Page(entries, page.next_cursor, page.complete, page.stamp, page.plan)
 
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
@@ -213,6 +225,9 @@ class MemoryReads:
                 return row.state.value
             case "error":
                 return row.error_message
+            case "error_family":
+                failed = row.state is RunState.FAILED
+                return family_of(row.error_type, row.error_message).name if failed else None
             case "duration":
                 return Decimal(_lasted(row, read_at) // timedelta(microseconds=1)) / 1_000_000
             case "owner":

@@ -12,8 +12,10 @@ from continuum.query.compile import Compiler
 from continuum.query.cursor import Position
 from continuum.query.outline import reads_leases
 from continuum.query.tree import Exists, Query, all_of
-from continuum.store.postgres.page_statements import STARTED_AT, Wanted
+from continuum.store.postgres.page_statements import Wanted
 from continuum.store.postgres.paths import Paths, Walk
+from continuum.store.postgres.run_rows import PREFIX, STARTED_AT, Entries
+from continuum.store.postgres.session import Row
 from continuum.store.postgres.stretches import Stretch
 
 
@@ -39,10 +41,10 @@ class Draft:
         """Of all its SQL."""
         return self.wanted.parameters
 
-    def position_of(self, key: Any, run: Sequence[Any]) -> Position:
-        """The place of a row of `key, RUN_COLUMNS`."""
+    def position_of(self, row: Row) -> Position:
+        """The place of a row of `rows_read, key, RUN_COLUMNS`."""
         tail = self.stretch.tail
-        return Position(run[0], run[STARTED_AT], None if tail else key, tail)
+        return Position(row[PREFIX], row[PREFIX + STARTED_AT], None if tail else row[1], tail)
 
 
 def draft(
@@ -51,6 +53,7 @@ def draft(
     indexes: Sequence[AttributeIndex],
     position: Position | None,
     limit: int,
+    entries: Entries[Any],
     parameters: Mapping[str, Any],
 ) -> Draft:
     """What is to be found of a stretch behind the position.
@@ -61,10 +64,11 @@ def draft(
         indexes: declared on attributes.
         position: the last run looked at.
         limit: so many matches.
+        entries: what is made of them.
         parameters: of the SQL that is not made here.
     """
     compiler = Compiler(dict(parameters))
     paths = Paths(compiler, query, stretch, indexes)
     leased = reads_leases(all_of([paths.condition, Exists(query.order.operand)]))
-    wanted = Wanted(paths.sorting, paths.where(position), leased, limit, compiler.params)
+    wanted = Wanted(paths.sorting, paths.where(position), leased, limit, entries, compiler.params)
     return Draft(stretch, paths, wanted, paths.walks(position))

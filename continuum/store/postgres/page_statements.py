@@ -1,7 +1,8 @@
 """The statements of a page: walking an index, probing a small set, sorting the rest.
 
-Each answers rows of `rows_read, key, RUN_COLUMNS`. A run that matches has no `rows_read`; the row
-that has one says how many were looked at, and which was the last, when that matters.
+Each answers rows of `rows_read, key` and the columns of the entries. A run that matches has no
+`rows_read`; the row that has one says how many were looked at, and which was the last, when that
+matters.
 """
 
 from __future__ import annotations
@@ -12,17 +13,14 @@ from typing import Any, Final, LiteralString
 
 from continuum.query.compile import Sorting
 from continuum.store.postgres.asking import Statement
-from continuum.store.postgres.reads import RUN_COLUMNS, RUN_TABLES
+from continuum.store.postgres.reads import RUN_TABLES
+from continuum.store.postgres.run_rows import STARTED_AT, WIDTH, Entries
 
 _LEASE: Final[LiteralString] = """
 LEFT JOIN LATERAL (
     SELECT l.run_id, l.version_id, l.lease_owner, l.waiting_on, l.cancel_requested_at
     FROM continuum_leases l WHERE l.run_id = r.id OFFSET 0) l ON true"""
 """One look into the primary key for each row, never a join with all live runs."""
-
-WIDTH: Final = 23
-"""Columns of RUN_COLUMNS: the id is the first, the start the eighth."""
-STARTED_AT: Final = 7
 
 
 def _edge(rows: str, key: str, run_id: str, started_at: str) -> str:
@@ -41,6 +39,7 @@ class Wanted:
         condition: SQL that a match fulfils.
         reads_leases: whether condition or order look at leases.
         limit: so many matches.
+        entries: what is made of them.
         parameters: of all the SQL.
     """
 
@@ -48,12 +47,18 @@ class Wanted:
     condition: str
     reads_leases: bool
     limit: int
+    entries: Entries[Any]
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def lease(self) -> str:
         """The join that the condition needs."""
         return _LEASE if self.reads_leases else ""
+
+    @property
+    def shown_lease(self) -> str:
+        """The join that order and columns need."""
+        return _LEASE if self.reads_leases or self.entries.reads_leases else ""
 
 
 def walk_statement(wanted: Wanted, branches: Sequence[str], window: int) -> Statement:
@@ -96,7 +101,7 @@ def walk_statement(wanted: Wanted, branches: Sequence[str], window: int) -> Stat
 WITH hits AS MATERIALIZED (
     SELECT r.* FROM ({rows(limit, "r.*")}) r {wanted.lease}
     WHERE {wanted.condition} LIMIT {wanted.limit})
-(SELECT NULL::bigint, {key}, {RUN_COLUMNS} FROM hits r {_LEASE})
+(SELECT NULL::bigint, {key}, {wanted.entries.columns} FROM hits r {wanted.shown_lease})
 UNION ALL
 SELECT {_edge(rows_read, "e.key", "e.id", "e.started_at")}
 FROM (SELECT count(*) >= {wanted.limit} AS full FROM hits) f
@@ -129,8 +134,8 @@ sized AS MATERIALIZED (SELECT count(*) AS n FROM few),
 picked AS MATERIALIZED (
     SELECT * FROM few WHERE hit AND (SELECT n FROM sized) <= %(bound)s
     ORDER BY {places} LIMIT {wanted.limit})
-(SELECT NULL::bigint, {sorting.key}, {RUN_COLUMNS}
- FROM picked p JOIN continuum_runs r ON r.id = p.run_id {_LEASE}
+(SELECT NULL::bigint, {sorting.key}, {wanted.entries.columns}
+ FROM picked p JOIN continuum_runs r ON r.id = p.run_id {wanted.shown_lease}
  ORDER BY {places})
 UNION ALL
 SELECT {_edge("n", "NULL", "NULL", "NULL")} FROM sized"""  # noqa: S608
@@ -140,7 +145,8 @@ SELECT {_edge("n", "NULL", "NULL", "NULL")} FROM sized"""  # noqa: S608
 def sort_statement(wanted: Wanted) -> Statement:
     """Sort whatever the conditions leave, by whatever index the server likes."""
     text = f"""
-SELECT NULL::bigint, {wanted.sorting.key}, {RUN_COLUMNS} FROM ({sorted_runs(wanted)}) r {_LEASE}
+SELECT NULL::bigint, {wanted.sorting.key}, {wanted.entries.columns}
+FROM ({sorted_runs(wanted)}) r {wanted.shown_lease}
 ORDER BY {wanted.sorting.order_by}"""  # noqa: S608
     return Statement(text, wanted.parameters)
 

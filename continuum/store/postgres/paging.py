@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from continuum.errors import QueryError
-from continuum.model import MAX_SHOWN_PAYLOAD, AttributeIndex, Plan, Step
+from continuum.model import AttributeIndex, Plan, Step
 from continuum.query.advice import index_command
-from continuum.query.cursor import Cursor, Position
+from continuum.query.cursor import Cursor
 from continuum.query.outline import is_relative
 from continuum.query.times import pin
 from continuum.query.tree import Query
@@ -39,6 +39,7 @@ from continuum.store.postgres.page_statements import (
 )
 from continuum.store.postgres.paths import Probe, Walk
 from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.run_rows import PREFIX, Entries
 from continuum.store.postgres.server_state import ServerState
 from continuum.store.postgres.session import Row
 from continuum.store.postgres.stretches import Stretch, is_behind, stretches
@@ -48,8 +49,6 @@ SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
-_NOT_SHOWN: Final = -1
-"""No payload is that small: fetches sizes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a page is made of: rows of RUN_COLUMNS, and how they were come by."""
+    """What a page is made of: rows for the entries to read, and how they were come by."""
 
     rows: Sequence[Row]
     following: Cursor | None
@@ -95,7 +94,7 @@ class Pager:
         began: when the caller asked, on the monotonic clock.
         budget: seconds from then on; it is doubled as often as the cursor says.
         timeout: seconds that no statement may exceed.
-        payloads: whether to fetch them.
+        entries: what is made of the rows.
         bounds: of each statement.
     """
 
@@ -110,7 +109,7 @@ class Pager:
         began: float,
         budget: float,
         timeout: float,
-        payloads: bool,
+        entries: Entries[Any],
         bounds: Bounds,
     ) -> None:
         self._pool = pool
@@ -124,14 +123,14 @@ class Pager:
         self._began = began
         # A statement that is cancelled, and the answer, take a moment of their own.
         self._until = began + self._allowed - min(RESERVE, self._allowed / 10)
-        self._shown = MAX_SHOWN_PAYLOAD if payloads else _NOT_SHOWN
+        self._entries = entries
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at
         self._position = None if start is None else start.position
         self._walking = start is not None and start.walking
         self._sorted = False
         self._server: ServerState | None = None
-        self._rows: list[tuple[Position, Row]] = []
+        self._rows: list[tuple[Draft, Row]] = []
         self._steps: list[Step] = []
 
     async def find(self) -> Found:
@@ -169,7 +168,10 @@ class Pager:
 
     def _following(self, *, full: bool, advice: str | None) -> Cursor:
         assert self._read_at is not None
-        position = self._rows[self._limit - 1][0] if full else self._position
+        position = self._position
+        if full:
+            draft, row = self._rows[self._limit - 1]
+            position = draft.position_of(row)
         before = None if self._start is None else self._start.position
         effort = self._effort
         if position == before:
@@ -308,12 +310,12 @@ class Pager:
     async def _walk(self, draft: Draft, walk: Walk, window: int) -> Outcome:
         statement = walk_statement(draft.wanted, walk.branches, window)
         began = monotonic()
-        [[*hits, (rows_read, key, *run)]] = await self._ask([statement], WALKING)
-        self._note(Step("walk", walk.index, rows_read, len(hits), monotonic() - began))
+        [[*hits, edge]] = await self._ask([statement], WALKING)
+        self._note(Step("walk", walk.index, edge[0], len(hits), monotonic() - began))
         outcome = self._take(draft, hits)
-        if outcome is Outcome.FULL or run[0] is None:
+        if outcome is Outcome.FULL or edge[PREFIX] is None:
             return outcome
-        self._position = draft.position_of(key, run)
+        self._position = draft.position_of(edge)
         return Outcome.MORE
 
     async def _probe(self, draft: Draft, probe: Probe) -> Outcome:
@@ -335,9 +337,9 @@ class Pager:
         return self._take(draft, hits) if few else Outcome.MORE
 
     def _take(self, draft: Draft, hits: Sequence[Row]) -> Outcome:
-        for _, key, *run in hits:
-            self._rows.append((draft.position_of(key, run), tuple(run)))
-            self._position = self._rows[-1][0]
+        if hits:
+            self._rows += [(draft, row) for row in hits]
+            self._position = draft.position_of(hits[-1])
         return Outcome.FULL if len(self._rows) > self._limit else Outcome.END
 
     def _note(self, step: Step) -> None:
@@ -367,7 +369,7 @@ class Pager:
     def _draft(self, stretch: Stretch) -> Draft:
         return draft(
             self._query, stretch, self._indexes, self._position, self._wanted,
-            {"shown": self._shown, "bound": self._bounds.probe},
+            self._entries, {"shown": self._entries.shown, "bound": self._bounds.probe},
         )  # fmt: skip
 
     async def _ask(

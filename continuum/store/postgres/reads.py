@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields, make_dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 from uuid import UUID
 
@@ -22,12 +20,11 @@ from continuum.model import (
     HistoryEvent,
     Page,
     Run,
-    RunError,
     RunState,
     ServerInfo,
-    StoredValue,
 )
 from continuum.query.tree import Operand, Query
+from continuum.store.postgres.run_rows import RUN_COLUMNS, snapshot, stored
 from continuum.store.postgres.session import Row, transient_errors
 from continuum.store.reading import Counts
 
@@ -37,28 +34,8 @@ if TYPE_CHECKING:
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-RUN_COLUMNS: Final[LiteralString] = """
-    r.id, r.namespace, r.workflow, r.version, r.version_hash, r.state, r.attributes,
-    r.started_at, r.updated_at, r.completed_at,
-    GREATEST(COALESCE(r.completed_at, %(read_at)s, transaction_timestamp()) - r.started_at,
-             interval '0'),
-    l.waiting_on, l.lease_owner::text, r.parent_id, r.incarnation,
-    r.error_type, r.error_message, r.error_details,
-    octet_length(r.input), octet_length(r.result),
-    CASE WHEN octet_length(r.input) <= %(shown)s THEN r.input END,
-    CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END,
-    l.cancel_requested_at"""
-
 RUN_TABLES: Final[LiteralString] = """
     continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
-
-_STATES: Final = {state.value: state for state in RunState}
-"""Many times as fast as calling the enumeration, which lists of runs notice."""
-
-_Draft: Final[Any] = make_dataclass(
-    "_Draft", [field.name for field in fields(Run)], kw_only=True, slots=True
-)
-"""A run that is not frozen yet: a frozen one takes seven times as long to fill."""
 
 _WITHIN: Final[LiteralString] = "(%(namespace)s::text IS NULL OR r.namespace = %(namespace)s)"
 
@@ -265,6 +242,12 @@ class PostgresReads:
         """One page of matches."""
         return await self._search().page(query, limit, cursor, payloads=payloads, budget=budget)
 
+    async def records(
+        self, query: Query, fields: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[tuple[Any, ...]]:
+        """One page of some fields of the matches."""
+        return await self._search().records(query, fields, limit, cursor)
+
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
     ) -> Counts:
@@ -282,49 +265,3 @@ class PostgresReads:
                 self._search_pool, self._codec, self._timeout, self._bounds
             )
         return self._searching
-
-
-def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
-    """A payload column as a value to be decoded when somebody looks."""
-    return _left_out(size) if data is None else StoredValue(codec.open(data), size)
-
-
-@lru_cache(maxsize=1024)
-def _left_out(size: int) -> StoredValue:
-    return StoredValue(None, size)
-
-
-def snapshot(row: Row, codec: PayloadCodec) -> Run:
-    """A row of `RUN_COLUMNS`."""
-    (
-        run_id, namespace, workflow, version, version_hash, state, attributes,
-        started_at, updated_at, completed_at, duration, waiting_on, owner, parent_id, incarnation,
-        error_type, error_message, error_details, input_size, output_size, input_, output,
-        cancelling_since,
-    ) = row  # fmt: skip
-    error = None
-    if error_type is not None or error_message is not None:
-        error = RunError(error_type or "cancelled", error_message or "", error_details)
-    run = _Draft(
-        id=run_id,
-        namespace=namespace,
-        workflow=workflow,
-        version=version,
-        version_hash=version_hash,
-        state=_STATES[state],
-        attributes=attributes,
-        started_at=started_at,
-        updated_at=updated_at,
-        completed_at=completed_at,
-        duration=duration,
-        waiting_on=waiting_on,
-        owner=owner,
-        parent_id=parent_id,
-        incarnation=incarnation,
-        error=error,
-        stored_input=stored(input_, input_size, codec),
-        stored_output=None if output_size is None else stored(output, output_size, codec),
-        cancelling_since=cancelling_since,
-    )
-    run.__class__ = Run
-    return run

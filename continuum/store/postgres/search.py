@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
 from continuum.codec.hooks import PayloadCodec
 from continuum.model import Page, Run, Stamp
 from continuum.query import cursor as cursors
@@ -9,8 +12,11 @@ from continuum.query.outline import reads_attributes
 from continuum.query.tree import Query
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes
 from continuum.store.postgres.paging import Bounds, Pager
-from continuum.store.postgres.reads import Pool, snapshot
+from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.run_rows import Entries, Records, Snapshots
 from continuum.system import monotonic
+
+T = TypeVar("T")
 
 
 class PostgresSearch:
@@ -43,6 +49,23 @@ class PostgresSearch:
         Raises:
             QueryError: a bad cursor, or the time that a statement may take was not enough.
         """
+        entries = Snapshots(self._codec, payloads=payloads)
+        return await self._page(entries, query, limit, cursor, budget)
+
+    async def records(
+        self, query: Query, fields: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[tuple[Any, ...]]:
+        """One page of some fields of the matches; raises what `page` does."""
+        return await self._page(Records(self._codec, fields), query, limit, cursor, None)
+
+    async def _page(
+        self,
+        entries: Entries[T],
+        query: Query,
+        limit: int,
+        cursor: str | None,
+        budget: float | None,
+    ) -> Page[T]:
         start = None if cursor is None else cursors.decode(query, cursor)
         began = monotonic()
         seconds = self._timeout if budget is None else budget
@@ -55,7 +78,7 @@ class PostgresSearch:
             began=began,
             budget=seconds,
             timeout=self._timeout,
-            payloads=payloads,
+            entries=entries,
             bounds=self._bounds,
         )
         found = await pager.find()
@@ -67,5 +90,4 @@ class PostgresSearch:
             complete=found.complete,
         )
         following = None if found.following is None else cursors.encode(query, found.following)
-        entries = tuple(snapshot(row, self._codec) for row in found.rows)
-        return Page(entries, following, found.complete, stamp, found.plan)
+        return Page(entries.read(found.rows), following, found.complete, stamp, found.plan)

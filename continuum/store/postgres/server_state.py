@@ -13,10 +13,14 @@ from continuum.store.postgres.session import Row
 SERVER_STATE: Final[LiteralString] = """
 SELECT transaction_timestamp(), pg_is_in_recovery(),
        CASE WHEN NOT pg_is_in_recovery() THEN NULL
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE GREATEST(EXTRACT(EPOCH FROM
+            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+            WHEN pg_last_xact_replay_timestamp() IS NOT NULL
+            THEN GREATEST(EXTRACT(EPOCH FROM
                  clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
-"""A replica that has replayed all it received is not behind, however long ago the last was."""
+"""A replica that receives, and has replayed all of it, is not behind, however long ago the last
+was. One that receives nothing may have missed whatever came after that; one that has replayed no
+transaction since it was started cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
