@@ -5,13 +5,15 @@ PYTHON ?= python3
 UV ?= uv
 SEEDS ?= 1000
 RUNS ?= 1000000
+APP ?= continuum.demo.shop
 ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test test-cluster simulate lint bench bench-query bench-peer screenshots lock clean
+.PHONY: help demo test test-cluster simulate lint release-check bench bench-query bench-peer \
+  screenshots lock clean
 
 help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
@@ -19,6 +21,7 @@ help:
 	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form"
 	@echo "make simulate      random workflows with random faults; SEEDS=$(SEEDS) of them"
 	@echo "make lint          ruff, types, import contracts"
+	@echo "make release-check all of it, the suite in paranoid mode too, and an audit of APP=$(APP): before a release"
 	@echo "make bench         speed against a raw psycopg script on this machine"
 	@echo "make bench-query   queries on RUNS=$(RUNS) runs, kept for the next time (10,000,000 need 20 GB)"
 	@echo "make bench-peer    install DBOS beside them, for comparison in bench-query"
@@ -46,6 +49,15 @@ lint: $(READY)
 	$(RUN) ruff format --check .
 	$(RUN) basedpyright
 	$(RUN) pytest -n 0 tests/architecture
+
+release-check: $(READY)
+	$(MAKE) lint
+	$(MAKE) test
+	$(MAKE) test-cluster
+	CONTINUUM_PARANOID=1 $(MAKE) test
+	$(MAKE) simulate
+	$(RUN) continuum.cli check continuum/demo
+	$(RUN) continuum.cli audit --app $(APP) --strict
 
 bench: $(READY)
 	$(RUN) bench.run $(ARGS)

@@ -190,7 +190,7 @@ SHAPES: tuple[Shape, ...] = (
 def record(flow: Any, steps: int) -> tuple[RunIdentity, list[Event]]:
     """Run a flow to its end with everything that it waits for, and keep its journal."""
     identity = RunIdentity(RUN_ID, "default", flow, 1, b"[%d]" % steps, AT)
-    recorder = _Recorder(Execution(identity))
+    recorder = Recorder(Execution(identity))
     recorder.execution.start(AT)
     if flow is early_signals:
         for _ in range(steps):
@@ -201,7 +201,7 @@ def record(flow: Any, steps: int) -> tuple[RunIdentity, list[Event]]:
     return identity, recorder.events
 
 
-class _Recorder:
+class Recorder:
     """Gives an execution, oldest first, what it asks for."""
 
     def __init__(self, execution: Execution) -> None:
@@ -214,7 +214,7 @@ class _Recorder:
     def advance(self) -> bool:
         """Take what the last step did, then let one thing happen; False when the run has ended."""
         execution = self.execution
-        self._collect()
+        self.collect()
         if execution.ended_as is not None:
             return False
         if self._answers:
@@ -234,7 +234,7 @@ class _Recorder:
         self._messages += 1
         self.execution.signal(self._messages, name, b'{"sku":"s","amount":1}', self._now)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
         execution, collected = self.execution, self.execution.collect()
         self.events += [self._stored(n, entry) for n, entry in enumerate(collected.entries, 1)]
         for call in collected.start:

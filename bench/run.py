@@ -11,12 +11,13 @@ from typing import Any
 
 import psycopg
 
-from bench import raw
+from bench import raw, replay_audit
 from bench.figures import cpu_probe, median, percentile
 from bench.server import database, server
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WORKFLOWS = int(os.environ.get("WORKFLOWS", "4000"))
+REPLAYED = int(os.environ.get("REPLAYED", "5000"))
 CLI = [sys.executable, "-m", "continuum.cli"]
 
 
@@ -127,6 +128,25 @@ def bench_replay(_: str) -> None:
     )  # fmt: skip
 
 
+def bench_replay_audit(dsn: str) -> None:
+    """`continuum audit --replay` over parked runs of 50 events: the processes, and the command."""
+    with database(dsn) as new:
+        replay_audit.fill(new, REPLAYED)
+        replays = [sys.executable, "-m", "bench.replay_audit", new, str(REPLAYED)]
+        rates = [
+            float(subprocess.run(replays, check=True, stdout=subprocess.PIPE).stdout)
+            for _ in range(ROUNDS)
+        ]
+        command = [*CLI, "audit", "--replay", "--app", "bench.audited", "--dsn", new]
+        whole = wall(command, ROUNDS) / 1000
+    rate = median(rates)
+    line(
+        f"replays of {REPLAYED:,} runs of {replay_audit.EVENTS} events, runs/s",
+        f"{rate:,.0f} [{min(rates):,.0f}..{max(rates):,.0f}]", f"command {whole:.1f} s",
+        ">= 2,000", rate >= 2000,
+    )  # fmt: skip
+
+
 def wall(command: list[str], repeat: int = 9) -> float:
     """Median milliseconds of a whole process, byte code cached."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -157,6 +177,7 @@ def main() -> None:
     benches = {
         "throughput": bench_throughput, "counters": bench_counters, "latency": bench_latency,
         "parked": bench_parked, "start-up": bench_start_up, "replay": bench_replay,
+        "replay-audit": bench_replay_audit,
     }  # fmt: skip
     chosen = sys.argv[1:] or list(benches)
     print(f"PostgreSQL 18, fsync on; {ROUNDS} rounds; CPU probe {cpu_probe():.1f} ms")

@@ -59,6 +59,7 @@ class SampleSource:
     journals: dict[UUID, list[HistoryEvent]] = field(default_factory=dict[UUID, list[HistoryEvent]])
     now: datetime = NOW
     live_nodes: int = 3
+    stuck: int = 0
     signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
@@ -79,7 +80,7 @@ class SampleSource:
         for run in self.all_runs:
             if _matches(run, query.namespace, list(query.conditions)):
                 counts[run.state] += 1
-        return Overview(self.live_nodes, counts)
+        return Overview(self.live_nodes, counts, self.stuck)
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""

@@ -20,6 +20,7 @@ class Session:
     read_only: bool = False
     server: ServerInfo | None = None
     live_nodes: int | None = None
+    stuck: int = 0
     clock: Callable[[], float] = monotonic
     _seen: tuple[datetime, float] | None = None
 

@@ -18,6 +18,8 @@ from continuum.model import HistoryEvent, Run, RunState, ServerInfo
 
 PAGE: Final = 100
 """Rows asked for at once."""
+MOST_STUCK: Final = 100
+"""Stuck runs counted at most: more are told as "99+"."""
 MAX_ROWS: Final = 1_000
 """Rows held at most; beyond that the query is to be narrowed."""
 
@@ -65,10 +67,14 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What stands around the table: live nodes, and runs by state where counting is cheap."""
+    """What stands around the table: live nodes, and runs by state where counting is cheap.
+
+    `stuck` counts runs that no live node can run, up to `MOST_STUCK`.
+    """
 
     live_nodes: int
     by_state: Mapping[str, int] = field(default_factory=dict[str, int])
+    stuck: int = 0
 
 
 class Source(Protocol):
@@ -165,7 +171,8 @@ class ClientSource:
         )
         counts = dict.fromkeys((state.value for state in RunState), 0)
         counts |= {str(group.key[0]): group.count for group in groups}
-        return Overview(sum(node.alive for node in nodes), counts)
+        stuck = await self._client.query("stuck", namespace=query.namespace, limit=MOST_STUCK)
+        return Overview(sum(node.alive for node in nodes), counts, len(stuck.entries))
 
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from continuum.audit.report import AuditReport
     from continuum.check.pure import pure
     from continuum.client.client import Continuum
     from continuum.client.handle import RunHandle
@@ -69,17 +70,23 @@ if TYPE_CHECKING:
         NotInWorkflow,
         PayloadError,
         QueryError,
+        RepairRefused,
         ResultTimeout,
         RunNotFound,
         RunTerminal,
+        ScheduleError,
+        ScheduleExists,
+        ScheduleNotFound,
         SchemaError,
         SchemaOutOfDate,
         SchemaTooNew,
+        VersionNotFound,
         WorkflowCancelled,
         WorkflowFailed,
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
     # client
@@ -87,10 +94,14 @@ __all__ = [
     "RunHandle",
     "PayloadCodec",
     # what it answers
+    "AuditReport",
     "HistoryEvent",
     "NodeInfo",
     "Page",
     "Run",
+    "SCHEDULED_AT",
+    "Schedule",
+    "ScheduleFiring",
     # declaring
     "Activity",
     "Queue",
@@ -146,18 +157,24 @@ __all__ = [
     "NotInWorkflow",
     "PayloadError",
     "QueryError",
+    "RepairRefused",
     "ResultTimeout",
     "RunNotFound",
     "RunTerminal",
+    "ScheduleError",
+    "ScheduleExists",
+    "ScheduleNotFound",
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
+    "VersionNotFound",
     "WorkflowCancelled",
     "WorkflowFailed",
     "WorkflowNotFound",
 ]
 
 _HOMES = {
+    "continuum.audit.report": ["AuditReport"],
     "continuum.check.pure": ["pure"],
     "continuum.client.client": ["Continuum"],
     "continuum.client.handle": ["RunHandle"],
@@ -177,6 +194,7 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

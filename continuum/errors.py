@@ -7,7 +7,9 @@
     │   ├── SchemaOutOfDate       run `continuum migrate`
     │   └── SchemaTooNew          the database was migrated by a newer release
     ├── DefinitionError           a workflow or activity is declared wrongly
+    │   └── PatchNameReused       a patch has the name of one that was removed
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
+    ├── VersionNotFound           no version has that hash
     ├── PayloadError              a value cannot cross the journal
     ├── AttributesError           attributes are not a storable JSON object
     ├── NamespaceError            a namespace name is empty, too long or not printable
@@ -15,7 +17,11 @@
     ├── RunNotFound
     │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
+    ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
+    ├── ScheduleError             a schedule makes no sense
+    │   ├── ScheduleExists        there is one of that name
+    │   └── ScheduleNotFound
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
@@ -83,8 +89,18 @@ class DefinitionError(ContinuumError):
     """A workflow or activity is declared wrongly."""
 
 
+class PatchNameReused(DefinitionError):
+    """A patch has the name of one that was removed."""
+
+    default_hint = "runs may have decided the other one: give this patch a name that never was"
+
+
 class WorkflowNotFound(ContinuumError):
     """No workflow of that name is loaded."""
+
+
+class VersionNotFound(ContinuumError):
+    """No version has that hash."""
 
 
 class PayloadError(ContinuumError):
@@ -185,10 +201,42 @@ class RunTerminal(ContinuumError):
         super().__init__(f"run {run_id} has already ended: {state}")
 
 
+class RepairRefused(ContinuumError):
+    """This repair does not fit the run as it is; nothing was changed.
+
+    Attributes:
+        run_id: of the run.
+        reason: why not.
+    """
+
+    def __init__(
+        self, run_id: UUID | str, what: str, reason: str, *, hint: str | None = None
+    ) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"run {run_id} cannot be {what}: {reason}", hint=hint)
+
+
 class DuplicateRun(ContinuumError):
     """A run with this id or idempotency key exists with another input."""
 
     default_hint = "use another key, or start with the same workflow and input"
+
+
+class ScheduleError(ContinuumError):
+    """A schedule makes no sense."""
+
+
+class ScheduleExists(ScheduleError):
+    """There is a schedule of that name."""
+
+    default_hint = "to change it: replace=True, --replace on the command line"
+
+
+class ScheduleNotFound(ScheduleError):
+    """There is no schedule of that name."""
+
+    default_hint = "list them with: continuum schedules list -A"
 
 
 class WorkflowFailed(ContinuumError):

@@ -27,6 +27,11 @@ class ObservedClock(Clock, Protocol):
         ...
 
 
+def host_time() -> datetime:
+    """This host's clock, which nothing may be compared with; only its own error is of interest."""
+    return datetime.now(UTC)
+
+
 def monotonic() -> float:
     """Seconds on this host's monotonic clock."""
     return time.monotonic()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from platformdirs import user_cache_path
 from psycopg import Connection, sql
 
 from bench.query.shape import COLUMNS, GENERATOR, LEASE_COLUMNS, NODES, chunks, pins
+from continuum.errors import SchemaError, SchemaTooNew
 from continuum.store.postgres import migrate
 from continuum.store.postgres.account import reachable, server_account
 from continuum.store.postgres.embedded import embedded_binaries
@@ -48,32 +49,52 @@ def directory() -> Path:
 
 
 @contextmanager
-def server() -> Iterator[LocalServer]:
+def server() -> Generator[LocalServer]:
     """The server of the benchmark; the last process that uses it stops it."""
     with LocalServer(directory(), embedded_binaries(), SETTINGS) as joined:
         yield joined
 
 
 def loaded(joined: LocalServer, runs: int) -> str:
-    """The DSN of a database with that many runs of this generator under this release's schema."""
-    newest = migrate.migrations()[-1]
-    prefix = f"runs_{runs}_"
-    name = f"{prefix}g{GENERATOR}_m{newest.version}_{newest.checksum[:8]}"
+    """The DSN of a database with that many runs of this generator under this release's schema.
+
+    One that an earlier release filled is migrated, as any other.
+    """
+    prefix = f"bench_{runs}_g"
+    name = f"{prefix}{GENERATOR}"
+    dsn = joined.database_dsn(name)
     with psycopg.connect(joined.database_dsn("postgres"), autocommit=True) as admin:
         found = admin.execute(
             "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
             " WHERE starts_with(datname, %s)",
             [prefix],
         ).fetchall()
-        if (name, COMPLETE) not in found:
-            for old, _ in found:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            _fill(joined.database_dsn(name), runs)
-            admin.execute(
-                sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), COMPLETE)
-            )
-    return joined.database_dsn(name)
+        if (name, COMPLETE) in found and _migrated(dsn):
+            return dsn
+        for old, _ in found:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        _fill(dsn, runs)
+        admin.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), COMPLETE)
+        )
+    return dsn
+
+
+def _migrated(dsn: str) -> bool:
+    """Bring a kept database to this release's schema; False: a migration was edited since."""
+    try:
+        applied = asyncio.run(_migrate(dsn))
+    except SchemaTooNew as error:
+        sys.exit(f"{error}, or set {DIRECTORY_VARIABLE} to a directory of its own")
+    except SchemaError as error:
+        say(f"loading anew: {error}")
+        return False
+    if applied:
+        say(f"migrated to version {applied[-1].version}; VACUUM ANALYZE")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+    return True
 
 
 def _fill(dsn: str, runs: int) -> None:
@@ -101,9 +122,9 @@ def _fill(dsn: str, runs: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-async def _migrate(dsn: str) -> None:
+async def _migrate(dsn: str) -> list[migrate.Migration]:
     async with await connect(PostgresSettings(dsn)) as connection:
-        await migrate.migrate(connection)
+        return await migrate.migrate(connection)
 
 
 def _drop_indexes(connection: Connection) -> list[str]:

@@ -1,7 +1,8 @@
-"""Puts a question to us and to a single plain statement, and compares time and answers."""
+"""Puts a question to us and to a single plain statement, and judges time and answers."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import tuple_row
 
 from bench.figures import percentile
-from bench.query.cases import Case
+from bench.query.cases import BUDGET, Case, Target
 from continuum import Continuum
+from continuum.model import Plan
 
 LIMIT: Final = 50
 REPEAT: Final = 40
-BUDGET: Final = 3.0
+PATIENCE: Final = 3.0
 """Seconds for the repetitions of one question; at least three are made."""
 NAIVE_TIMEOUT: Final = 30
 """Seconds after which the plain statement is given up."""
@@ -31,36 +33,74 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of repeated calls, and what the last one answered."""
+    """Milliseconds of repeated calls, and what the last one answered.
+
+    Attributes:
+        p50, p95: of the calls.
+        answer: run ids in their order, or numbers by group.
+        complete: whether that is all.
+        found: the ways by which it was found.
+    """
 
     p50: float
     p95: float
     answer: Any
     complete: bool = True
+    found: str = ""
 
 
 async def ask_us(client: Continuum, case: Case) -> Timing:
-    """Through the public client, connection open."""
+    """Through the public client, connection open, within the budget."""
     if case.group_by is not None:
         groups = case.group_by
 
         async def count() -> Any:
-            return await client.count(namespace=case.namespace, where=case.where, group_by=groups)
+            return await client.counts(
+                namespace=case.namespace, where=case.where, group_by=groups, budget=BUDGET
+            )
 
-        timing = await _timed(count)
-        answer = {tuple(map(str, group.key)): group.count for group in timing.answer}
-        return Timing(timing.p50, timing.p95, answer)
+        p50, p95, counts = await _timed(count)
+        answer = {tuple(map(str, group.key)): group.count for group in counts.groups}
+        return Timing(p50, p95, answer, counts.stamp.exact, _ways(counts.plan))
     cursor = await _walk(client, case)
 
-    async def page() -> Any:
+    async def ask() -> Any:
         return await client.query(
             namespace=case.namespace, where=case.where, order_by=case.order, limit=LIMIT,
-            cursor=cursor,
+            cursor=cursor, budget=BUDGET,
         )  # fmt: skip
 
-    timing = await _timed(page)
-    ids = [run.id for run in timing.answer.entries]
-    return Timing(timing.p50, timing.p95, ids, timing.answer.complete)
+    p50, p95, page = await _timed(ask)
+    ids = [run.id for run in page.entries]
+    return Timing(p50, p95, ids, page.complete, _ways(page.plan))
+
+
+def _ways(plan: Plan) -> str:
+    """Strategies and indexes, in short."""
+    return ", ".join(
+        f"{step.strategy} {step.index or ''}".replace("continuum_runs_", "").replace("_idx", "")
+        for step in plan.steps
+    )
+
+
+def judge(case: Case, ours: Timing, naive: Timing | None) -> str | None:
+    """What is wrong with an answer and its time; None: it is as it should be."""
+    if naive is not None and not _fits(case, ours, naive):
+        return "DIFFERENT ANSWERS"
+    if ours.p95 > case.target.value:
+        return f"MISSED {case.target.value:.0f} ms"
+    if not ours.complete and case.target is not Target.BUDGET:
+        return "MISSED: incomplete"
+    return None
+
+
+def _fits(case: Case, ours: Timing, naive: Timing) -> bool:
+    """The same answer; one that is not complete has its first runs, or at most its numbers."""
+    if ours.complete:
+        return ours.answer == naive.answer
+    if case.group_by is None:
+        return ours.answer == naive.answer[: len(ours.answer)]
+    return all(ours.answer[key] <= naive.answer[key] for key in ours.answer)
 
 
 async def _walk(client: Continuum, case: Case) -> str | None:
@@ -84,8 +124,9 @@ def naive_statement(case: Case) -> str:
     scope = "true" if case.namespace is None else f"r.namespace = '{case.namespace}'"
     where = f"{scope} AND {case.sql}"
     if case.group_by is not None:
-        columns = "".join(f"r.{name}, " for name in case.group_by)
-        grouping = ", ".join(f"r.{name}" for name in case.group_by)
+        names = [re.sub(r"^attributes\.(\w+)$", r"attributes -> '\1'", n) for n in case.group_by]
+        columns = "".join(f"r.{name}, " for name in names)
+        grouping = ", ".join(f"r.{name}" for name in names)
         tail = f" GROUP BY {grouping}" if grouping else ""
         return f"SELECT {columns}count(*) FROM {_TABLES} WHERE {where}{tail}"
     direction = "DESC" if case.order[0] == "desc" else "ASC"
@@ -106,22 +147,23 @@ async def ask_naively(connection: AsyncConnection, case: Case) -> Timing | None:
         return await (await cursor.execute(statement)).fetchall()
 
     try:
-        timing = await _timed(run)
+        p50, p95, rows = await _timed(run)
     except errors.QueryCanceled:
         return None
     if case.group_by is not None:
-        answer: Any = {tuple(map(str, row[:-1])): row[-1] for row in timing.answer}
+        answer: Any = {tuple(map(str, row[:-1])): row[-1] for row in rows}
     else:
-        answer = [row[0] for row in timing.answer]
-    return Timing(timing.p50, timing.p95, answer)
+        answer = [row[0] for row in rows]
+    return Timing(p50, p95, answer)
 
 
-async def _timed(call: Callable[[], Awaitable[Any]]) -> Timing:
+async def _timed(call: Callable[[], Awaitable[Any]]) -> tuple[float, float, Any]:
+    """p50 and p95 in milliseconds, and the last answer."""
     answer = await call()  # warms the cache
     taken: list[float] = []
     begun = time.perf_counter()
-    while len(taken) < REPEAT and (len(taken) < 3 or time.perf_counter() - begun < BUDGET):
+    while len(taken) < REPEAT and (len(taken) < 3 or time.perf_counter() - begun < PATIENCE):
         begin = time.perf_counter()
         answer = await call()
         taken.append(1000 * (time.perf_counter() - begin))
-    return Timing(percentile(taken, 50), percentile(taken, 95), answer)
+    return percentile(taken, 50), percentile(taken, 95), answer

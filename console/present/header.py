@@ -9,6 +9,7 @@ from rich.text import Text
 
 from console.present import ages
 from console.present.plain import one_line
+from console.source import MOST_STUCK
 from console.themes import Palette
 from continuum.model import ServerInfo
 
@@ -25,6 +26,7 @@ class HeaderFacts:
     namespace: str | None
     read_only: bool
     live_nodes: int | None
+    stuck: int
     age: float | None
     interval: float
     paused: bool
@@ -81,4 +83,7 @@ def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
         nodes = f"{facts.live_nodes} node{'' if facts.live_nodes == 1 else 's'}"
         style = palette.muted if facts.live_nodes else palette.warn + Style(bold=True)
         line.append(f"  {nodes if facts.live_nodes else 'no worker'}", style)
+    if detail >= 1 and facts.stuck:
+        shown = f"{MOST_STUCK - 1}+" if facts.stuck >= MOST_STUCK else facts.stuck
+        line.append(f"  {shown} stuck", palette.warn + Style(bold=True))
     return line

@@ -37,6 +37,8 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "side_effect": ("=", "side effect", "muted"),
     "attributes_set": ("#", "attributes", "muted"),
     "patch_decided": ("~", "patch", "muted"),
+    "run_adopted": ("⇄", "adopted", "info"),
+    "run_retried": ("↻", "tried again", "info"),
     "child_started": ("»", "child", "muted"),
     "child_completed": ("✓", "child completed", "good"),
     "child_failed": ("✗", "child failed", "bad"),
@@ -211,6 +213,17 @@ def _patch(found: Mapping[str, Any], event: HistoryEvent) -> str:
     return f"{_text(found, 'name')}: {branch}"
 
 
+def _adopted(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    pin = f"v{found.get('version', '?')} {_text(found, 'version_hash')[:8]}"
+    freed = ", free to go on after drift" if found.get("released") is True else ""
+    return f"{pin}, before {_text(found, 'former_hash')[:8]}{freed}"
+
+
+def _retried(found: Mapping[str, Any], event: HistoryEvent) -> str:
+    reason = _text(found, "reason")
+    return f"annuls what follows seq {found.get('from_seq', 1) - 1}{': ' if reason else ''}{reason}"
+
+
 def _cancel(found: Mapping[str, Any], event: HistoryEvent) -> str:
     forced = "forced " if found.get("forced") else ""
     return f"{forced}{_text(found, 'reason')}".strip()
@@ -246,6 +259,8 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     ),
     "attributes_set": lambda found, _: preview(found.get("attributes"), 300),
     "patch_decided": _patch,
+    "run_adopted": _adopted,
+    "run_retried": _retried,
     "child_started": _child_started,
     "child_completed": _child_ended,
     "child_failed": _child_ended,

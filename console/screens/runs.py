@@ -120,6 +120,7 @@ class RunsScreen(LiveScreen[Answer]):
 
     def _show_overview(self, overview: Overview) -> None:
         self.session.live_nodes = overview.live_nodes
+        self.session.stuck = overview.stuck
         self.query_one(StateTabs).counts = overview.by_state
         self.query_one(HeaderBar).refresh()
 

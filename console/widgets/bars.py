@@ -52,6 +52,7 @@ class HeaderBar(Widget):
             namespace=session.namespace,
             read_only=session.read_only,
             live_nodes=session.live_nodes,
+            stuck=session.stuck,
             age=live.age,
             interval=live.interval,
             paused=live.paused,

@@ -15,9 +15,10 @@ from continuum.cli.columns import table_columns
 from continuum.cli.command import Format, Options, Outcome, note
 from continuum.cli.failures import ExitCode, UsageError, report
 from continuum.cli.output import Rows, write_record
+from continuum.cli.progress import Progress
 from continuum.cli.records import run_record
 from continuum.cli.table import Column, render_table, terminal_width
-from continuum.errors import RunNotFound, RunTerminal
+from continuum.errors import RepairRefused, RunNotFound, RunTerminal
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
@@ -27,7 +28,7 @@ _BATCH: Final = 100
 _PAGE: Final = 1000
 _SAMPLE: Final = 5
 
-Act = Callable[["Continuum", UUID], Awaitable[None]]
+Act = Callable[["Continuum", UUID], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Action:
     Args:
         what: for the question, such as "signal fraud_review".
         done: outcome of a run it was done to, such as "signalled".
-        act: does it to one run.
+        act: does it to one run; may answer another outcome.
     """
 
     what: str
@@ -62,19 +63,19 @@ class Consent:
 async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) -> Outcome:
     """Do it to the named runs; every run it could not be done to is a line on stderr and exit 1."""
     code = ExitCode.OK
-    done: list[UUID] = []
+    done: list[tuple[UUID, str]] = []
     async with connection.connect(options) as client:
         for run_id in run_ids:
             try:
-                await action.act(client, run_id)
-            except (RunNotFound, RunTerminal) as error:
+                outcome = await action.act(client, run_id)
+            except (RunNotFound, RunTerminal, RepairRefused) as error:
                 code = report(error)
             else:
-                done.append(run_id)
+                done.append((run_id, outcome or action.done))
     if done:
         rows = Rows(options.shape, [Column("id"), Column("outcome")], fields=("id", "outcome"))
-        for run_id in done:
-            rows.add({"id": run_id, "outcome": action.done})
+        for run_id, outcome in done:
+            rows.add({"id": run_id, "outcome": outcome})
         rows.close()
     return code
 
@@ -158,45 +159,26 @@ async def _apply(
     client: Continuum, run_ids: Sequence[UUID], action: Action
 ) -> list[tuple[UUID, str]]:
     outcomes: list[tuple[UUID, str]] = []
-    progress = _Progress(len(run_ids))
+    progress = Progress(_BATCH)
     for at in range(0, len(run_ids), _BATCH):
         batch = run_ids[at : at + _BATCH]
         results = await asyncio.gather(*(_outcome(client, run_id, action) for run_id in batch))
         outcomes += zip(batch, results, strict=True)
-        progress.show(len(outcomes))
+        progress.show(len(outcomes), len(run_ids))
     progress.clear()
     return outcomes
 
 
 async def _outcome(client: Continuum, run_id: UUID, action: Action) -> str:
     try:
-        await action.act(client, run_id)
+        outcome = await action.act(client, run_id)
     except RunNotFound:
         return "not found"
     except RunTerminal as error:
         return f"already {error.state}"
-    return action.done
-
-
-class _Progress:
-    """A bar on the terminal; silent when stderr is not one."""
-
-    _CELLS: Final = 30
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._shown = sys.stderr.isatty() and total > _BATCH
-
-    def show(self, done: int) -> None:
-        if self._shown:
-            full = self._CELLS * done // self._total
-            bar = "#" * full + "-" * (self._CELLS - full)
-            sys.stderr.write(f"\r[{bar}] {done}/{self._total}")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
+    except RepairRefused as error:
+        return error.reason
+    return outcome or action.done
 
 
 def _print_outcomes(shape: Format, outcomes: Sequence[tuple[UUID, str]], action: Action) -> None:

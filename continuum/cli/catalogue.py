@@ -6,10 +6,12 @@ from typing import Final, NamedTuple
 
 
 class CommandEntry(NamedTuple):
-    """Where a command lives (`module` defines `app`) and what the list of commands says of it."""
+    """Where a command lives, and what the list of commands says of it."""
 
     module: str
     summary: str
+    app: str = "app"
+    """The name of its application there."""
 
 
 COMMANDS: Final[dict[str, CommandEntry]] = {
@@ -18,12 +20,29 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "start": CommandEntry("start", "Start a run and print its id."),
     "signal": CommandEntry("signal", "Send a signal to one run, or to all that match."),
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
+    "retry": CommandEntry("retry", "Try failed runs again, from the activity that failed."),
+    "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),
+    "release": CommandEntry("release", "Let workers try runs in quarantine again."),
     "result": CommandEntry("result", "Wait for a run to end and print its value."),
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
     "attributes keys": CommandEntry("attributes_keys", "List attribute keys and their indexes."),
     "attributes index": CommandEntry("attributes_index", "Build or drop an index on an attribute."),
+    "schedules list": CommandEntry("schedules", "List what starts by itself.", "list_app"),
+    "schedules create": CommandEntry("schedules", "Start runs by cron or interval.", "create_app"),
+    "schedules show": CommandEntry("schedules", "Show a schedule and its times.", "show_app"),
+    "schedules pause": CommandEntry("schedules", "Let a schedule start nothing.", "pause_app"),
+    "schedules resume": CommandEntry("schedules", "Let it start runs again.", "resume_app"),
+    "schedules trigger": CommandEntry("schedules", "Start a run of it now.", "trigger_app"),
+    "schedules delete": CommandEntry("schedules", "Remove a schedule.", "delete_app"),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
+    "health": CommandEntry("health", "Say whether runs go on, what fails, and what will."),
+    "doctor": CommandEntry("doctor", "Check whether a database is fit for Continuum."),
     "worker": CommandEntry("worker", "Run workflows until SIGTERM, then drain."),
+    "audit": CommandEntry("audit", "Compare live runs with the code of a release."),
+    "versions": CommandEntry("versions", "List the versions of all workflows, with their runs."),
+    "versions drain": CommandEntry("versions_drain", "Tell when a version has no live run left."),
+    "gc-versions": CommandEntry("gc_versions", "Clean the registry of versions nobody needs."),
+    "adopt": CommandEntry("adopt", "Let other code go on with runs that it replays alike."),
     "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),
     "migrate": CommandEntry("migrate", "Bring the database schema up to date."),
     "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),

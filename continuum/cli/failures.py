@@ -36,11 +36,15 @@ class ReaderGone(Exception):
 _ANSWERS_NO = (
     errors.RunNotFound,
     errors.RunTerminal,
+    errors.RepairRefused,
     errors.WorkflowNotFound,
+    errors.VersionNotFound,
     errors.WorkflowFailed,
     errors.WorkflowCancelled,
     errors.ResultTimeout,
     errors.DuplicateRun,
+    errors.ScheduleExists,
+    errors.ScheduleNotFound,
 )
 _DATABASE = (errors.DatabaseUnavailable, errors.SchemaError)
 

@@ -124,8 +124,9 @@ def _execute(name: str, arguments: list[str]) -> int:
     from continuum.errors import ContinuumError, QueryError
 
     try:
-        module = import_module(f"continuum.cli.{COMMANDS[name].module}")
-        command: Any = get_command(module.app)
+        entry = COMMANDS[name]
+        module = import_module(f"continuum.cli.{entry.module}")
+        command: Any = get_command(getattr(module, entry.app))
         result = command.main(args=arguments, prog_name=f"continuum {name}", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:

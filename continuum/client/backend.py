@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -10,7 +11,11 @@ from uuid import UUID
 from continuum.client.waiting import EndWaiter
 from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
+from continuum.store.adopting import AdoptionStore
 from continuum.store.attributes import AttributeStore
+from continuum.store.auditing import AuditStore
+from continuum.store.health import HealthStore
+from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -18,6 +23,8 @@ from continuum.store.protocol import (
     Liveness,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.repair import RepairStore
+from continuum.store.schedules import ScheduleStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
 
 
-class Store(WorkerStore, ClientStore, Protocol):
+class Store(WorkerStore, ClientStore, AdoptionStore, Protocol):
     """All parts of a store that write."""
 
 
@@ -46,6 +53,35 @@ class Backend(Protocol):
     @property
     def attributes(self) -> AttributeStore:
         """Which attribute keys there are, and indexes on them."""
+        ...
+
+    @property
+    def audits(self) -> AuditStore:
+        """Which versions there are, and which runs need them."""
+        ...
+
+    @property
+    def journals(self) -> JournalStore:
+        """What a replay reads."""
+        ...
+
+    def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[ReplaySource]]:
+        """What another process can call to open the same store for replays."""
+        ...
+
+    @property
+    def health(self) -> HealthStore:
+        """What the store knows of its health."""
+        ...
+
+    @property
+    def repair(self) -> RepairStore:
+        """Puts runs right."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
         ...
 
     @property

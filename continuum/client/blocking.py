@@ -12,7 +12,11 @@ from uuid import UUID
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from continuum.client.blocking_attributes import BlockingAttributes
+from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_looking import BlockingLooking
+from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_replaying import BlockingReplaying
+from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
@@ -100,7 +104,14 @@ class BlockingWorker:
             await self._worker.close()
 
 
-class BlockingContinuum(BlockingLooking, BlockingAttributes):
+class BlockingContinuum(
+    BlockingLooking,
+    BlockingAttributes,
+    BlockingAuditing,
+    BlockingReplaying,
+    BlockingOperating,
+    BlockingSchedules,
+):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 
     It may be used from several threads, and also inside a running event loop, which each call

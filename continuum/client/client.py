@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 from continuum.client.attributes import Attributes
+from continuum.client.auditing import Auditing
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.client.looking import Looking
+from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
+from continuum.client.replaying import Replaying
+from continuum.client.schedules import Schedules
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
@@ -34,7 +38,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Continuum(Looking, Attributes):
+class Continuum(Looking, Attributes, Auditing, Replaying, Operating, Schedules):
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from

@@ -76,7 +76,7 @@ async def prepare_start(
     options: Mapping[str, Any],
 ) -> PreparedStart:
     """All checks of a start, without writing anything; arguments as of `Continuum.start`."""
-    workflow = await _resolve(backend, flow)
+    workflow = await resolve_flow(backend, flow)
     new_run = prepare(workflow, args, **options)
     return PreparedStart(
         client,
@@ -88,7 +88,9 @@ async def prepare_start(
     )
 
 
-async def _resolve(backend: Backend, flow: Workflow[..., Any] | str) -> Workflow[..., Any] | str:
+async def resolve_flow(
+    backend: Backend, flow: Workflow[..., Any] | str
+) -> Workflow[..., Any] | str:
     """A name becomes the workflow loaded here, or the full name known to live workers."""
     if not isinstance(flow, str):
         return flow

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from continuum.errors import DatabaseUnavailable, QueryError, RunNotFound
 from continuum.journal.ends import RunEnd
+from continuum.model import RunState
 
 POLL: Final = 1.0
 """Seconds after which a lost hint is made good."""
@@ -77,7 +78,9 @@ class EndWaiter:
         """
         known = self._recent.get(run_id)
         if known is not None:
-            return known
+            if known.state is not RunState.FAILED:
+                return known
+            here = False  # an operator may have had it tried again since: ask
         future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run_id, set()).add(future)
         if not self._tasks:

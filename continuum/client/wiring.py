@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -35,11 +35,17 @@ from continuum.system import ObservedClock
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
     from continuum.journal.turn import NewRun
+    from continuum.store.installation import InstallationFacts
     from continuum.store.postgres.attributes import PostgresAttributes
+    from continuum.store.postgres.auditing import PostgresAudit
+    from continuum.store.postgres.health import PostgresHealth
     from continuum.store.postgres.hints import PostgresHints
+    from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
+    from continuum.store.schedules import ScheduleStore
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -96,6 +102,52 @@ class PostgresBackend:
         from continuum.store.postgres.attributes import PostgresAttributes
 
         return PostgresAttributes(self._pool, self._connect_direct)
+
+    @property
+    def audits(self) -> PostgresAudit:
+        """Which versions there are, and which runs need them."""
+        return self._audits
+
+    @cached_property
+    def _audits(self) -> PostgresAudit:
+        from continuum.store.postgres.auditing import PostgresAudit
+
+        return PostgresAudit(self._pool)
+
+    @property
+    def journals(self) -> PostgresJournals:
+        """What a replay reads."""
+        return self._journals
+
+    @cached_property
+    def _journals(self) -> PostgresJournals:
+        from continuum.store.postgres.journals import PostgresJournals
+
+        return PostgresJournals(self._pool, self._codec)
+
+    def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[PostgresBackend]]:
+        """What another process can call to open the same store for replays."""
+        return partial(_opened, self._settings.dsn, self._codec)
+
+    @property
+    def health(self) -> PostgresHealth:
+        """What the database knows of its health."""
+        from continuum.store.postgres.health import PostgresHealth
+
+        return PostgresHealth(self._pool)
+
+    @property
+    def repair(self) -> PostgresRepair:
+        """Puts runs right."""
+        from continuum.store.postgres.repair import PostgresRepair
+        from continuum.store.postgres.session import Sessions
+
+        return PostgresRepair(Sessions(self._pool), self._codec)
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
+        return self._store.schedules
 
     @property
     def hints(self) -> PostgresHints:
@@ -247,8 +299,18 @@ def _ignore(run_ids: Sequence[UUID]) -> None:
 
 
 @asynccontextmanager
-async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
-    """One connection to the named database, or to the embedded server, whatever its schema."""
+async def _opened(dsn: str, codec: PayloadCodec) -> AsyncGenerator[PostgresBackend]:
+    """An open store, closed afterwards."""
+    backend = await PostgresBackend.open(dsn, codec)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+@asynccontextmanager
+async def _server(dsn: str | None) -> AsyncGenerator[PostgresSettings]:
+    """How to reach the named database, or the embedded server, whatever its schema."""
     found = resolve_dsn(dsn)
     async with AsyncExitStack() as stack:
         text = found.text
@@ -259,8 +321,13 @@ async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any
             await asyncio.to_thread(server.join)
             stack.push_async_callback(asyncio.to_thread, server.leave)
             text = server.dsn
-        settings = PostgresSettings(text, found.direct)
-        connection = await stack.enter_async_context(await connect(settings, direct=True))
+        yield PostgresSettings(text, found.direct)
+
+
+@asynccontextmanager
+async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
+    """One connection to it."""
+    async with _server(dsn) as settings, await connect(settings, direct=True) as connection:
         with translated(settings):
             yield connection
 
@@ -283,6 +350,19 @@ async def migrate_database(dsn: str | None) -> list[migrate.Migration]:
     """
     async with _administration(dsn) as connection:
         return await migrate.migrate(connection)
+
+
+async def examine_installation(dsn: str | None) -> InstallationFacts:
+    """What `Continuum.doctor` is based on.
+
+    Raises:
+        ConfigurationError, DatabaseUnavailable.
+    """
+    from continuum.store.postgres.embedded import is_installed
+    from continuum.store.postgres.installation import examine
+
+    async with _server(dsn) as settings:
+        return await examine(settings, embedded=is_installed())
 
 
 def migration_sql() -> str:

@@ -8,7 +8,7 @@ back different is refused at once, before anything is written.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Never, NoReturn
 
 import msgspec
@@ -146,8 +146,8 @@ class SignatureCodec:
             annotation that plain JSON cannot restore.
     """
 
-    __slots__ = ("_arity", "_decode", "_defaults", "_hints", "_loose", "_signature", "names",
-                 "where")  # fmt: skip
+    __slots__ = ("_arity", "_decode", "_defaults", "_hints", "_loose", "_signature", "_types",
+                 "names", "where")  # fmt: skip
 
     def __init__(self, fn: Callable[..., Any], where: str, hints: Hints | None = None) -> None:
         self.where = where
@@ -157,9 +157,21 @@ class SignatureCodec:
         self._arity = len(self.names)
         self._defaults = _checked_defaults(self._signature, self._hints.where)
         self._loose = False
+        self._types: list[Any] | None = None
         self._decode: Callable[[bytes], Any] = self._resolve_and_decode
         if self._hints.ready:
             self.resolve()
+
+    @property
+    def annotations(self) -> tuple[Sequence[Any], int]:
+        """The types of the arguments, and how many of the last of them have defaults.
+
+        Raises:
+            DefinitionError: some still do not exist.
+        """
+        if self._types is None:
+            self.resolve()
+        return self._types or [], len(self._defaults)
 
     def resolve(self) -> None:
         """Look up annotations that did not exist at decoration.
@@ -175,6 +187,7 @@ class SignatureCodec:
                 _check_default(codec, self._defaults[name], at)
         annotation = tuple[tuple(types)] if types else tuple[()]
         self._decode, self._loose = restorer(annotation, at)
+        self._types = types
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The stored form of one call.

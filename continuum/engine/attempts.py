@@ -308,6 +308,27 @@ class Attempts:
             self._note_details(state, body.details)
             self._enter_back_off(state, body.error, body.next_at)
 
+    def replay_retry(
+        self, again: Sequence[tuple[int, int]], lost: Sequence[tuple[int, int]]
+    ) -> None:
+        """The run had failed and is tried again: these failed, those were under way.
+
+        What was queued went with the lease. A failed activity has all its retries again.
+        """
+        for state in self.open.values():
+            if state.phase is Phase.QUEUED:
+                state.phase = Phase.LOST
+        for command, attempt in lost:
+            if command in self.open:
+                state = self.open[command]
+                state.attempt, state.phase = attempt, Phase.LOST
+        for command, attempt in again:
+            if command in self.open:
+                state = self.open[command]
+                state.attempt, state.phase = attempt + 1, Phase.RELEASED
+                state.failures = state.crashes = 0
+                state.error = None
+
     def _enter_back_off(self, state: ActivityState, error: Failure, next_at: datetime) -> None:
         state.failures += 1
         state.error = error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +13,6 @@ from continuum.engine.drift import Drift
 from continuum.errors import NonDeterminismError, NotInWorkflow
 from continuum.journal.events import Entry, Event, EventKind
 
-_logger = logging.getLogger("continuum.engine")
 _REFUSALS: Final = 100
 
 
@@ -27,12 +25,13 @@ class CommandLog:
         now: delivery time of the stimulus being handled, the only time the code sees.
         last: time of the last event, which no later event may precede.
         drift: the first difference found; from then on the run is latched.
+        changed: the first command that was given other arguments than the journal records.
         latched: nothing the code does has an effect any more (drift, end or drop).
         dropped: the coroutines are being closed; calls are refused.
         replaying: commands are compared instead of appended.
     """
 
-    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "count",
+    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "changed", "count",
                  "drift", "dropped", "entries", "last", "latched", "now",
                  "replaying")  # fmt: skip
 
@@ -42,6 +41,7 @@ class CommandLog:
         self.now = now
         self.last = now
         self.drift: Drift | None = None
+        self.changed: Drift | None = None
         self.latched = False
         self.dropped = False
         self.replaying = False
@@ -139,12 +139,9 @@ class CommandLog:
             self.fail(drifts.different_command(self.count, event, recorded, kind, body, where))
             return None
         self._position += 1
-        if kind in drifts.NAMED and _arguments(recorded) != _arguments(body):
-            _logger.warning(
-                "run %s: arguments of command %s (%s) differ from the journal; "
-                "what was journaled counts",
-                event.run_id, self.count, drifts.describe(kind, body),
-            )  # fmt: skip
+        if self.changed is None and kind is not EventKind.SIDE_EFFECT and recorded != body:
+            where = drifts.caller_location()
+            self.changed = drifts.changed_arguments(self.count, event, kind, body, where)
         return recorded
 
 
@@ -154,11 +151,6 @@ def read_body(event: Event) -> Any:
         return event.body()
     except msgspec.DecodeError as error:
         return drifts.unreadable(f"{event.kind} (seq {event.seq})", error)
-
-
-def _arguments(body: Any) -> bytes:
-    """What a command was given, as JSON."""
-    return bytes(getattr(body, "args", None) or getattr(body, "value", b""))
 
 
 def _differ(kind: EventKind, recorded: Any, issued: Any) -> bool:

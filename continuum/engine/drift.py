@@ -35,6 +35,7 @@ class Drift:
         recorded: what the journal has there, None for nothing.
         issued: what the code did there, None for nothing.
         location: "shop.py:42" where the code issued it or where it waits.
+        parks: whether the run cannot go on; it can when only arguments differ.
     """
 
     message: str
@@ -42,6 +43,7 @@ class Drift:
     recorded: str | None = None
     issued: str | None = None
     location: str | None = None
+    parks: bool = True
 
 
 def describe(kind: EventKind, body: Any) -> str:
@@ -62,6 +64,18 @@ def different_command(
         f"drift at command {number}: the journal records {was} (seq {event.seq}), "
         f"the code issued {now}{_at(location)}",
         number, was, now, location,
+    )  # fmt: skip
+
+
+def changed_arguments(
+    number: int, event: Event, kind: EventKind, body: Any, location: str | None
+) -> Drift:
+    """The code issued the recorded command with other arguments, or a timer for another time."""
+    what = describe(kind, body)
+    return Drift(
+        f"arguments of command {number} ({what}) differ from the journal "
+        f"(seq {event.seq}){_at(location)}; what was journaled counts",
+        number, what, what, location, parks=False,
     )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ from continuum.journal.events import (
     SignalReceived,
     TimerFired,
 )
+from continuum.journal.retrying import surviving
 from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
 
@@ -93,6 +94,11 @@ class Execution(ActivityEvents):
     def drift(self) -> Drift | None:
         """The first difference between journal and code, if any."""
         return self._log.drift
+
+    @property
+    def changed(self) -> Drift | None:
+        """The first replayed command that was given other arguments; that is for people only."""
+        return self._log.changed
 
     @property
     def state(self) -> RunState:
@@ -149,6 +155,11 @@ class Execution(ActivityEvents):
     def started(self) -> bool:
         """Whether the workflow function was entered; carried events come before."""
         return self._loop.main is not None
+
+    @property
+    def patches(self) -> Patches:
+        """What it has decided."""
+        return self._patches
 
     # live
 
@@ -212,6 +223,7 @@ class Execution(ActivityEvents):
     def replay(self, events: Sequence[Event]) -> None:
         """Feed the journal of this incarnation to a fresh execution."""
         incarnation = self._identity.incarnation
+        events = surviving(events)
         self._patches.recall(events, incarnation)
         replaying.replay(self, self._log, self._attempts, events, incarnation)
         self._patches.flush()

@@ -22,12 +22,14 @@ class Patches:
 
     Attributes:
         has_news: whether one more is taken, so that the version changes.
+        reached: what the code was answered so far.
     """
 
-    __slots__ = ("_decided", "_late", "_log", "_stamped", "has_news")
+    __slots__ = ("_decided", "_late", "_log", "_stamped", "has_news", "reached")
 
     def __init__(self, log: CommandLog, stamped: frozenset[str]) -> None:
         self.has_news = False
+        self.reached: dict[str, bool] = {}
         self._log = log
         self._stamped = stamped
         self._decided: dict[str, bool] = {}
@@ -53,10 +55,11 @@ class Patches:
         """
         known = self._decided.get(name)
         if known is not None:
+            self.reached[name] = known
             return known
         log = self._log
         stamped = name in self._stamped
-        taken = self._decided[name] = stamped or not log.replaying
+        taken = self._decided[name] = self.reached[name] = stamped or not log.replaying
         self.has_news |= taken and not stamped
         body = PatchDecided(name, taken, log.count)
         if log.replaying:
@@ -66,10 +69,14 @@ class Patches:
         return taken
 
     def news(self) -> frozenset[str]:
-        """Every patch that is taken."""
+        """Every patch that is taken, which is then no news any more."""
         self.has_news = False
-        decided = (name for name, taken in self._decided.items() if taken)
-        return self._stamped.union(decided)
+        return self.all_taken
+
+    @property
+    def all_taken(self) -> frozenset[str]:
+        """Every patch that is taken."""
+        return self._stamped.union(name for name, taken in self._decided.items() if taken)
 
     def flush(self) -> None:
         """After a replay: what it decided goes with the next turn."""

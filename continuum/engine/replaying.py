@@ -12,6 +12,7 @@ from continuum.engine.commands import CommandLog, read_body
 from continuum.engine.drift import Drift
 from continuum.journal.events import COMMANDS, ENDS, STIMULI, Event, EventKind
 
+_ABOUT_THE_RUN = (EventKind.PATCH_DECIDED, EventKind.RUN_ADOPTED)
 _ABOUT_ACTIVITIES = (EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED)
 
 
@@ -113,12 +114,14 @@ def _missing(execution: Replayed, event: Event) -> Drift:
 
 def _replay_progress(log: CommandLog, attempts: Attempts, event: Event) -> None:
     log.last = max(log.last, event.at)
-    if event.kind is EventKind.PATCH_DECIDED:
+    if event.kind in _ABOUT_THE_RUN:
         return
     state = attempts.open.get(event.command or 0)
     body = read_body(event)
     if isinstance(body, Drift):
         log.fail(body)
+    elif event.kind is EventKind.RUN_RETRIED:
+        attempts.replay_retry(body.again, body.lost)
     elif state is None:
         log.fail(drifts.unknown_command(event))
     else:

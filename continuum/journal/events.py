@@ -61,6 +61,8 @@ class EventKind(StrEnum):
     ACTIVITY_ATTEMPT_CRASHED = "activity_attempt_crashed"
     ACTIVITY_RELEASED = "activity_released"
     PATCH_DECIDED = "patch_decided"
+    RUN_ADOPTED = "run_adopted"
+    RUN_RETRIED = "run_retried"
     # ends
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
@@ -202,6 +204,33 @@ class PatchDecided(msgspec.Struct, frozen=True):
     after: int
 
 
+class RunAdopted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operator bound the run to other code, against which its journal was replayed.
+
+    `released` says that it had drifted and waited for another build.
+    """
+
+    version: int
+    version_hash: str
+    runtime: str
+    former_hash: str
+    former_runtime: str
+    released: bool = False
+
+
+class RunRetried(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operator had the failed run tried again; the events from `from_seq` to here are annulled.
+
+    `again` are commands whose failure is annulled, with their last attempt; `lost` other activities
+    that had not ended before, likewise. See journal/retrying.py.
+    """
+
+    from_seq: int
+    again: list[tuple[int, int]]
+    lost: list[tuple[int, int]] = []
+    reason: str | None = None
+
+
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     """Run `run_id` of workflow `name` is inserted with this turn.
 
@@ -301,6 +330,8 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.CHILD_CANCELLED: ChildEnded,
     EventKind.CHILD_CARRIED: ChildCarried,
     EventKind.PATCH_DECIDED: PatchDecided,
+    EventKind.RUN_ADOPTED: RunAdopted,
+    EventKind.RUN_RETRIED: RunRetried,
     EventKind.RUN_CONTINUED: RunContinued,
 }
 

@@ -74,6 +74,7 @@ _COLUMNS: Final[dict[str, str]] = {
         "updated_at", "completed_at", "parent_id", "error_type", "incarnation",
     )},
     "error": "r.error_message",
+    "error_family": "continuum_error_family(r.state, r.error_type, r.error_message)",
     # A run that started after the pinned moment has lasted no time, rather than less.
     "duration": "GREATEST(EXTRACT(EPOCH FROM COALESCE(r.completed_at, "
                 f"{READ_AT}) - r.started_at), 0)",

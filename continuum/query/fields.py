@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, cast
 from uuid import UUID
 
@@ -60,6 +62,7 @@ FIELDS: Final = {
         FieldSpec("waiting_on", Kind.TEXT, nullable=True),
         FieldSpec("error", Kind.TEXT, nullable=True),
         FieldSpec("error_type", Kind.TEXT, nullable=True),
+        FieldSpec("error_family", Kind.TEXT, nullable=True),
         FieldSpec("incarnation", Kind.INTEGER),
         FieldSpec("stuck", Kind.BOOLEAN),
     )
@@ -67,9 +70,14 @@ FIELDS: Final = {
 ALIASES: Final = {"run_id": "id"}
 
 
-def nearest(name: str, names: list[str]) -> str | None:
+def nearest(name: str, names: Iterable[str]) -> str | None:
     """The most similar of `names`, when one is similar enough."""
-    close = difflib.get_close_matches(name[:100], names, n=1)
+    return _nearest(name[:100], tuple(names))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(name: str, names: tuple[str, ...]) -> str | None:
+    close = difflib.get_close_matches(name, names, n=1)  # most of what a refusal costs
     return close[0] if close else None
 
 

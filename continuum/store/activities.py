@@ -14,6 +14,7 @@ from uuid import UUID
 
 from continuum.declare.queue import Queue
 from continuum.store.protocol import InboxMessage, OwnershipStore, TurnStore, UpkeepStore
+from continuum.store.schedules import ScheduleStore
 
 
 class AttemptFenced(Exception):
@@ -172,4 +173,9 @@ class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
     @property
     def activities(self) -> ActivityStore:
         """Queues, heartbeats, keys and transactions."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Schedules."""
         ...

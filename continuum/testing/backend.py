@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from continuum.client.client import Continuum
 from continuum.client.waiting import EndWaiter
 from continuum.errors import ConfigurationError
 from continuum.journal.turn import NewRun, RunEnd
+from continuum.store.journals import ReplaySource
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.store import MemoryStore
 from continuum.store.memory.wake import Hear, MemoryHints, MemoryListener, MemoryLiveness
@@ -31,6 +33,11 @@ class MemoryBackend:
         self.store: MemoryStore = store
         self.reads: MemoryReads = store.reads
         self.attributes = store.attributes
+        self.audits = store.audits
+        self.journals = store.journals
+        self.health = store.health
+        self.repair = store.repair
+        self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)
@@ -53,6 +60,10 @@ class MemoryBackend:
     ) -> list[NewRun | None]:
         """There is no transaction to join."""
         raise _no_transaction()
+
+    def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[ReplaySource]]:
+        """There is nothing that another process could open."""
+        raise ConfigurationError("replays in other processes need PostgreSQL")
 
     def node_listener(
         self, node_id: UUID, on_hint: Hear, on_reconnect: Callable[[], None]

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 
 from continuum.versions.belonging import distribution, is_application
 from continuum.versions.naming import Found, kind_of, loaded, module_name
-from continuum.versions.text import Definition, of_class, of_expression, of_function
+from continuum.versions.text import Definition, Mention, of_class, of_expression, of_function
 
 Pieces = list[str | Definition]
 
@@ -77,7 +77,7 @@ def value_pieces(value: Any, near: str) -> Pieces | None:
         return [f"{kind.__name__}:{value!r}"]
     declared = kind_of(value)
     if declared is not None:
-        return [f"{declared} {value.name!r}"]
+        return [Mention.of(declared, value)]
     if issubclass(kind, type):
         return _class(value, near)
     if kind is FunctionType:

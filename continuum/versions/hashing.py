@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, Final, cast
 
+from continuum.versions.boundaries import boundaries_of
 from continuum.versions.build import application_modules
 from continuum.versions.naming import Names, names_of
 from continuum.versions.normalise import Writer
+from continuum.versions.schemas import CodecSchema, codec_schema
 from continuum.versions.text import Definition, Site, Text, of_function
 
 
@@ -41,12 +43,21 @@ class VersionedCode:
 
         Equal on every supported Python.
         """
-        decided = dict.fromkeys(self.patches, False)
-        decided.update(dict.fromkeys(taken, True))
         digest = hashlib.sha256()
-        for part in _linked(self._root, decided):
+        for part in _linked(self._root, self._decided(taken)):
             digest.update(part.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
+
+    def codecs(self, workflow: Any, taken: Iterable[str] = ()) -> CodecSchema:
+        """The types of all values that cross the journal where these patches are taken.
+
+        Args:
+            workflow: the declaration of this code.
+            taken: see `hash`.
+        """
+        decided = self._decided(taken)
+        texts = [_text(each, decided) for each in _reach(self._root, decided)]
+        return codec_schema(boundaries_of(workflow, texts))
 
     @property
     def patches(self) -> frozenset[str]:
@@ -54,9 +65,33 @@ class VersionedCode:
         return frozenset(site.name for text in self._reached() for site in text.sites)
 
     @property
+    def forms(self) -> dict[str, str]:
+        """What each patch decides: a digest of the code in all of its branches, by name.
+
+        Edits elsewhere leave it as it is, also of what the branches call.
+        """
+        decided: dict[str, list[str]] = {name: [] for name in self.patches}
+        for text in self._reached():
+            for name, parts in text.branched.items():
+                for part in parts:
+                    named = (each if isinstance(each, str) else f"#{each.name}" for each in part)
+                    decided[name].append("".join(named))
+        return {
+            name: hashlib.sha256(
+                "\n".join(sorted(texts)).encode("utf-8", "surrogatepass")
+            ).hexdigest()
+            for name, texts in decided.items()
+        }
+
+    @property
     def sites(self) -> list[Site]:
         """Every mention of a patch, in it and in what it reaches, sorted."""
         return sorted({site for text in self._reached() for site in text.sites})
+
+    @property
+    def reached(self) -> list[Definition]:
+        """The definitions that it reaches whatever patches are taken, itself the first."""
+        return list(_reach(self._root, {}))
 
     @property
     def opaque(self) -> list[Site]:
@@ -71,6 +106,9 @@ class VersionedCode:
                     what = f"{site.name}() of an object whose class the source does not tell"
                     found.add(Site(what, site.file, site.line))
         return sorted(found)
+
+    def _decided(self, taken: Iterable[str]) -> dict[str, bool]:
+        return {**dict.fromkeys(self.patches, False), **dict.fromkeys(taken, True)}
 
     def _reached(self) -> list[Text]:
         """The texts of everything that it reaches, with patches or without."""

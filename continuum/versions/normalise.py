@@ -19,6 +19,7 @@ from continuum.check.names import (
     function_scope,
 )
 from continuum.versions.belonging import ENGINE
+from continuum.versions.boundaries import boundary_of_call
 from continuum.versions.describing import found_pieces, value_pieces, wrapped
 from continuum.versions.dispatch import classes_of, has_code
 from continuum.versions.folding import Folding
@@ -33,6 +34,9 @@ _SKIPPED: Final = frozenset({
     "annotation", "simple",
 })  # fmt: skip
 _BODIES: Final = frozenset({"body", "orelse", "finalbody"})
+_TESTS: Final[dict[type[ast.AST], str]] = {
+    ast.If: "test", ast.While: "test", ast.IfExp: "test", ast.match_case: "guard",
+}  # fmt: skip
 
 
 class Writer:
@@ -87,12 +91,14 @@ class Writer:
         else:
             if isinstance(part, ast.expr):
                 part = self._folding.expression(part)
-            kind = cast("type[ast.AST]", type(part))
-            writer = _WRITERS.get(kind)
+            names, start = self._decide(part), len(self.text.pieces)
+            writer = _WRITERS.get(cast("type[ast.AST]", type(part)))
             if writer is None:
                 self._fields(part)
             else:
                 writer(self, part)
+            for name in names:
+                self.text.branched.setdefault(name, []).append(self.text.pieces[start:])
 
     def _function(self, node: Any, defaults: bool = True, owner: Any = None) -> None:
         self._decorators(node)
@@ -215,7 +221,11 @@ class Writer:
             self._write(f"patched({site.name!r})")
             return
         resolved = self._scoping.resolve(node.func)
-        value = None if resolved is None or resolved[1] else resolved[0].value
+        called = None if resolved is None or resolved[1] else resolved[0]
+        typed = boundary_of_call(node, called and called.dotted, self._scoping.resolve)
+        if typed is not None:
+            self.text.typed.append(typed)
+        value = None if called is None else called.value
         if kind_of(value) == "workflow":  # called directly, its code is part of this code
             self.text.pieces += ["Call of ", of_function(cast("Any", value).fn)]
             self._list(node.args)
@@ -292,6 +302,12 @@ class Writer:
             if isinstance(name, str):
                 return Site(name, self._names.file or "", node.lineno)
         return None
+
+    def _decide(self, node: ast.AST) -> set[str]:
+        """Undecided patches that decide which part of a node is executed."""
+        test = getattr(node, _TESTS.get(type(node), ""), None)
+        calls = [each for each in ast.walk(test) if isinstance(each, ast.Call)] if test else []
+        return {site.name for site in map(self._patch, calls) if site is not None}
 
     def _decided(self, node: ast.Call) -> bool | None:
         site = self._patch(node)

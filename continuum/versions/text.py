@@ -10,6 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any, cast
 
 from continuum.versions.naming import Names, loaded, module_name, names_of
+from continuum.versions.schemas import Boundary
 from continuum.versions.source import FunctionNode
 
 
@@ -50,26 +51,49 @@ class Site:
     line: int
 
 
+class Mention(str):
+    """The text of an activity or workflow that is mentioned, and which it is."""
+
+    __slots__ = ("declared",)
+    declared: Any
+
+    @classmethod
+    def of(cls, kind: str, declared: Any) -> Mention:
+        """An activity or a workflow, known by its registered name."""
+        mention = cls(f"{kind} {declared.name!r}")
+        mention.declared = declared
+        return mention
+
+
 @dataclass(slots=True)
 class Text:
     """What is written of one definition.
 
     Attributes:
         pieces: text, and the definitions that it mentions.
+        declared: the activities and workflows that it mentions.
+        typed: the values that it takes from outside by a type of its own, such as signals.
         sites: its mentions of patches, decided or not.
+        branched: by name of an undecided patch, the statements and expressions that it decides.
         opaque: what decides but cannot be seen.
         unknown: attributes of objects whose class is not known.
         complete: whether every name in it has a value.
     """
 
     pieces: list[str | Definition] = field(default_factory=list)
+    declared: list[Mention] = field(default_factory=list)
+    typed: list[Boundary] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
+    branched: dict[str, list[list[str | Definition]]] = field(
+        default_factory=dict[str, list[list["str | Definition"]]]
+    )
     opaque: list[Site] = field(default_factory=list)
     unknown: list[Site] = field(default_factory=list)
     complete: bool = True
 
     def join(self) -> None:
         """Make one piece of adjacent ones."""
+        self.declared = [each for each in self.pieces if isinstance(each, Mention)]
         joined: list[str | Definition] = []
         for is_text, group in groupby(self.pieces, lambda each: isinstance(each, str)):
             together = list(group)

@@ -85,6 +85,10 @@ class Committer(Service):
         self._pending.append(run)
         self._more.set()
 
+    def expect(self) -> None:
+        """Turns may be submitted by the next callback of the loop: be awake when it has run."""
+        self._more.set()
+
     def withdraw_unsent(self) -> list[OwnedRun]:
         """Take back every turn that was never sent (the node lost its epoch)."""
         withdrawn = list(self._pending)

@@ -18,6 +18,7 @@ from continuum.worker.committer import Committer
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Releases
+from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
@@ -47,6 +48,7 @@ class Drain:
         timers: Timers,
         releases: Releases,
         membership: Membership,
+        recipes: Recipes,
         takers: list[Service],
     ) -> None:
         self._store = store
@@ -57,6 +59,7 @@ class Drain:
         self._timers = timers
         self._releases = releases
         self._membership = membership
+        self._recipes = recipes
         self._takers = takers
         self._deadline = 0.0
 
@@ -75,6 +78,7 @@ class Drain:
         await self._try("answering tasks", self._serving.tasks.finish(), MIN_GOODBYE)
         await self._serving.heartbeats.stop()
         await self._settle()
+        await self._recipes.stop()
         await self._give_back()
         await self._try("removing the node row", self._membership.leave(), MIN_GOODBYE)
 
@@ -103,7 +107,7 @@ class Drain:
 
     async def _settle(self) -> None:
         """Until every step is taken and every turn is answered, or the time is over."""
-        while not (self._runner.settled and self._committer.idle):
+        while not (self._runner.settled and self._recipes.idle and self._committer.idle):
             if not self._left():
                 log.warning("some turns were not committed in time")
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from continuum.journal.tasks import RESULT
 from continuum.store.protocol import ClaimedRun, InboxMessage
 from continuum.worker.owned import OwnedRun
 from continuum.worker.paranoia import Paranoia
+
+log = logging.getLogger("continuum.worker.loading")
 
 
 def adopted(
@@ -56,6 +59,8 @@ def load(
         execution.replay(events)
     if execution.drift is not None:
         return
+    if execution.changed is not None:
+        log.warning("run %s (%s): %s", run.run_id, run.workflow_name, execution.changed.message)
     begun = execution.started
     if not begun:
         execution.start(at)

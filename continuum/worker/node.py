@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from continuum.declare.loaded import LoadedVersions
 from continuum.declare.queue import Queue, resolve_queues
 from continuum.declare.registry import AnyActivity, AnyWorkflow, resolve_activities
 from continuum.errors import ConfigurationError, WorkflowNotFound
@@ -34,12 +35,12 @@ from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
+from continuum.worker.scheduler import Scheduler
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.upkeep import Upkeep
-from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
@@ -170,10 +171,11 @@ class Worker:
         )
         self.serving.connect(self.membership)
         self.recipes = Recipes(
-            store, random, versions=self._versions, membership=self.membership, every=heartbeat
-        )
+            store, random, versions=self._versions, membership=self.membership,
+            submit=self.committer.submit, every=heartbeat,
+        )  # fmt: skip
         if self._versions.many:
-            self.runner.on_patched = self.recipes.took
+            self.runner.stamp = self.recipes.stamp
         self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
         self.releases = Releases(
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
@@ -195,6 +197,7 @@ class Worker:
             store, random, membership=self.membership, freed=self._freed, look=look
         )
         self.upkeep = Upkeep(store, random)
+        self.scheduler = Scheduler(store.schedules, random, hints=hints, claim=self.claims.request)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -300,9 +303,13 @@ class Worker:
     # -- between the services ------------------------------------------------------------------
 
     def _services(self) -> list[Service]:
-        core = [self.committer, self.releases, self.claims, self.wake, self.deaths, self.upkeep]
         recipes = [self.recipes] if self._versions.many else []
-        return [*core, *recipes, *self.serving.services()]
+        return [self.committer, *self._takers(), *recipes, *self.serving.services()]
+
+    def _takers(self) -> list[Service]:
+        """What takes on work, and stops first."""
+        core = [self.claims, self.deaths, self.wake, self.releases, self.upkeep]
+        return [*core, self.scheduler]
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id
@@ -312,6 +319,7 @@ class Worker:
         self.wake.poll_now()
         self.claims.request()
         self.serving.tasks.request()
+        self.scheduler.request()
 
     def _blocked(self, run: OwnedRun, message: str) -> None:
         self.releases.block(run, message)
@@ -320,6 +328,7 @@ class Worker:
         self.wake.hint(run_ids)
         if not run_ids:
             self.serving.tasks.request()
+            self.scheduler.request()
 
     def _batch_done(self) -> None:
         self.runner.batch_done()
@@ -347,7 +356,7 @@ class Worker:
     def _epoch_lost(self) -> None:
         """Everything owned is gone, except runs that were never sent: they begin here anew."""
         unsent = [run for run in self.committer.withdraw_unsent() if run.created is not None]
-        kept = {run.run_id for run in unsent}
+        kept = {run.run_id for run in (*unsent, *self.recipes.unsent())}
         for run in list(self.runner.runs.values()):
             if run.run_id not in kept and (run.created is None or run.in_flight is not None):
                 self.runner.drop(run)
@@ -365,7 +374,8 @@ class Worker:
             timers=self.timers,
             releases=self.releases,
             membership=self.membership,
-            takers=[self.claims, self.deaths, self.wake, self.releases, self.upkeep, self.recipes],
+            recipes=self.recipes,
+            takers=self._takers(),
         )
         try:
             await drain.run(timeout)
@@ -377,17 +387,13 @@ class Worker:
             self._relaxed = False
             restore_collection()
         self.watchdog.stop()
+        await self.recipes.stop()
         await self.committer.stop()
         await self.tokens.close()
         await self.membership.disconnect()
         self.activities.shut_down()
         for run in list(self.runner.runs.values()):
-            self._strand(run)
-
-    def _strand(self, run: OwnedRun) -> None:
-        future = run.created_future
-        self.runner.drop(run)
-        if future is not None and not future.done():
-            future.set_exception(
+            run.refuse(
                 StoreUnavailable(f"the worker ended before run {run.run_id} was known committed")
             )
+            self.runner.drop(run)

@@ -63,8 +63,9 @@ def differences(live: Execution, again: Execution) -> list[str]:
 
     Attempts in progress are a matter of the process, so waits are compared only between them.
     """
-    if again.drift is not None:
-        return [again.drift.message]
+    difference = again.drift or again.changed
+    if difference is not None:
+        return [difference.message]
     pairs: list[tuple[str, object, object]] = [
         ("commands issued", live.commands, again.commands),
         ("open activities", live.open_activities, again.open_activities),

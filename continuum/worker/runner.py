@@ -18,6 +18,7 @@ from functools import partial
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
+from continuum.declare.loaded import LoadedVersions
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.loop import give_generators_back, take_generators
@@ -36,7 +37,6 @@ from continuum.worker.probation import Probation
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
 from continuum.worker.turns import failing_turn, next_incarnation, turn_of
-from continuum.worker.versions import LoadedVersions
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -78,7 +78,7 @@ class Runner:
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
         self.on_end: list[OnEnd] = []
-        self.on_patched: Callable[[str, frozenset[str]], None] | None = None
+        self.stamp: Callable[[OwnedRun, frozenset[str]], None] | None = None
         self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
@@ -163,6 +163,7 @@ class Runner:
     def _schedule(self) -> None:
         self._scheduled = True
         asyncio.get_running_loop().call_soon(self._step_ready, context=self._context)
+        self._committer.expect()
 
     def _step_ready(self) -> None:
         ready, step = self._ready, self._step
@@ -217,8 +218,6 @@ class Runner:
         collected = execution.collect()
         if self._paranoia is not None:
             self._paranoia.stepped(run, execution.identity, collected.entries)
-        if collected.taken is not None and self.on_patched is not None:
-            self.on_patched(run.workflow_name, collected.taken)
         turn = turn_of(run, execution, collected)
         if (
             turn.entries
@@ -230,7 +229,10 @@ class Runner:
         ):
             run.in_flight = turn
             run.collected = collected
-            self._committer.submit(run)
+            if collected.taken is None or self.stamp is None:
+                self._committer.submit(run)
+            else:
+                self.stamp(run, collected.taken)
         else:
             self._settled(run, collected)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -181,14 +182,18 @@ def json_rank(value: Any) -> tuple[int, Any]:
 
 def grouped(runs: Sequence[dict[str, Any]], paths: Sequence[Any]) -> list[int]:
     """How many runs share a value of each path, largest first; null counts as missing."""
-    groups: list[tuple[list[Any], int]] = []
-    for run in runs:
-        values = [value_at(path, run) for path in paths]
-        values = [None if value is MISSING else value for value in values]
-        for index, (other, number) in enumerate(groups):
-            if all(map(_same_json, values, other)):
-                groups[index] = (other, number + 1)
-                break
-        else:
-            groups.append((values, 1))
-    return sorted((number for _, number in groups), reverse=True)
+    groups = Counter(tuple(_identity(value_at(path, run)) for path in paths) for run in runs)
+    return sorted(groups.values(), reverse=True)
+
+
+def _identity(value: Any) -> Any:
+    """A stand-in that can be hashed: equal exactly for values that are the same."""
+    if value is MISSING or value is None:
+        return None
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, dict):
+        return ("object", frozenset((key, _identity(part)) for key, part in value.items()))
+    if isinstance(value, list):
+        return ("array", tuple(map(_identity, value)))
+    return _ordered(value)

@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from continuum.journal.families import family_of
+
 STATES = ("running", "suspended", "completed", "failed", "cancelled")
 NAMESPACES = ("default", "billing", "b\u00efll'ing")
 WORKFLOWS = ("shop:order_flow", "shop:refund_flow", "Shop:Order_flow", "\u00e9t\u00e9:f%w")
@@ -66,7 +68,7 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
     attributes = {k: json_value(random) for k in random.sample(KEYS, random.randint(0, len(KEYS)))}
     if random.random() < 0.05:
         attributes["a"] = random.choice((10**400, -(10**400), "x" * 130 + "1", "x" * 130 + "2"))
-    return {
+    run: dict[str, Any] = {
         "id": uuid4(),
         "namespace": namespace or random.choice(NAMESPACES),
         "workflow": random.choice(WORKFLOWS),
@@ -85,6 +87,8 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
         "incarnation": random.randint(1, 2),
         "stuck": not terminal and random.random() < 0.5,
     }
+    family = family_of(run["error_type"], run["error"]).name if state == "failed" else None
+    return run | {"error_family": family}
 
 
 def with_duration(run: dict[str, Any], read_at: datetime) -> dict[str, Any]:

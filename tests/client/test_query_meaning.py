@@ -15,7 +15,7 @@ from continuum import Continuum
 from continuum.query.fields import FIELDS
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
-from continuum.store.postgres import counting
+from continuum.store.postgres import count_windows, counting
 from tests.client.reference import RELATIVE, grouped, holds, ordered
 from tests.client.rows import (
     ERRORS,
@@ -50,6 +50,7 @@ _texts = {
     "waiting_on": tuple(text for text in WAITS if text is not None),
     "error": tuple(text for text in ERRORS if text is not None),
     "error_type": ("ValueError", "value"),
+    "error_family": (*sorted({run["error_family"] for run in RUNS if run["error_family"]}), "x"),
 }
 _patterns = (
     "%",
@@ -185,7 +186,7 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
                     if windows:
                         patch.setattr(counting, "CHEAP", -1)
                         patch.setattr(counting, "ROWS_PER_COST", inf)
-                        patch.setattr(counting, "FIRST_WINDOW", 30)
+                        patch.setattr(count_windows, "FIRST_WINDOW", 30)
                     groups = ct.count(**spec, group_by=group_by)
                 assert [group.count for group in groups] == grouped(matching, group_by)
 

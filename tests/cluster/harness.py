@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 
 from continuum import Continuum
+from continuum.store.postgres.counters import COUNTERS
 from tests.cluster.flows import EXECUTIONS
 
 LONG = os.environ.get("CONTINUUM_CLUSTER") == "long"
@@ -56,6 +57,11 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    def leave(self) -> None:
+        """SIGTERM, and wait until it has drained."""
+        self.send(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.output()
+
     def output(self) -> str:
         """What it has logged so far."""
         return Path(self.log.name).read_text()
@@ -68,6 +74,8 @@ class Cluster:
     dsn: str
     app: str = APP
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    folder: Path = ROOT
+    """Where the application is looked for first."""
     workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
     def __enter__(self) -> Cluster:
@@ -100,7 +108,7 @@ class Cluster:
             **self.environment,
             **(variables or {}),
             "CONTINUUM_TEST_EFFECTS_DSN": self.dsn,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
         }
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment
@@ -135,6 +143,14 @@ class Cluster:
         ):
             found.setdefault((run_id, step), []).append(pid)
         return found
+
+    def check_counts(self) -> None:
+        """The counters say what `count(*)` says."""
+        grouped = "namespace, workflow, state, count(*) FROM continuum_runs GROUP BY 1, 2, 3"
+        kept = f"namespace, workflow, state, {COUNTERS.number} FROM {COUNTERS.tables}"
+        assert sorted(
+            self.rows(f"SELECT {kept} GROUP BY 1, 2, 3 HAVING {COUNTERS.number} <> 0")
+        ) == sorted(self.rows(f"SELECT {grouped}"))
 
     def check_journals(self) -> None:
         """No gap or duplicate in any journal, no lease of an ended run left."""

@@ -15,8 +15,12 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
 from continuum.model import Run
 from continuum.store.attributes import AttributeStore
+from continuum.store.auditing import AuditStore
+from continuum.store.journals import JournalStore
 from continuum.store.memory.store import MemoryStore
 from continuum.store.postgres.attributes import PostgresAttributes
+from continuum.store.postgres.auditing import PostgresAudit
+from continuum.store.postgres.journals import PostgresJournals
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.store import PostgresStore
@@ -37,6 +41,8 @@ class Stage:
     store: Store
     reads: ReadStore
     attributes: AttributeStore
+    audits: AuditStore
+    journals: JournalStore
     node: UUID = field(default_factory=uuid4)
 
     async def created(self, **changes: Any) -> Turn:
@@ -109,14 +115,16 @@ async def open_stage(dsn: str | None, codec: PayloadCodec = IDENTITY) -> AsyncGe
     """The memory store, or PostgreSQL at `dsn`."""
     if dsn is None:
         memory = MemoryStore(codec=codec)
-        yield Stage(memory, memory.reads, memory.attributes)
+        yield Stage(memory, memory.reads, memory.attributes, memory.audits, memory.journals)
         return
     settings = PostgresSettings(dsn, min_size=2, max_size=4)
     pool = await open_pool(settings)
     store = PostgresStore(pool, partial(connect, settings), codec)
     try:
         attributes = PostgresAttributes(pool, partial(connect, settings))
-        yield Stage(store, PostgresReads(pool, codec), attributes)
+        journals = PostgresJournals(pool, codec)
+        reads, audits = PostgresReads(pool, codec), PostgresAudit(pool)
+        yield Stage(store, reads, attributes, audits, journals)
     finally:
         await store.close()
         await pool.close()

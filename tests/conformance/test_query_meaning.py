@@ -167,7 +167,7 @@ async def small_steps(dsn: str) -> AsyncGenerator[PostgresReads]:
         for path, types in DECLARED:
             for type_ in types:
                 await indexes.build(path, type_, lambda progress: None)
-        yield PostgresReads(pool, IDENTITY, bounds=Bounds(first=7, largest=28, probe=20, known=9))
+        yield PostgresReads(pool, IDENTITY, bounds=Bounds(7, 28, probe=20, known=9, near=14))
     finally:
         await pool.close()
 

@@ -155,6 +155,27 @@ async def test_namespaces_states_and_attributes(dsn: str) -> None:
             assert f"@{(await client.server()).host}" in ui.text()
 
 
+async def test_the_header_tells_of_runs_that_nobody_can_run(dsn: str) -> None:
+    """They are counted until code that can run them is back, or an operator ends them by force."""
+    async with Continuum(dsn) as client:
+        async with client.worker([review, quick]):
+            runs = [await client.start(review, f"o{n}") for n in range(3)]
+            for run in runs:
+                await suspended(client, run.id)
+        async with client.worker([quick]):
+            source = ClientSource(client)
+            async with console(source, namespace="default", size=(120, 30)) as ui:
+                await ui.shows("3 stuck")
+                await source.cancel(runs[0].id, reason=None, force=True)
+                await ui.press("r")
+                await ui.shows("2 stuck")
+                async with client.worker([review]):
+                    await client.signal(runs[1].id, "fraud_review", "approved")
+                    assert await runs[1].result(timeout=20) == "o1 approved"
+                    await ui.press("r")
+                    await wait_until(lambda: "stuck" not in ui.text(), "nothing to be stuck")
+
+
 async def test_paging_walks_the_keyset(dsn: str) -> None:
     """Two hundred and fifty runs come page by page, each once, newest first."""
     async with shop(dsn) as client:

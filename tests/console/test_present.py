@@ -252,7 +252,7 @@ def test_facts_show_error_with_its_traceback() -> None:
 
 HEADER = header.HeaderFacts(
     server="db1:5432", database="shop", user="ops", namespace="billing", read_only=False,
-    live_nodes=3, age=1.0, interval=2.0, paused=False, failing=False,
+    live_nodes=3, stuck=0, age=1.0, interval=2.0, paused=False, failing=False,
 )  # fmt: skip
 
 
@@ -269,12 +269,22 @@ def test_header_says_read_only_in_full() -> None:
     """`READ-ONLY`, also on a narrow terminal."""
     facts_read_only = header.HeaderFacts(
         server="db1:5432", database="shop", user="ops", namespace=None, read_only=True,
-        live_nodes=0, age=None, interval=2.0, paused=False, failing=False,
+        live_nodes=0, stuck=0, age=None, interval=2.0, paused=False, failing=False,
     )  # fmt: skip
     line = header.header(facts_read_only, 60, PALETTE).plain
     assert "READ-ONLY" in line
     assert "ns all" in line
     assert "no worker" in header.header(facts_read_only, 120, PALETTE).plain
+
+
+@pytest.mark.parametrize(
+    ("stuck", "shown"), [(0, None), (1, "1 stuck"), (99, "99 stuck"), (100, "99+ stuck")]
+)
+def test_header_tells_of_stuck_runs(stuck: int, shown: str | None) -> None:
+    """Runs that no live node can run are told as long as there is room, up to a number."""
+    line = header.header(replace(HEADER, stuck=stuck), 120, PALETTE).plain
+    assert (shown in line) if shown else ("stuck" not in line)
+    assert "stuck" not in header.header(replace(HEADER, stuck=stuck), 44, PALETTE).plain
 
 
 def test_header_tells_a_replica() -> None:

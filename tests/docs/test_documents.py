@@ -81,7 +81,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_readme_lists_every_command() -> None:
     """The README's table has each command of the command line once, and no other."""
     listed = re.findall(
-        r"^\| `continuum ([a-z][a-z ]*)", (REPOSITORY / "README.md").read_text(), re.M
+        r"^\| `continuum ([a-z][a-z -]*)", (REPOSITORY / "README.md").read_text(), re.M
     )
     assert sorted(command.strip() for command in listed) == sorted(COMMANDS)
 

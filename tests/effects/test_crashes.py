@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from continuum import Continuum
+from continuum.store.postgres.pool import PostgresSettings, open_pool
 from continuum.testing import environment
 from tests.effects.activities import BOOKINGS, LEDGER, QUEUE
 from tests.effects.boundaries import Boundaries, Moment, Mortal
@@ -28,10 +31,15 @@ def _ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Relay:
-    """One worker at a time; when it dies, the next takes over and is the next to die."""
+    """One worker at a time; when it dies, the next takes over and is the next to die.
 
-    def __init__(self, cluster: Cluster, ct: Continuum) -> None:
+    They inherit a pool, which saves most of what a death costs: its connections hold nothing of
+    the dead worker's, as a transaction that it was in has lost its connection.
+    """
+
+    def __init__(self, cluster: Cluster, pool: AsyncConnectionPool[Any], ct: Continuum) -> None:
         self.cluster = cluster
+        self.pool = pool
         self.ct = ct
         self.scenes = (f"scene-{number}" for number in count(1))
         self.struck = asyncio.Event()
@@ -47,7 +55,7 @@ class Relay:
         self.boundaries = boundaries = Boundaries(self._vanish)
         self.member = await self.cluster.join(
             *FLOWS, wrap=lambda store: Mortal(store, boundaries), activities=SERVED,
-            queues=[QUEUE], poll=0.1, look=0.1,
+            queues=[QUEUE], poll=0.1, look=0.1, pool=self.pool,
         )  # fmt: skip
 
     async def perform(
@@ -137,13 +145,13 @@ async def perform_in_memory(
 @asynccontextmanager
 async def open_relay(dsn: str) -> AsyncGenerator[Relay]:
     """A relay on a database."""
-    cluster = await open_cluster(dsn)
-    try:
-        await cluster.execute(BOOKINGS)
-        async with Continuum(dsn) as ct:
-            yield Relay(cluster, ct)
-    finally:
-        await cluster.close()
+    async with await open_pool(PostgresSettings(dsn, max_size=3)) as pool, Continuum(dsn) as ct:
+        cluster = await open_cluster(dsn)
+        try:
+            await cluster.execute(BOOKINGS)
+            yield Relay(cluster, pool, ct)
+        finally:
+            await cluster.close()
 
 
 @contextmanager

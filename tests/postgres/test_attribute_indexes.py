@@ -116,16 +116,16 @@ async def test_a_second_build_answers_at_once(scene: Scene, indexes: AttributeIn
 
 async def test_the_list_is_remembered(scene: Scene, indexes: AttributeIndexes) -> None:
     """`known` asks the database once, and again after a change of our own."""
-    assert await indexes.known() == []
+    assert await indexes.known(5.0) == []
     await scene.rows(
         "INSERT INTO continuum_attribute_indexes (path, type) VALUES ('{x}', 'text') RETURNING id"
     )
-    assert await indexes.known() == []
+    assert await indexes.known(5.0) == []
     await indexes.build(("k",), AttributeType.TEXT, nothing)
-    known = await indexes.known()
+    known = await indexes.known(5.0)
     assert [(index.path, index.valid) for index in known] == [(("k",), True), (("x",), False)]
     assert await indexes.drop(("k",), AttributeType.TEXT)
-    assert [index.path for index in await indexes.known()] == [("x",)]
+    assert [index.path for index in await indexes.known(5.0)] == [("x",)]
 
 
 async def test_an_interrupted_build_is_replaced(scene: Scene, indexes: AttributeIndexes) -> None:

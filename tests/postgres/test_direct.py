@@ -26,6 +26,7 @@ async def test_statements_lost_in_a_rollback_are_prepared_again(dsn: str) -> Non
     async with await connect(dsn) as connection:
         statements = DirectStatements(connection)
         assert (await statements.run(ONE, [])).get_value(0, 0) == b"\0\0\0\1"
+        statements.detach()
         await connection.execute("SELECT 2")
         with pytest.raises(ZeroDivisionError):
             async with connection.transaction():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -19,6 +20,8 @@ from continuum.errors import QueryError
 from continuum.model import AttributeType, Page, Run
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
+from continuum.store.postgres import paging
+from continuum.store.postgres.asking import NoConnection
 from continuum.store.postgres.attribute_indexes import AttributeIndexes
 from continuum.store.postgres.paging import Bounds
 from continuum.store.postgres.reads import PostgresReads
@@ -58,7 +61,7 @@ async def reads(scene: Scene, dsn: str) -> PostgresReads:
     insert_nodes(dsn)
     connection = await scene.connect()
     await connection.execute("ANALYZE")
-    return PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=100))
+    return PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=100, near=300))
 
 
 async def ask(
@@ -300,10 +303,46 @@ async def test_what_no_time_suffices_for_is_an_error_with_advice(
             assert caught.value.hint == "continuum attributes index amount"
 
 
-async def test_a_slow_or_short_page_says_what_would_help(
+async def test_waiting_for_a_connection_counts_into_the_budget(
     scene: Scene, reads: PostgresReads
 ) -> None:
+    """A page gets one in time or is refused in time; what it has found by then it keeps."""
+    query = Query("default", parse_where([("eq", PLAN, "free")]))
+    async with AsyncExitStack() as busy:
+        for _ in range(scene.pool.max_size):
+            await busy.enter_async_context(scene.pool.connection())
+        for asking in (
+            reads.search(query, 10, None, payloads=False, budget=0.2),
+            reads.count(query, [], budget=0.2),
+        ):
+            began = monotonic()
+            with pytest.raises(NoConnection, match="no connection to the database within"):
+                await asking
+            assert monotonic() - began < 2.0
+        began = monotonic()
+        asking = asyncio.create_task(reads.search(query, 10, None, payloads=False, budget=60.0))
+        await asyncio.sleep(0.2)
+    page = await asking
+    assert page.complete
+    assert monotonic() - began >= page.stamp.elapsed >= 0.19
+
+
+async def test_a_page_that_is_nearly_full_is_walked_to_its_end(
+    scene: Scene, reads: PostgresReads
+) -> None:
+    """Where the first window promises the others soon, no other way is even looked for."""
+    page = await ask(reads, ("eq", AMOUNT, 7), limit=3)
+    assert [step.strategy for step in page.plan.steps] == ["walk"]
+    assert page.plan.steps[0].found == 4
+    page = await ask(reads, ("eq", AMOUNT, 7), limit=200)
+    assert [step.strategy for step in page.plan.steps] == ["walk", "probe"]
+
+
+async def test_a_slow_or_short_page_says_what_would_help(
+    scene: Scene, reads: PostgresReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plan of a page that was cut short names the index of its condition."""
+    monkeypatch.setattr(paging, "SLOW", 60.0)
     where = ("gt", AMOUNT, 98)
     async with Blockade(await scene.connect()):
         page = await ask(reads, where, budget=0.02)

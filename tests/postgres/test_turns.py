@@ -27,9 +27,16 @@ from tests.postgres.scene import (
     write_turns,
 )
 
-pytestmark = pytest.mark.every_server
+pytestmark = [pytest.mark.every_server, pytest.mark.usefixtures("form")]
 
 COMMITTED, FENCED = TurnStatus.COMMITTED, TurnStatus.FENCED
+
+
+@pytest.fixture(params=["lone", "general"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that is alone has a statement of its own; in company it would have had the other."""
+    if request.param == "general":
+        monkeypatch.setattr("continuum.store.postgres.turns._concerns_itself", lambda turn: False)
 
 
 async def status(scene: Scene, turn: Turn) -> TurnStatus:
@@ -318,11 +325,11 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
         first = await scene.create_owned(started_at=NOON + timedelta(seconds=n))
         await scene.signal(first.run_id)
     await scene.observer.execute("ANALYZE")
-    session = await scene.store._turns._dedicated.session()
+    statements = await scene.store._turns._connected()
     busy = next_turn(first, consumed=[1], state=RunState.SUSPENDED)
     everything = [busy, last_turn(await scene.create_owned()), first_turn()]
     text, parameters = TurnColumns(everything, IDENTITY).statement(scene.node, len(everything))
-    [(plan,)] = await session.rows(b"EXPLAIN (FORMAT JSON) " + text, parameters)
+    [(plan,)] = await statements.rows(b"EXPLAIN (FORMAT JSON) " + text, parameters)
     scans = [
         node
         for node in walk(plan[0]["Plan"])
@@ -332,12 +339,12 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
         "continuum_leases_pkey", "continuum_runs_pkey", "continuum_inbox_pkey",
     }  # fmt: skip
     assert all("ARRAY" in node["Index Cond"] or "ANY" in node["Index Cond"] for node in scans)
-    generic = await session.rows(b"SHOW plan_cache_mode")
+    generic = await statements.rows(b"SHOW plan_cache_mode")
     assert generic == [("force_generic_plan",)]
 
 
 async def test_a_rolled_back_batch_with_tasks_leaves_the_next_one_unharmed(scene: Scene) -> None:
-    """psycopg deallocates a session's statements after a rollback: they are prepared again."""
+    """What the session has prepared outlives the rollback."""
     runs = [await scene.create_owned() for _ in range(3)]
     task = NewTask(1, 1, "mail", 0, "app:send", b"{}")
     turns = [next_turn(run, tasks=[task]) for run in runs]

@@ -73,7 +73,8 @@ class Album:
             with strictly():
                 execution.replay(prefix)
             where = f"run {identity.run_id} after event {prefix[-1].seq} ({prefix[-1].kind})"
-            assert execution.drift is None, f"{where}: {execution.drift}"
+            difference = execution.drift or execution.changed
+            assert difference is None, f"{where}: {difference}"
             live = self._pictures.get((identity.run_id, prefix[-1].seq))
             if live is None:
                 return

@@ -50,7 +50,9 @@ class Member:
     store: Any
     real_store: PostgresStore
     hints: PostgresHints
-    pool: AsyncConnectionPool[Any]
+    pool: AsyncConnectionPool[Any] | None
+    """Its own, closed with it."""
+
     dead: bool = False
 
     async def die(self) -> None:
@@ -76,7 +78,8 @@ class Member:
     async def close_connections(self) -> None:
         await self.hints.close()
         await self.real_store.close()
-        await self.pool.close()
+        if self.pool is not None:
+            await self.pool.close()
 
 
 @dataclass
@@ -94,13 +97,14 @@ class Cluster:
         *workflows: Workflow[..., Any],
         wrap: Callable[[PostgresStore], Any] = lambda store: store,
         hints: bool = True,
+        pool: AsyncConnectionPool[Any] | None = None,
         **options: Any,
     ) -> Member:
-        """Start a worker. `wrap` puts something between it and the store."""
+        """Start a worker. `wrap` puts something between it and the store; `pool` is lent to it."""
         settings = pools.PostgresSettings(self.dsn, max_size=3)
-        pool = await pools.open_pool(settings)
+        own = await pools.open_pool(settings) if pool is None else None
         direct = partial(pools.connect, settings)
-        real = PostgresStore(pool, direct, IDENTITY)
+        real = PostgresStore(pool or own, direct, IDENTITY)
         sender = PostgresHints(direct, enabled=hints)
         store = wrap(real)
         worker = Worker(
@@ -111,7 +115,7 @@ class Cluster:
             workflows,
             **{"ttl": 2.0, "heartbeat": 0.5, "drain_timeout": 5.0, **options},
         )
-        member = Member(worker, store, real, sender, pool)
+        member = Member(worker, store, real, sender, own)
         self.members.append(member)
         await worker.start()
         return member

@@ -7,10 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from tests.worker import version_flows as flows
-from tests.worker.cluster import Cluster, Member, eventually, new_run
-
-OLD = flows.before.version_hash
-NEW = flows.after.version_hash
+from tests.worker.cluster import Cluster, Member, eventually
+from tests.worker.version_flows import NEW, OLD
 
 
 async def parked_at(cluster: Cluster, run_ids: list[UUID], name: str) -> None:
@@ -211,41 +209,74 @@ async def test_versions_side_by_side(cluster: Cluster) -> None:
     assert await results(cluster, [old, new]) == ["cheap", "rewritten"]
 
 
-async def test_rule_20_sets_of_many_patches_are_learnt(cluster: Cluster) -> None:
-    """A worker need not try all sets: what a run comes to is registered, and others learn it."""
-    second = await cluster.join(flows.many, heartbeat=0.1)
-    learnt = second.worker.recipes.registered.listen()
-    first = await cluster.join(flows.many, heartbeat=60.0, ttl=90.0)
-    assert len(first.worker.membership.version_ids) == 3  # none yet, none taken, all taken
-    run_id = await first.worker.create_local(new_run(flows.many, 6))
-    for taken in range(3):
-        await cluster.signal(run_id, "next")
-        pin = flows.many.pin_of(frozenset(f"p{n}" for n in range(taken + 1)))
-        while pin.version_id not in second.worker.membership.version_ids:
-            await asyncio.wait_for(learnt.get(), 10)
+async def test_two_patches_at_once(cluster: Cluster) -> None:
+    """Taken in one turn they are one step to one version; each is removed by itself."""
+    seen: list[str] = []
+    first = await cluster.join(flows.pair_before)
+    runs = [await cluster.start(flows.pair_before, n) for n in range(4)]
+    past, crossing = runs[:1], runs[1:]
+    await signal_all(cluster, past, "check")
+    await parked_at(cluster, past, "end")
+    await parked_at(cluster, crossing, "check")
+    await leave(first)
+
+    second = await cluster.join(flows.pair_between)
+    commit = second.store.commit_turns
+
+    async def watched(node_id: UUID, turns: Any) -> Any:
+        seen.extend(turn.pin.version_hash for turn in turns if turn.pin is not None)
+        return await commit(node_id, turns)
+
+    second.store.commit_turns = watched
+    await signal_all(cluster, crossing, "check")
+    await parked_at(cluster, crossing, "end")
+    assert seen == [flows.pair_after.version_hash] * 3
+    await signal_all(cluster, past, "end")
+    assert await results(cluster, past) == ["cheap"]
     await leave(second)
-    await first.die()
-    await cluster.execute("UPDATE continuum_nodes SET expires_at = clock_timestamp()")
-    await cluster.join(flows.many, look=0.1)  # learns before it joins
-    for _ in range(3):
-        await cluster.signal(run_id, "next")
-    assert await cluster.result(run_id) == 6
+
+    for flow, run_id in zip((flows.pair_half, flows.pair_after), crossing, strict=False):
+        member = await cluster.join(flow)
+        await cluster.signal(run_id, "end")
+        assert await cluster.result(run_id) == [f"thorough {runs.index(run_id)}"] * 2
+        await leave(member)
+    await cluster.join(flows.pair_between)  # brought back by a roll-back
+    await cluster.signal(crossing[2], "end")
+    assert await cluster.result(crossing[2]) == ["thorough 3"] * 2
 
 
-async def test_the_registry_knows_the_code_of_each_version(cluster: Cluster) -> None:
-    """Source, patches taken, patch sites with places; what several codes tell is kept."""
-    for flow in (flows.before, flows.after, flows.between):
-        await leave(await cluster.join(flow))
-    query = (
-        "SELECT version_hash, taken, patch_sites, opaque, source FROM continuum_workflow_versions"
-        " WHERE workflow = 'life' AND version_hash <> ''"
-    )
-    rows = {version_hash: rest for version_hash, *rest in await cluster.rows(query)}
-    assert rows.keys() == {OLD, NEW}
-    [site] = flows.between.code.sites
-    places = [{"name": "thorough", "file": "tests/worker/version_flows.py", "line": site.line}]
-    assert rows[OLD] == [[], places, [], flows.between.source]
-    assert rows[NEW] == [["thorough"], places, [], flows.between.source]
-    await leave(await cluster.join(flows.after))
-    rows = {version_hash: rest for version_hash, *rest in await cluster.rows(query)}
-    assert rows[NEW] == [["thorough"], [], [], flows.after.source]
+async def test_a_patch_in_a_child(cluster: Cluster) -> None:
+    """The child takes it and has another version; its parent, which only waits, keeps its own."""
+    first = await cluster.join(flows.parent, flows.before)
+    runs = [await cluster.start(flows.parent, n) for n in range(2)]
+    children = await eventually(lambda: children_of(cluster, runs))
+    await parked_at(cluster, children, "check")
+    await leave(first)
+    parents = await hashes(cluster, runs)
+
+    second = await cluster.join(flows.parent, flows.between)
+    await cluster.signal(children[0], "check")
+    await parked_at(cluster, children[:1], "end")
+    await leave(second)
+    assert await hashes(cluster, children[:1]) == {NEW}
+    assert await hashes(cluster, children[1:]) == {OLD}
+    assert await hashes(cluster, runs) == parents
+
+    back = await cluster.join(flows.parent, flows.before, poll=0.05)
+    await cluster.signal(children[0], "end")
+    await signal_all(cluster, children[1:], "check")
+    await signal_all(cluster, children[1:], "end")
+    assert await results(cluster, runs[1:]) == ["cheap"]
+    await polled(back, 3)
+    assert children[0] not in back.worker.runner.runs
+    await leave(back)
+
+    await cluster.join(flows.parent, flows.after)
+    assert await results(cluster, runs[:1]) == ["thorough"]
+
+
+async def children_of(cluster: Cluster, runs: list[UUID]) -> list[UUID]:
+    """One child of each of these runs, in their order; nothing before all are there."""
+    query = "SELECT parent_id, id FROM continuum_runs WHERE parent_id = ANY (%s)"
+    found = dict(await cluster.rows(query, runs))
+    return [found[run_id] for run_id in runs] if len(found) == len(runs) else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import continuum
 from continuum import activity, patched, wait_signal, workflow
 
@@ -38,6 +40,24 @@ async def after(n: int) -> list[str]:
     done = [await thorough(n)]
     await wait_signal("end")
     return done
+
+
+@workflow(name="life")
+async def reused(n: int) -> list[str]:
+    await wait_signal("check")
+    done = [await thorough(n)]
+    await wait_signal("late" if patched("thorough") else "end")
+    return done
+
+
+@workflow(name="life")
+async def reused_elsewhere(n: int) -> list[str]:
+    await wait_signal("check")
+    return [await thorough(n) if patched("thorough") else "nothing"]
+
+
+OLD = before.version_hash
+NEW = after.version_hash
 
 
 @workflow(name="life", version=2)
@@ -92,6 +112,19 @@ async def many(rounds: int) -> int:
     return taken
 
 
+@workflow(name="at once")
+async def at_once() -> list[str]:
+    taken: list[str] = []
+    if patched("p0"):
+        taken.append("p0")
+    if patched("p1"):
+        taken.append("p1")
+    await wait_signal("next")
+    if patched("p2") and patched("p3") and patched("p4") and patched("p5"):
+        taken.append("all")
+    return taken
+
+
 @workflow(name="spin")
 async def spin_before(n: int) -> list[str]:
     await wait_signal("go")
@@ -115,3 +148,52 @@ async def spin_between(n: int) -> list[str]:
     if n:
         continuum.continue_as_new(n - 1)
     return [done]
+
+
+@workflow(name="pair")
+async def pair_before(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        cheap(n),
+        cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_between(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n) if patched("first") else cheap(n),
+        thorough(n) if patched("second") else cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_half(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n),
+        thorough(n) if patched("second") else cheap(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="pair")
+async def pair_after(n: int) -> list[str]:
+    await wait_signal("check")
+    done = await asyncio.gather(
+        thorough(n),
+        thorough(n),
+    )
+    await wait_signal("end")
+    return done
+
+
+@workflow(name="parent")
+async def parent(n: int) -> list[str]:
+    return await continuum.run_child(before, n)

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
-from continuum.store.memory.tables import NodeRow, Tables
+from continuum.store.memory.patch_names import register_patches
+from continuum.store.memory.tables import NodeRow, Tables, VersionRow
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
+
+_NOTHING_KNOWN: Final = CodeFacts()
 
 
 @cache
@@ -28,6 +32,8 @@ class MemoryNodes:
 
     def register_node(self, node: NodeRegistration, ttl: float) -> datetime:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
+        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
+        self.register_versions(node.node_id, pins, node.sources, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,
@@ -37,31 +43,45 @@ class MemoryNodes:
             heartbeat_at=now,
             expires_at=now + timedelta(seconds=ttl),
             judged_by_session=node.node_id in self._tables.sessions,
-            version_ids=frozenset(),
+            version_ids=frozenset(pin.version_id for pin in pins),
         )
-        pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
-        self.register_versions(node.node_id, pins, node.facts)
         self._tables.changed()
         return now
 
     def register_versions(
-        self, node_id: UUID, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+        self,
+        node_id: UUID,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore.register_versions`."""
+        self.register(pins, sources, facts)
         node = self._tables.nodes.get(node_id)
         if node is not None:
             node.version_ids |= {pin.version_id for pin in pins}
-        for pin in pins:
-            known = self._tables.taken_patches.setdefault((pin.workflow, pin.version_id), set())
-            known.update(facts[pin.version_id].taken if pin.version_id in facts else ())
         self._tables.changed()
+
+    def register(
+        self,
+        pins: Sequence[VersionPin],
+        sources: Mapping[str, str],
+        facts: Mapping[int, CodeFacts],
+    ) -> None:
+        """Put versions into the registry, as those of a node and without one."""
+        register_patches(self._tables, pins, facts)
+        now = self._tables.clock.now()
+        for pin in pins:
+            row = self._tables.versions.setdefault(pin.version_id, VersionRow(pin, now, now))
+            row.refresh(now, facts.get(pin.version_id, _NOTHING_KNOWN), sources.get(pin.workflow))
 
     def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         return [
-            (workflow, frozenset(taken))
-            for (workflow, _), taken in self._tables.taken_patches.items()
-            if taken and workflow in workflows
+            (row.pin.workflow, frozenset(names))
+            for version_id, row in self._tables.versions.items()
+            for names in {frozenset(row.taken), frozenset(self._tables.decided_patches[version_id])}
+            if names and row.pin.workflow in workflows
         ]
 
     def forget_node(self, node_id: UUID) -> None:

@@ -17,9 +17,9 @@ from continuum.store.protocol import (
     InboxMessage,
     Release,
 )
+from continuum.store.repair import QUARANTINED_FROM
 
 SUSPECT_FROM = 2
-QUARANTINED_FROM = 4
 """Takeovers since the last committed turn (rule 23)."""
 
 _run_id = attrgetter("run_id")

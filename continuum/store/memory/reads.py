@@ -13,6 +13,7 @@ from uuid import UUID
 from continuum.codec.attributes import MAX_ATTRIBUTES
 from continuum.errors import AttributesError
 from continuum.journal.events import Failure
+from continuum.journal.families import family_of
 from continuum.journal.turn import RunEnd
 from continuum.model import (
     MAX_SHOWN_PAYLOAD,
@@ -22,6 +23,7 @@ from continuum.model import (
     Plan,
     Run,
     RunError,
+    RunState,
     ServerInfo,
     Stamp,
     Step,
@@ -223,6 +225,9 @@ class MemoryReads:
                 return row.state.value
             case "error":
                 return row.error_message
+            case "error_family":
+                failed = row.state is RunState.FAILED
+                return family_of(row.error_type, row.error_message).name if failed else None
             case "duration":
                 return Decimal(_lasted(row, read_at) // timedelta(microseconds=1)) / 1_000_000
             case "owner":

@@ -10,12 +10,19 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
+from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.memory.adopting import MemoryAdoptions
 from continuum.store.memory.attributes import MemoryAttributes
+from continuum.store.memory.auditing import MemoryAudit
 from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.health import MemoryHealth
+from continuum.store.memory.journals import MemoryJournals
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
-from continuum.store.memory.ownership import QUARANTINED_FROM, MemoryOwnership
+from continuum.store.memory.ownership import MemoryOwnership
 from continuum.store.memory.reads import MemoryReads
+from continuum.store.memory.repair import MemoryRepair
+from continuum.store.memory.schedules import MemorySchedules
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -29,6 +36,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.repair import QUARANTINED_FROM
 from continuum.versions.facts import CodeFacts
 
 
@@ -42,7 +50,12 @@ class MemoryStore:
         tables: the rows.
         reads: the `ReadStore` of the same rows.
         attributes: the `AttributeStore` of the same rows.
+        journals: the `JournalStore` of the same rows.
+        health: the `HealthStore` of the same rows.
+        repair: the `RepairStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        audits: the `AuditStore` of the same rows.
+        schedules: the `ScheduleStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -50,11 +63,17 @@ class MemoryStore:
         self.tables = Tables(self.clock, codec)
         self.reads = MemoryReads(self.tables)
         self.attributes = MemoryAttributes(self.tables)
+        self.journals = MemoryJournals(self.tables)
+        self.health = MemoryHealth(self.tables)
+        self.repair = MemoryRepair(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
+        self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
         self._mail = MemoryMail(self.tables)
+        self._adoptions = MemoryAdoptions(self.tables)
+        self.schedules = MemorySchedules(self.tables, self._mail)
 
     # -- what a clock that skips time has to know ----------------------------------------------
 
@@ -71,6 +90,9 @@ class MemoryStore:
                     return False
             elif lease.wanted(now) and self._has_taker(lease):
                 return False
+        next_look = self.schedules.next_look()
+        if next_look is not None and next_look <= now and self._has_worker():
+            return False
         return not any(self._is_due(row, now) for row in self.tables.tasks.values())
 
     def next_wake(self) -> datetime | None:
@@ -86,7 +108,16 @@ class MemoryStore:
             for row in self.tables.tasks.values()
             if row.owner is None and self._is_served(row)
         ]
+        next_look = self.schedules.next_look()
+        if next_look is not None and self._has_worker():
+            moments.append(next_look)
         return min(moments, default=None)
+
+    def _has_worker(self) -> bool:
+        return any(
+            self.tables.is_serving(node) and not node.draining
+            for node in self.tables.nodes.values()
+        )
 
     def _is_due(self, row: TaskRow, now: datetime) -> bool:
         """Whether a queued attempt is under way, or will be at once."""
@@ -174,7 +205,7 @@ class MemoryStore:
         facts: Mapping[int, CodeFacts],
     ) -> None:
         """See `OwnershipStore`."""
-        self._nodes.register_versions(node_id, pins, facts)
+        self._nodes.register_versions(node_id, pins, sources, facts)
 
     async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore`."""
@@ -224,3 +255,12 @@ class MemoryStore:
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return self._nodes.nodes()
+
+    async def adopt(
+        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+    ) -> Mapping[UUID, AdoptionStatus]:
+        """See `AdoptionStore`."""
+        statuses = self._adoptions.adopt(adoptions)
+        adopted = [each.pin for each in adoptions if statuses[each.run_id] == "adopted"]
+        self._nodes.register(adopted, {}, facts)
+        return statuses

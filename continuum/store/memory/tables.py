@@ -6,18 +6,23 @@ lease row; its inbox hangs on that row and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
+from continuum.store.auditing import CodecChange, differing
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
+from continuum.versions.facts import CodeFacts
+from continuum.versions.patch_names import PatchForm
+
+MAX_CODEC_CHANGES: Final = 20
 
 
 @dataclass(slots=True)
@@ -96,6 +101,33 @@ class NodeRow:
     beating: bool = False
     draining: bool = False
     dead_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class VersionRow:
+    """A row of `continuum_workflow_versions`."""
+
+    pin: VersionPin
+    first_seen_at: datetime
+    last_seen_at: datetime
+    source: str | None = None
+    taken: set[str] = field(default_factory=set[str])
+    facts: CodeFacts = field(default_factory=CodeFacts)
+    codec_changes: list[CodecChange] = field(default_factory=list[CodecChange])
+
+    def refresh(self, now: datetime, facts: CodeFacts, source: str | None) -> None:
+        """A worker has registered it again."""
+        self.last_seen_at = now
+        self.source = facts.source or source or self.source
+        self.taken.update(facts.taken)
+        was, now_is = self.facts.codec_fingerprint, facts.codec_fingerprint
+        if was is not None and now_is is not None and was != now_is:
+            labels = differing(self.facts.codecs, facts.codecs)
+            before = {each: self.facts.codecs.get(each) for each in labels}
+            since = {each: facts.codecs.get(each) for each in labels}
+            self.codec_changes.append(CodecChange(now, facts.source, before, since))
+            del self.codec_changes[:-MAX_CODEC_CHANGES]
+        self.facts = facts
 
 
 @dataclass(slots=True)
@@ -182,7 +214,9 @@ class Tables:
         self.runs: dict[UUID, RunRow] = {}
         self.leases: dict[UUID, LeaseRow] = {}
         self.nodes: dict[UUID, NodeRow] = {}
-        self.taken_patches: dict[tuple[str, int], set[str]] = {}
+        self.versions: dict[int, VersionRow] = {}
+        self.decided_patches: dict[int, Set[str]] = {}
+        self.patch_forms: dict[tuple[str, str, str], PatchForm] = {}
         self.keys: dict[tuple[str, str, str], UUID] = {}
         self.tasks: dict[tuple[UUID, int, int], TaskRow] = {}
         self.queues: dict[str, QueueRow] = {}

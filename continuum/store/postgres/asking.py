@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
+from psycopg_pool import PoolTimeout
 
 from continuum.store.postgres.reads import Pool
 from continuum.store.postgres.server_state import SERVER_STATE, ServerState, state_of
 from continuum.store.postgres.session import Row, transient_errors
+from continuum.store.unavailable import StoreUnavailable
+from continuum.system import monotonic
 
 _DONE: Final[LiteralString] = "SELECT set_config('statement_timeout', '0', true)"
 """A time limit that is over at the very end of a statement strikes here; at the Sync message,
 where it would strike otherwise, psycopg expects no error."""
+
+RESERVE: Final = 0.02
+"""Seconds of a budget that statements leave: to be cancelled, and to the answer."""
+
+_MOMENT: Final = 0.1
+"""Seconds for which a connection is waited for at least: one that was just given back is not there
+at once."""
 
 WALKING: Final = {
     "enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
@@ -46,6 +57,10 @@ class OutOfTime(Exception):
         self.server = server
 
 
+class NoConnection(StoreUnavailable):
+    """None was free, or none could be opened, in the time that the answer may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """The rows of each statement."""
@@ -54,47 +69,69 @@ class Answers:
     rows: Sequence[list[Row]]
 
 
+@asynccontextmanager
+async def connection_within(pool: Pool, seconds: float) -> AsyncGenerator[AsyncConnection[Row]]:
+    """A connection of the pool, which may be waited for so long.
+
+    Raises:
+        NoConnection: it was not enough.
+        StoreUnavailable: the database does not answer.
+    """
+    with transient_errors():
+        try:
+            async with pool.connection(timeout=max(seconds, _MOMENT)) as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise NoConnection(f"no connection to the database within {seconds:g} s") from error
+
+
 async def ask(
     pool: Pool,
     statements: Sequence[Statement],
     seconds: float,
     settings: Mapping[str, str] = {},
+    *,
+    allowed: float | None = None,
 ) -> Answers:
     """Run the statements in a transaction of their own, all in one round trip.
 
     Args:
         pool: autocommit connections.
         statements: that only read.
-        seconds: each may take.
+        seconds: that the first may take, from now on, and each of the others.
         settings: of the server, for these statements.
+        allowed: seconds that each may take, when `seconds` is for the connection alone.
 
     Raises:
         OutOfTime: one took longer.
+        NoConnection: there was none in that time.
         StoreUnavailable: the database does not answer.
     """
     chosen = {
-        "statement_timeout": str(max(1, int(seconds * 1000))),
+        "statement_timeout": "",
         "transaction_read_only": "on",
         "jit": "off",
         "plan_cache_mode": "force_custom_plan",
         **settings,
     }
     changes = "".join(f", set_config('{name}', %({name})s, true)" for name in chosen)
-    with transient_errors():
-        async with pool.connection() as connection:
-            first = connection.cursor(row_factory=tuple_row)
-            cursors = [connection.cursor(row_factory=tuple_row, binary=True) for _ in statements]
-            batch = [
-                (first, (SERVER_STATE + changes, chosen)),
-                *zip(cursors, statements, strict=True),
-            ]
-            canceled = await _send(connection, batch)
-            row = await first.fetchone()
-            assert row is not None
-            server = state_of(row)
-            if canceled:
-                raise OutOfTime(server)
-            return Answers(server, [await cursor.fetchall() for cursor in cursors])
+    until = monotonic() + seconds
+    async with connection_within(pool, seconds) as connection:
+        left = until - monotonic() if allowed is None else allowed
+        chosen["statement_timeout"] = str(max(1, int(left * 1000)))
+        first = connection.cursor(row_factory=tuple_row)
+        cursors = [connection.cursor(row_factory=tuple_row, binary=True) for _ in statements]
+        batch = [
+            (first, (SERVER_STATE + changes, chosen)),
+            *zip(cursors, statements, strict=True),
+        ]
+        canceled = await _send(connection, batch)
+        row = await first.fetchone()
+        assert row is not None
+        server = state_of(row)
+        if canceled:
+            raise OutOfTime(server)
+        return Answers(server, [await cursor.fetchall() for cursor in cursors])
 
 
 async def _send(

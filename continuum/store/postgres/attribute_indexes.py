@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Final, LiteralString
@@ -20,6 +20,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from continuum.errors import AttributesError
 from continuum.model import AttributeIndex, AttributeType, IndexProgress
 from continuum.store.attributes import Report
+from continuum.store.postgres.asking import OutOfTime, Statement, ask
 from continuum.store.postgres.reads import Pool, bounded
 from continuum.store.postgres.session import Connect, Row, transient_errors
 from continuum.system import monotonic
@@ -136,12 +137,25 @@ class DeclaredIndexes:
         """Everything declared, and whether it is built."""
         async with bounded(self._pool, self._timeout) as connection:
             found = await _read(connection)
-        self._known, self._known_until = found, monotonic() + CACHED
+        self._remember(found)
         return found
 
-    async def known(self) -> Sequence[AttributeIndex]:
-        """`read`, at most so many seconds old; an index that is missing here costs time only."""
-        return self._known if monotonic() < self._known_until else await self.read()
+    def _remember(self, found: Sequence[AttributeIndex]) -> None:
+        self._known, self._known_until = found, monotonic() + CACHED
+
+    async def known(self, seconds: float) -> Sequence[AttributeIndex]:
+        """`read`, at most `CACHED` seconds old; an index that is missing here costs time only.
+
+        Args:
+            seconds: that this may take; else what was known is the answer.
+        """
+        if monotonic() >= self._known_until:
+            try:
+                [rows] = (await ask(self._pool, [Statement(_LIST, {})], seconds)).rows
+            except OutOfTime:
+                return self._known
+            self._remember(_indexes(rows))
+        return self._known
 
 
 class AttributeIndexes(DeclaredIndexes):
@@ -227,7 +241,10 @@ class AttributeIndexes(DeclaredIndexes):
 
 
 async def _read(connection: AsyncConnection[Row]) -> list[AttributeIndex]:
-    rows = await (await connection.execute(_LIST)).fetchall()
+    return _indexes(await (await connection.execute(_LIST)).fetchall())
+
+
+def _indexes(rows: Iterable[Row]) -> list[AttributeIndex]:
     return [
         AttributeIndex(row[0], tuple(row[1]), AttributeType(row[2]), row[3], row[4]) for row in rows
     ]

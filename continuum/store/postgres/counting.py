@@ -6,33 +6,36 @@ the exact number; windows that do not, to a number that is at least right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, LiteralString, Self
 
 from psycopg import AsyncConnection, errors
 
 from continuum.errors import QueryError
-from continuum.model import Plan, Stamp, Step
+from continuum.model import AttributeIndex, Plan, Stamp, Step
 from continuum.query.compile import Compiler, compile_count
 from continuum.query.fields import check_groupable
 from continuum.query.ordering import canonical, group_rank
+from continuum.query.outline import reads_attributes
 from continuum.query.times import pin
-from continuum.query.tree import (
-    All,
-    Compare,
-    Comparison,
-    Condition,
-    Field,
-    OneOf,
-    Operand,
-    Query,
-    all_of,
+from continuum.query.tree import Compare, Comparison, Condition, Field, Operand, Query, all_of
+from continuum.store.postgres.asking import (
+    RESERVE,
+    OutOfTime,
+    Statement,
+    ask,
+    connection_within,
 )
-from continuum.store.postgres.counters import COUNTERS, count_source
-from continuum.store.postgres.reads import Pool, bounded
-from continuum.store.postgres.server_state import server_state
+from continuum.store.postgres.attribute_indexes import DeclaredIndexes
+from continuum.store.postgres.count_windows import by_key, by_start, window_statement
+from continuum.store.postgres.counters import COUNTERS, RUNS, CountSource, count_source
+from continuum.store.postgres.reads import Pool
+from continuum.store.postgres.server_state import ServerState, server_state
 from continuum.store.postgres.session import Row
 from continuum.store.reading import CountGroup, Counts
 from continuum.system import monotonic
@@ -46,15 +49,17 @@ most of the table in memory. Reading whole tables takes twice as long."""
 CHEAP: Final = 1_000
 """Units of the planner's cost up to which no other way is looked for."""
 
+COSTLY: Final = 20_000
+"""Units from which on a declared index is gone through, though the plan needs no attribute."""
+
 ROWS_PER_COST: Final = 4
 """So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
 it has to look up common values in the index of attributes."""
 
+ATTRIBUTES: Final = "continuum_runs_attributes_gin_idx"
+
 TRY: Final = 0.5
 """The share of what is left of a budget for one statement that may be enough."""
-
-FIRST_WINDOW: Final = 1_000
-"""Runs in the first window; the next ones take about a tenth of the budget each."""
 
 LARGEST_WINDOW: Final = 500_000
 
@@ -88,6 +93,7 @@ class PostgresCounting:
     def __init__(self, pool: Pool, statement_timeout: float = 10.0) -> None:
         self._pool = pool
         self._timeout = statement_timeout
+        self._indexes = DeclaredIndexes(pool, statement_timeout)
 
     async def count(
         self, query: Query, group_by: Sequence[Operand], *, budget: float | None = None
@@ -96,28 +102,87 @@ class PostgresCounting:
 
         Raises:
             QueryError: too many groups, or without a budget it took too long.
+            StoreUnavailable: no connection was free in time, or the database does not answer.
         """
         for operand in group_by:
             check_groupable(operand)
         began = monotonic()
-        async with bounded(self._pool, self._timeout, one_snapshot=True) as connection:
+        seconds = self._timeout if budget is None else budget
+        if count_source(query.condition, group_by) is COUNTERS:
+            return await self._from_counters(query, group_by, began, seconds)
+        until = began + seconds - min(RESERVE, seconds / 10)
+        indexes = await self._indexes.known(seconds) if reads_attributes(query) else ()
+        async with _snapshot(self._pool, until, self._timeout) as connection:
             server = await server_state(connection)
-            count = _Count(connection, _pinned(query, server.at), group_by, server.at)
-            if count_source(query.condition, group_by) is COUNTERS:
-                complete = await count.from_counters()
-            else:
-                seconds = self._timeout if budget is None else budget
-                complete = await count.from_runs(began + seconds, exact=budget is None)
+            condition = pin(_scoped(query), server.at)
+            count = _Count(connection, condition, group_by, server.at, indexes)
+            complete = await count.from_runs(until, exact=budget is None)
             if budget is None and not complete:
                 raise QueryError(
                     f"counting took longer than {self._timeout:g} s",
                     hint="a budget gives at least so many: --budget SECONDS, or budget= of"
                     " counts(); or add a condition on state, workflow or started_at",
                 )
-        stamp = Stamp(
-            server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
-        )
-        return Counts(count.tally.largest_first(), stamp, Plan(tuple(count.steps)))
+        return _counts(count.tally, count.steps, server, began, complete=complete)
+
+    async def _from_counters(
+        self, query: Query, group_by: Sequence[Operand], began: float, seconds: float
+    ) -> Counts:
+        """Add up the numbers that are kept; exact whatever the budget, as it takes a moment."""
+        columns, where, parameters = compile_count(None, _scoped(query), group_by)
+        statement = _whole(columns, where, parameters, COUNTERS, also=", count(*)")
+        try:
+            answers = await ask(self._pool, [statement], seconds, allowed=self._timeout)
+        except OutOfTime:
+            raise QueryError(f"counting took longer than {self._timeout:g} s") from None
+        tally = _Tally.of(group_by)
+        [rows] = answers.rows
+        found, kept = tally.add([row[:-1] for row in rows]), sum(row[-1] for row in rows)
+        step = Step("counters", None, kept, found, monotonic() - began)
+        return _counts(tally, [step], answers.server, began, complete=True)
+
+
+def _counts(
+    tally: _Tally, steps: Iterable[Step], server: ServerState, began: float, *, complete: bool
+) -> Counts:
+    stamp = Stamp(
+        server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
+    )
+    return Counts(tally.largest_first(), stamp, Plan(tuple(steps)))
+
+
+def _whole(
+    columns: Sequence[str], where: str, parameters: Mapping[str, Any], source: CountSource,
+    also: str = "",
+) -> Statement:  # fmt: skip
+    """The statement that counts all at once: key, number, `also` of each group."""
+    tables, number = source
+    selected = ", ".join([*columns, number])
+    statement = f"SELECT {selected}{also} FROM {tables} WHERE {where}"  # noqa: S608
+    if columns:
+        positions = ", ".join(str(index + 1) for index in range(len(columns)))
+        statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
+    return Statement(statement, parameters)
+
+
+@asynccontextmanager
+async def _snapshot(
+    pool: Pool, until: float, longest: float
+) -> AsyncGenerator[AsyncConnection[Row]]:
+    """A transaction whose statements all see the same runs; waits for a connection until then."""
+    async with (
+        connection_within(pool, until - monotonic()) as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        await connection.execute(_LIMIT, [str(round(longest * 1000))])
+        try:
+            yield connection
+        except errors.QueryCanceled:
+            raise QueryError(
+                f"the answer took longer than {longest:g} s",
+                hint="add a condition on state, workflow or an attribute",
+            ) from None
 
 
 @dataclass(slots=True)
@@ -125,6 +190,11 @@ class _Tally:
     """Groups put together from the rows of several statements: values of the key, then a number."""
 
     groups: dict[Any, CountGroup] = field(default_factory=dict[Any, CountGroup])
+
+    @classmethod
+    def of(cls, group_by: Sequence[Operand]) -> Self:
+        """Nothing yet; without groups that is the number 0."""
+        return cls() if group_by else cls({(): CountGroup((), 0)})
 
     def add(self, rows: Iterable[Row]) -> int:
         """Answers how many runs these rows stand for."""
@@ -140,7 +210,12 @@ class _Tally:
         return added
 
     def largest_first(self) -> list[CountGroup]:
-        return sorted(self.groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        found: list[CountGroup] = []
+        by_size = sorted(self.groups.values(), key=attrgetter("count"), reverse=True)
+        for _, tied in groupby(by_size, key=attrgetter("count")):
+            same = list(tied)  # ranking a key takes longer than all else
+            found += sorted(same, key=lambda g: group_rank(g.key)) if len(same) > 1 else same
+        return found
 
 
 class _Count:
@@ -152,26 +227,15 @@ class _Count:
         condition: Condition,
         group_by: Sequence[Operand],
         read_at: datetime,
+        indexes: Sequence[AttributeIndex],
     ) -> None:
+        self._indexes = indexes
         self._connection = connection
         self._condition = condition
         self._read_at = read_at
         self._group_by = group_by
-        self._source = count_source(condition, group_by)
-        self.tally = _Tally()
+        self.tally = _Tally.of(group_by)
         self.steps: list[Step] = []
-        if not group_by:
-            self.tally.add([(0,)])
-
-    async def from_counters(self) -> bool:
-        """Add up the numbers that are kept."""
-        began = monotonic()
-        statement, parameters = self._whole(also="count(*)")
-        rows = await self._rows(statement, parameters)
-        found = self.tally.add([row[:-1] for row in rows])
-        kept = sum(row[-1] for row in rows)
-        self.steps.append(Step("counters", None, kept, found, monotonic() - began))
-        return True
 
     async def from_runs(self, deadline: float, *, exact: bool) -> bool:
         """Count all at once if that may be done by then, else window after window.
@@ -183,7 +247,11 @@ class _Count:
         Answers whether nothing is left to be counted.
         """
         await self._connection.execute(_PREPARE)
-        whole = await self._explained(*self._whole())
+        columns, where, compiler = self._compiled()
+        whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
+        guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
+        if guessed and (keyed := self._keyed()) is not None:
+            return await self._walk(await self._explained(*keyed), deadline)
         windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()
         if (exact or whole.cost * COST_SECONDS <= left) and (
@@ -209,8 +277,8 @@ class _Count:
         return enough
 
     async def _walk(self, windows: _Explained, deadline: float) -> bool:
-        """From the newest run on, in windows that take a bounded time each."""
-        parameters = windows.parameters
+        """From the end of an index on, in windows that take a bounded time each."""
+        parameters = dict(windows.parameters)
         began, before = monotonic(), await self._rows_read(windows)
         share, found, complete = (deadline - began) / 10, 0, False
         try:
@@ -234,51 +302,36 @@ class _Count:
         await self._note("walk", windows, before, found, began)
         return complete
 
-    def _whole(self, also: str | None = None) -> tuple[str, dict[str, Any]]:
-        """The statement that counts all at once: key, number, `also` of each group."""
-        columns, where, parameters = compile_count(
-            None, self._condition, self._group_by, read_at=self._read_at
-        )
-        tables, number = self._source
-        selected = ", ".join([*columns, number] + ([also] if also else []))
-        statement = f"SELECT {selected} FROM {tables} WHERE {where}"  # noqa: S608
-        if columns:
-            positions = ", ".join(str(index + 1) for index in range(len(columns)))
-            statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
-        return statement, parameters
+    def _window(self) -> Statement:
+        """The statement that counts the next runs, the newest first."""
+        columns, where, compiler = self._compiled()
+        windows = by_start(self._condition)
+        return window_statement(windows, columns, where, compiler, MAX_GROUPS + 2)
 
-    def _window(self) -> tuple[str, dict[str, Any]]:
-        """The statement that counts the next runs: matching, key, number, oldest start."""
+    def _keyed(self) -> Statement | None:
+        """The same in the order of a declared index."""
+        columns, where, compiler = self._compiled()
+        windows = by_key(self._condition, self._indexes, compiler)
+        if windows is None:
+            return None
+        return window_statement(windows, columns, where, compiler, MAX_GROUPS + 2)
+
+    def _compiled(self) -> tuple[list[str], str, Compiler]:
         columns, where, parameters = compile_count(
             None, self._condition, self._group_by, read_at=self._read_at
         )
-        scope = Compiler(parameters).condition(_served(self._condition))
-        values = "".join(f", {column} AS k{n}" for n, column in enumerate(columns))
-        keys = "".join(f", CASE WHEN matches THEN k{n} END" for n in range(len(columns)))
-        positions = ", ".join(str(n + 1) for n in range(1 + len(columns)))
-        # Runs that started at the same moment are in the same window: the next one begins below.
-        # OFFSET 0 keeps PostgreSQL from evaluating the condition once for each column above it.
-        statement = f"""
-SELECT matches{keys}, count(*), min(started_at) FROM (
-    SELECT ({where}) IS TRUE AS matches, r.started_at{values}
-    FROM (SELECT * FROM continuum_runs r
-          WHERE {scope}
-            AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s::timestamptz)
-          ORDER BY r.started_at DESC FETCH FIRST (%(wanted)s::bigint) ROWS WITH TIES) r
-    LEFT JOIN continuum_leases l ON l.run_id = r.id OFFSET 0) seen
-GROUP BY {positions} LIMIT {MAX_GROUPS + 2}"""  # noqa: S608
-        return statement, parameters | {"before": None, "wanted": FIRST_WINDOW}
+        return columns, where, Compiler(parameters)
 
     async def _limit(self, seconds: float) -> None:
         milliseconds = max(1, round(min(seconds, _DAY) * 1000))
         await self._connection.execute(_LIMIT, [str(milliseconds)])
 
-    async def _rows(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
+    async def _rows(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
         # Never prepared: a plan for any parameters would not fit these.
         cursor = await self._connection.execute(statement.encode(), parameters, prepare=False)
         return await cursor.fetchall()
 
-    async def _explained(self, statement: str, parameters: dict[str, Any]) -> _Explained:
+    async def _explained(self, statement: str, parameters: Mapping[str, Any]) -> _Explained:
         [(found,)] = await self._rows(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
         return _Explained(statement, parameters, found[0]["Plan"])
 
@@ -301,9 +354,10 @@ class _Explained:
         rows: below the innermost limit, such as those of all windows together.
         indexes: names of those it uses, None for none.
         alone: names of those that it reads without the table.
+        by_attributes: whether it reads runs by the index of all attributes, or all there are.
     """
 
-    def __init__(self, statement: str, parameters: dict[str, Any], plan: dict[str, Any]) -> None:
+    def __init__(self, statement: str, parameters: Mapping[str, Any], plan: dict[str, Any]) -> None:
         self.statement = statement
         self.parameters = parameters
         nodes = list(_nodes(plan))
@@ -312,6 +366,7 @@ class _Explained:
         self.cost = float(plan["Total Cost"])
         self.rows = float((limited or nodes)[-1]["Plan Rows"])
         self.indexes = ", ".join(dict.fromkeys(names)) or None
+        self.by_attributes = not names or ATTRIBUTES in names
         self.alone = [
             node["Index Name"] for node in nodes if node["Node Type"] == "Index Only Scan"
         ]
@@ -323,36 +378,7 @@ def _nodes(plan: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield from _nodes(part)
 
 
-def _pinned(query: Query, now: datetime) -> Condition:
-    condition = pin(query.condition, now)
+def _scoped(query: Query) -> Condition:
     if query.namespace is None:
-        return condition
-    return all_of([Compare(Field("namespace"), Comparison.EQ, query.namespace), condition])
-
-
-def _served(condition: Condition) -> Condition:
-    """The part of the condition that an index by start serves, so that windows read no other run.
-
-    A namespace, a state or else a workflow in it, and when runs started.
-    """
-    parts = condition.parts if isinstance(condition, All) else (condition,)
-    equal = {
-        part.operand.name: part
-        for part in parts
-        if isinstance(part, Compare)
-        and part.comparison is Comparison.EQ
-        and isinstance(part.operand, Field)
-    }
-    served: list[Condition] = []
-    if "namespace" in equal:
-        served.append(equal["namespace"])
-        # Most runs are completed ones.
-        common = equal.get("state") in (None, Compare(Field("state"), Comparison.EQ, "completed"))
-        narrow = equal.get("workflow" if common else "state") or equal.get("state")
-        served += [narrow] if narrow else []
-    served += [
-        part
-        for part in parts
-        if isinstance(part, Compare | OneOf) and part.operand == Field("started_at")
-    ]
-    return all_of(served)
+        return query.condition
+    return all_of([Compare(Field("namespace"), Comparison.EQ, query.namespace), query.condition])

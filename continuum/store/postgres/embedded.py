@@ -42,6 +42,15 @@ class EmbeddedServer(LocalServer):
         super().__init__(directory or embedded_directory(), embedded_binaries())
 
 
+def is_installed() -> bool:
+    """Whether the wheel is."""
+    try:
+        embedded_binaries()
+    except ConfigurationError:
+        return False
+    return True
+
+
 def embedded_binaries() -> Path:
     """The `bin` directory of the wheel's PostgreSQL 18.
 

@@ -8,21 +8,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
-from continuum.store.postgres.arrays import (
-    Element,
-    Packed,
-    int4_item,
-    int8s,
-    jsonb_item,
-    pack,
-    texts,
-    uuids,
-)
-from continuum.store.postgres.session import Session, Sessions
+from continuum.store.postgres.arrays import Packed, texts, uuids
+from continuum.store.postgres.registry import register_versions, taken_patches
+from continuum.store.postgres.session import Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -30,7 +20,6 @@ from continuum.versions.facts import CodeFacts
 log = logging.getLogger("continuum.store")
 
 _SQL: Final = statements("nodes")
-_NOTHING_KNOWN: Final = CodeFacts()
 
 
 def lock_key(node_id: UUID) -> int:
@@ -61,7 +50,7 @@ class PostgresNodes:
                     lock_key(node.node_id), texts(node.queues), node.capacity, float(ttl),
                 ],
             )  # fmt: skip
-            await _register_versions(session, node.node_id, pins, node.sources, node.facts)
+            await register_versions(session, node.node_id, pins, node.sources, node.facts)
         if not judged_by_lock:
             log.warning(
                 "this node's session lock is not visible to other connections (a transaction "
@@ -80,13 +69,12 @@ class PostgresNodes:
     ) -> None:
         """See `OwnershipStore.register_versions`."""
         async with self._sessions.transaction() as session:
-            await _register_versions(session, node_id, pins, sources, facts)
+            await register_versions(session, node_id, pins, sources, facts)
 
     async def taken_patches(self, workflows: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
         """See `OwnershipStore.taken_patches`."""
         async with self._sessions.autocommit() as session:
-            rows = await session.rows(_SQL["taken_patches"], [texts(workflows)])
-        return [(workflow, frozenset(taken)) for workflow, taken in rows]
+            return await taken_patches(session, workflows)
 
     async def forget_node(self, node_id: UUID) -> None:
         """See `OwnershipStore.forget_node`."""
@@ -154,38 +142,6 @@ class PostgresNodes:
                 return 0
             locked = uuids(run_id for (run_id,) in rows)
             return await session.run(_SQL["free_locked"], [locked, True])
-
-
-async def _register_versions(
-    session: Session,
-    node_id: UUID,
-    pins: Sequence[VersionPin],
-    sources: Mapping[str, str],
-    facts: Mapping[int, CodeFacts],
-) -> None:
-    ordered = sorted({pin.version_id: pin for pin in pins}.items())
-    ids = int8s(version_id for version_id, _ in ordered)
-    known = [facts.get(version_id, _NOTHING_KNOWN) for version_id, _ in ordered]
-    await session.run(
-        _SQL["register_versions"],
-        [
-            ids,
-            texts(pin.workflow for _, pin in ordered),
-            pack(Element.INT4, [int4_item(pin.version) for _, pin in ordered]),
-            texts(pin.version_hash for _, pin in ordered),
-            texts(pin.runtime for _, pin in ordered),
-            texts(sources.get(pin.workflow) for _, pin in ordered),
-            *(
-                pack(Element.JSONB, [jsonb_item(msgspec.json.encode(part)) for part in parts])
-                for parts in (
-                    [sorted(each.taken) for each in known],
-                    [each.patch_sites for each in known],
-                    [each.opaque for each in known],
-                )
-            ),
-        ],
-    )
-    await session.run(_SQL["register_node_versions"], [node_id, ids])
 
 
 def _unpinned(pin: VersionPin) -> VersionPin:

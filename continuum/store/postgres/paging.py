@@ -22,7 +22,9 @@ from continuum.query.times import pin
 from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
+    RESERVE,
     WALKING,
+    NoConnection,
     OutOfTime,
     Statement,
     ask,
@@ -45,8 +47,6 @@ from continuum.system import monotonic
 
 SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
-RESERVE: Final = 0.01
-"""Seconds of a budget that statements leave."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
 
@@ -60,12 +60,14 @@ class Bounds:
         largest: rows of the largest window.
         probe: the largest set of candidates that is fetched as a whole.
         known: the same, of an index that is read without an estimate.
+        near: rows that are walked sooner than other ways are looked for, if they fill the page.
     """
 
     first: int = 500
     largest: int = 128_000
     probe: int = 20_000
     known: int = 2_000
+    near: int = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class Pager:
         indexes: declared on attributes.
         limit: runs of the page.
         start: what the previous page left; None: the first one.
-        budget: seconds; it is doubled as often as the cursor says.
+        began: when the caller asked, on the monotonic clock.
+        budget: seconds from then on; it is doubled as often as the cursor says.
         timeout: seconds that no statement may exceed.
         entries: what is made of the rows.
         bounds: of each statement.
@@ -103,6 +106,7 @@ class Pager:
         limit: int,
         start: Cursor | None,
         *,
+        began: float,
         budget: float,
         timeout: float,
         entries: Entries[Any],
@@ -116,8 +120,9 @@ class Pager:
         self._effort = 0 if start is None else start.effort
         self._allowed = min(timeout, max(budget, SHORTEST) * 2**self._effort)
         self._timeout = timeout
+        self._began = began
         # A statement that is cancelled, and the answer, take a moment of their own.
-        self._until = monotonic() + self._allowed - min(RESERVE, self._allowed / 10)
+        self._until = began + self._allowed - min(RESERVE, self._allowed / 10)
         self._entries = entries
         self._bounds = bounds
         self._read_at = None if start is None else start.read_at
@@ -134,9 +139,8 @@ class Pager:
 
         Raises:
             QueryError: no time that a statement may take was enough.
-            StoreUnavailable: the database does not answer.
+            StoreUnavailable: no connection was free in time, or the database does not answer.
         """
-        began = monotonic()
         try:
             if self._read_at is None and is_relative(self._query.condition):
                 await self._ask([])
@@ -144,11 +148,15 @@ class Pager:
         except OutOfTime as given_up:
             self._noticed(given_up.server)
             done = False
+        except NoConnection:
+            if self._server is None:  # the answer would have no moment
+                raise
+            done = False
         if self._server is None:  # nothing had to be read
             await self._ask([])
         assert self._server is not None
         full = len(self._rows) > self._limit
-        slow = not (done or full) or monotonic() - began > SLOW
+        slow = not (done or full) or monotonic() - self._began > SLOW
         advice = index_command(self._query, self._indexes) if slow else None
         return Found(
             self._rows[: self._limit],
@@ -203,16 +211,21 @@ class Pager:
 
     async def _walk_on(self, stretch: Stretch) -> Outcome:
         """Windows of an index, larger and larger; after the first a look at what else there is."""
-        window, index = max(self._bounds.first, self._wanted), None
+        window, index, hopeful = max(self._bounds.first, self._wanted), None, True
         while True:
             draft = self._draft(stretch)
             walk = next((walk for walk in draft.walks if walk.index == index), draft.walks[0])
             index = walk.index
-            began = monotonic()
+            began, before = monotonic(), len(self._rows)
             outcome = await self._walk(draft, walk, window)
             if outcome is not Outcome.MORE:
                 return outcome
             rate = window / max(monotonic() - began, 1e-6)
+            found = len(self._rows) - before
+            if not self._walking and hopeful and self._wanted * window <= found * self._bounds.near:
+                # A walk stops at the last match it needs, so its window may as well be large.
+                window, hopeful = 3 * self._bounds.near, False
+                continue
             if not self._walking:
                 outcome, index = await self._look_around(stretch, index)
                 if outcome is not Outcome.MORE:
@@ -241,7 +254,7 @@ class Pager:
     async def _look_around(self, stretch: Stretch, index: str) -> tuple[Outcome, str]:
         """Fetch a small set that holds all matches, or find a shorter index to walk."""
         draft = self._draft(stretch)
-        outcome = await self._try(draft, draft.paths.range_probe())
+        outcome = await self._try(draft, draft.paths.range_probe(index))
         if outcome is not Outcome.MORE:
             return outcome, index
         draft = self._draft(stretch)

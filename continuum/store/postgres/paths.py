@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import product
 from typing import Any, Final, Literal
-
-from psycopg.sql import Composed
 
 from continuum.model import AttributeIndex, AttributeType
 from continuum.query.compile import Compiler, Sorting, bind_position, compile_order
@@ -24,12 +21,9 @@ from continuum.query.outline import (
     about,
     about_leases,
     containment,
-    type_of,
     values_of,
 )
 from continuum.query.tree import (
-    Attribute,
-    Compare,
     Comparison,
     Condition,
     Exists,
@@ -38,13 +32,16 @@ from continuum.query.tree import (
     Query,
     all_of,
 )
-from continuum.store.postgres.attribute_indexes import (
-    INDEXED_CHARACTERS,
-    index_name,
-    key_of,
-    presence_of,
+from continuum.store.postgres.attribute_indexes import index_name
+from continuum.store.postgres.index_ranges import (
+    SQL_TYPE,
+    key_bound,
+    key_of_index,
+    key_parts,
+    key_range,
+    presence,
 )
-from continuum.store.postgres.stretches import JSON_TYPE, Stretch, namespaces_of
+from continuum.store.postgres.stretches import Stretch, namespaces_of
 
 MAX_BRANCHES: Final = 12
 """So many parts of an index are merged into one order; planning each takes a while."""
@@ -161,12 +158,16 @@ class Paths:
         bound = self._compiler.bind(sorted(ids), "uuid[]")
         return self._of_runs("continuum_runs_pkey", f"r.id = ANY({bound})", known=True)
 
-    def range_probe(self) -> Probe | None:
-        """A range of a declared index; a few of its entries tell whether it is small."""
+    def range_probe(self, walked: str | None = None) -> Probe | None:
+        """A range of a declared index; a few of its entries tell whether it is small.
+
+        Args:
+            walked: the index in whose order the answer is looked for already.
+        """
         for index in self._indexes if self._single_namespace else ():
-            clauses = self._range(index)
-            if clauses and index != self._stretch.index:
-                where = " AND ".join([self._scope(), self._presence(index), *clauses])
+            clauses = key_range(self._compiler, index, self.condition)
+            if clauses and index != self._stretch.index and index_name(index.id) != walked:
+                where = " AND ".join([self._scope(), presence(index), *clauses])
                 return self._of_runs(index_name(index.id), where, known=True)
         return None
 
@@ -207,19 +208,23 @@ class Paths:
         if not self._single_namespace:
             return found
         for index in self._indexes:
-            for part in about(self.condition, Attribute(index.path)):
-                if (
-                    isinstance(part, Compare)
-                    and part.comparison is Comparison.EQ
-                    and type_of(part.value) == JSON_TYPE[index.type]
-                ):
-                    key = f"{self._key(index)} = {self._bind_value(index, part.value)}"
-                    clauses = [self._scope(), self._presence(index), key, *rest]
-                    found.append(Walk(index_name(index.id), (" AND ".join(clauses),)))
+            for part in key_parts(index, self.condition):
+                if part.comparison is Comparison.EQ:
+                    clauses = [
+                        self._scope(),
+                        presence(index),
+                        key_bound(self._compiler, index, part),
+                    ]
+                    found.append(Walk(index_name(index.id), (" AND ".join([*clauses, *rest]),)))
         return found
 
     def _declared_walk(self, index: AttributeIndex, after: list[str]) -> list[Walk]:
-        clauses = [self._scope(), self._presence(index), *self._range(index), *after]
+        clauses = [
+            self._scope(),
+            presence(index),
+            *key_range(self._compiler, index, self.condition),
+            *after,
+        ]
         return [Walk(index_name(index.id), (" AND ".join(clauses),))]
 
     # -- probes --------------------------------------------------------------------------------
@@ -258,12 +263,12 @@ class Paths:
         sorting = compile_order(self._compiler, order, tail=stretch.tail, types=stretch.types)
         if stretch.index is None:
             return sorting
-        key = self._key(stretch.index)
+        key = key_of_index(stretch.index)
         shown = (
             f"'{STRING}' || {key}" if stretch.index.type is AttributeType.TEXT else f"{key}::text"
         )
         columns = (key, *sorting.columns[-2:])
-        return replace(sorting, member=self._presence(stretch.index), columns=columns, key=shown)
+        return replace(sorting, member=presence(stretch.index), columns=columns, key=shown)
 
     def _after(self, position: Position | None) -> list[str]:
         """Nothing when the position lies before this stretch."""
@@ -279,37 +284,11 @@ class Paths:
             ranked, text = parts_of(str(position.key))
             value = text if ranked == STRING else ranked
             bounds = [
-                self._compiler.bind(value, _SQL_TYPE[stretch.index.type]),
+                self._compiler.bind(value, SQL_TYPE[stretch.index.type]),
                 self._compiler.bind(position.started_at, "timestamptz"),
                 self._compiler.bind(position.run_id, "uuid"),
             ]
         return [self.sorting.after(bounds)]
-
-    def _range(self, index: AttributeIndex) -> list[str]:
-        """Bounds of the index's key that every match lies within."""
-        found: list[str] = []
-        for part in about(self.condition, Attribute(index.path)):
-            if isinstance(part, Compare) and type_of(part.value) == JSON_TYPE[index.type]:
-                # The key is cut, so the bound itself is always let in.
-                sign = _LOOSE[part.comparison]
-                found.append(f"{self._key(index)} {sign} {self._bind_value(index, part.value)}")
-        return found
-
-    def _bind_value(self, index: AttributeIndex, value: Any) -> str:
-        match index.type:
-            case AttributeType.TEXT:
-                return self._compiler.bind(value[:INDEXED_CHARACTERS], "text")
-            case AttributeType.BOOLEAN:
-                return self._compiler.bind(value, "boolean")
-            case AttributeType.NUMBER:
-                number = self._compiler.bind(Decimal(str(value)), "numeric")
-                return f"trim_scale(round(least(greatest({number}, -1e310), 1e310), 350))"
-
-    def _key(self, index: AttributeIndex) -> str:
-        return _text(key_of(index.path, index.type))
-
-    def _presence(self, index: AttributeIndex) -> str:
-        return _text(presence_of(index.path, index.type))
 
     def _scope(self) -> str:
         assert self._namespaces is not None
@@ -321,22 +300,3 @@ class Paths:
 
     def _in(self, column: str, values: Iterable[Any]) -> str:
         return f"r.{column} = ANY({self._compiler.bind(sorted(values), 'text[]')})"
-
-
-def _text(piece: Composed) -> str:
-    """Literals as the index has them, in a text where parameters begin with a percent sign."""
-    return piece.as_string(None).replace("%", "%%")
-
-
-_SQL_TYPE: Final = {
-    AttributeType.TEXT: "text",
-    AttributeType.NUMBER: "numeric",
-    AttributeType.BOOLEAN: "boolean",
-}
-_LOOSE: Final = {
-    Comparison.EQ: "=",
-    Comparison.LT: "<=",
-    Comparison.LTE: "<=",
-    Comparison.GT: ">=",
-    Comparison.GTE: ">=",
-}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from continuum.store.postgres.attribute_indexes import DeclaredIndexes
 from continuum.store.postgres.paging import Bounds, Pager
 from continuum.store.postgres.reads import Pool
 from continuum.store.postgres.run_rows import Entries, Records, Snapshots
+from continuum.system import monotonic
 
 T = TypeVar("T")
 
@@ -67,14 +67,16 @@ class PostgresSearch:
         budget: float | None,
     ) -> Page[T]:
         start = None if cursor is None else cursors.decode(query, cursor)
-        began = time.monotonic()
+        began = monotonic()
+        seconds = self._timeout if budget is None else budget
         pager = Pager(
             self._pool,
             query,
-            await self._indexes.known() if reads_attributes(query) else (),
+            await self._indexes.known(seconds) if reads_attributes(query) else (),
             limit,
             start,
-            budget=self._timeout if budget is None else budget,
+            began=began,
+            budget=seconds,
             timeout=self._timeout,
             entries=entries,
             bounds=self._bounds,
@@ -82,7 +84,7 @@ class PostgresSearch:
         found = await pager.find()
         stamp = Stamp(
             found.read_at,
-            time.monotonic() - began,
+            monotonic() - began,
             found.server.source,
             found.server.lag,
             complete=found.complete,

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from continuum.errors import DatabaseUnavailable
 from continuum.store.postgres.arrays import register
-from continuum.store.postgres.direct import DirectStatements
+from continuum.store.postgres.direct import DirectStatements, Names
 from continuum.store.postgres.pool import Verdict, classify
 from continuum.store.unavailable import StoreUnavailable
 
@@ -93,9 +93,7 @@ class Sessions:
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
-        self._prepared: WeakKeyDictionary[AsyncConnection[Any], dict[bytes, bytes]] = (
-            WeakKeyDictionary()
-        )
+        self._prepared: WeakKeyDictionary[AsyncConnection[Any], Names] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Session]:
@@ -109,9 +107,14 @@ class Sessions:
     @asynccontextmanager
     async def direct(self) -> AsyncGenerator[DirectStatements]:
         """As `autocommit`, for a statement that somebody waits for."""
-        async with self.autocommit() as session:
-            names = self._prepared.setdefault(session.connection, {})
-            yield DirectStatements(session.connection, names)
+        with transient_errors():
+            async with self._pool.connection() as connection:
+                names = self._prepared.setdefault(connection, {})
+                statements = DirectStatements(connection, names)
+                try:
+                    yield statements
+                finally:
+                    statements.detach()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session]:

@@ -15,11 +15,14 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
+from continuum.store.adopting import Adoption, AdoptionStatus
 from continuum.store.postgres.activities import PostgresActivities
+from continuum.store.postgres.adopting import PostgresAdoptions
 from continuum.store.postgres.counters import PostgresCounters
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.ownership import PostgresOwnership
+from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
 from continuum.store.postgres.starts import PostgresStarts
 from continuum.store.postgres.turns import PostgresTurns
@@ -33,14 +36,16 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.schedules import ScheduleStore
 from continuum.versions.facts import CodeFacts
 
 
 class PostgresStore:
-    """`TurnStore`, `OwnershipStore`, `UpkeepStore` and `ClientStore` on one database.
+    """`TurnStore`, `OwnershipStore`, `UpkeepStore`, `ClientStore`, `AdoptionStore` on one database.
 
     Attributes:
         activities: the `ActivityStore`.
+        schedules: the `ScheduleStore`.
 
     Args:
         pool: for everything but commits; autocommit connections.
@@ -61,6 +66,8 @@ class PostgresStore:
         self._counters = PostgresCounters(sessions)
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
+        self._adoptions = PostgresAdoptions(sessions, codec)
+        self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:
@@ -162,3 +169,9 @@ class PostgresStore:
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return await self._nodes.nodes()
+
+    async def adopt(
+        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+    ) -> Mapping[UUID, AdoptionStatus]:
+        """See `AdoptionStore`."""
+        return await self._adoptions.adopt(adoptions, facts)

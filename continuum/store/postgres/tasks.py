@@ -25,6 +25,7 @@ from continuum.store.postgres.arrays import (
     texts,
     uuids,
 )
+from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
@@ -42,11 +43,13 @@ _STOPPED: Final = encode_task(
 )
 
 
-async def write_tasks(session: Session, turns: Sequence[Turn], codec: PayloadCodec) -> None:
+async def write_tasks(
+    statements: DirectStatements, turns: Sequence[Turn], codec: PayloadCodec
+) -> None:
     """Queue and stop what these turns say, in the transaction that wrote them."""
     new = [(turn, task) for turn in turns for task in turn.tasks]
     if new:
-        await session.run(
+        await statements.run(
             _SQL["enqueue"],
             [
                 uuids(turn.run_id for turn, _ in new),
@@ -66,8 +69,8 @@ async def write_tasks(session: Session, turns: Sequence[Turn], codec: PayloadCod
             _int4s(turn.incarnation for turn, _ in stopped),
             _int4s(command for _, command in stopped),
         ]
-        await session.run(_SQL["mark_stopping"], names)
-        await session.run(_SQL["answer_unclaimed"], [*names, codec.seal(_STOPPED)])
+        await statements.run(_SQL["mark_stopping"], names)
+        await statements.run(_SQL["answer_unclaimed"], [*names, codec.seal(_STOPPED)])
 
 
 class PostgresTasks:

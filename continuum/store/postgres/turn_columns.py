@@ -6,7 +6,7 @@ lists, one join per column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -30,7 +30,14 @@ from continuum.store.postgres.arrays import (
     time_item,
     uuid_item,
 )
-from continuum.store.postgres.turn_statement import MANY, Row, turn_statement
+from continuum.store.postgres.turn_statement import (
+    MANY,
+    Row,
+    Shape,
+    TurnStatement,
+    lone_statement,
+    turn_statement,
+)
 
 _KINDS: Final = {kind: text_item(kind.value) for kind in EventKind}
 _STATES: Final = {state: text_item(state.value) for state in RunState}
@@ -83,6 +90,16 @@ class TurnColumns:
 
     def statement(self, node_id: UUID, total: int) -> tuple[bytes, list[bytes | None]]:
         """The variant of the turn statement that these turns need, and its parameters."""
+        text, parameters = self._joined(turn_statement, node_id, total)
+        return text, [None if value is None else Packed(value) for value in parameters]
+
+    def lone_statement(self, node_id: UUID) -> tuple[bytes, list[bytes | None]]:
+        """`statement` of a single turn that sends nothing to other runs; see there."""
+        return self._joined(lone_statement, node_id, 1)
+
+    def _joined(
+        self, join: Callable[[Shape, frozenset[str]], TurnStatement], node_id: UUID, total: int
+    ) -> tuple[bytes, list[bytes | None]]:
         tables: dict[str, list[Row]] = {}
         shape: list[tuple[str, int]] = []
         held = [*self._held, *((run_id, *_FOREIGN) for run_id in self._foreign)]
@@ -95,9 +112,9 @@ class TurnColumns:
             if rows:
                 tables[part] = rows
                 shape.append((part, len(rows) if total == 1 and len(rows) <= _FEW else MANY))
-        statement = turn_statement(tuple(shape), self._extra())
-        count = Packed(total.to_bytes(4, "big"))
-        return statement.text, statement.parameters(tables, Packed(node_id.bytes), count)
+        statement = join(tuple(shape), self._extra())
+        count = total.to_bytes(4, "big")
+        return statement.text, statement.parameters(tables, node_id.bytes, count)
 
     def _extra(self) -> frozenset[str]:
         if not self._ended:

@@ -2,7 +2,8 @@
 
 The rows of a batch come as one array a column, through `unnest`. A batch of one turn, which is
 what a quiet node writes, gives its few rows as plain parameters instead: setting up a function
-scan over ten arrays takes the server longer than writing the row.
+scan over ten arrays takes the server longer than writing the row. If that turn also concerns no
+other run, `lone_statement` leaves out what only sets need (decision 034).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from continuum.store.postgres.arrays import NULL, Element, Packed, pack
+from continuum.store.postgres.arrays import NULL, Element, pack
 from continuum.store.postgres.statements import statements
 
 _PARTS: Final = statements("turn")
@@ -27,6 +28,11 @@ _POSTING: Final = {
 """Parts of a batch that posts to other runs, and their text."""
 
 _ROWS: Final = re.compile(r"@([a-z]+) AS ([a-z])")
+_FROM_ROWS: Final = re.compile(r"\s(?:FROM|USING) @([a-z]+) AS ([a-z])\b")
+_FENCED: Final = re.compile(
+    r"\([a-z]\.run_id IN \(SELECT run_id FROM (?:owned|held|made)\)\) IS TRUE"
+)
+_ENDING: Final = re.compile(r"(?:NOT )?h\.ending")
 _NAME: Final = re.compile(r"\$([a-z_0-9]+)")
 _TYPES: Final = {
     Element.BOOL: "bool", Element.BYTEA: "bytea", Element.INT8: "bigint", Element.INT4: "int",
@@ -60,12 +66,15 @@ class Table:
             )
             return f"unnest({arrays}) AS {alias} ({', '.join(columns)})"
         rows = ", ".join(
-            "("
-            + ", ".join(f"${part}_{c}_{n}::{_TYPES[e]}" for c, e in enumerate(columns.values()))
-            + ")"
-            for n in range(count)
+            f"({', '.join(self.parameter(column, row) for column in columns)})"
+            for row in range(count)
         )
         return f"(VALUES {rows}) AS {alias} ({', '.join(columns)})"
+
+    def parameter(self, column: str, row: int) -> str:
+        """One value of a row that goes as plain parameters."""
+        place = list(self.columns).index(column)
+        return f"${self.part}_{place}_{row}::{_TYPES[self.columns[column]]}"
 
 
 _HELD: Final = Table(
@@ -147,7 +156,7 @@ class TurnStatement:
         for part, column, row, element in self._sources:
             if row >= 0:
                 item = tables[part][row][column]
-                found.append(None if item is NULL else Packed(item[4:]))
+                found.append(None if item is NULL else item[4:])
             elif element is not None:
                 found.append(pack(element, [items[column] for items in tables[part]]))
             else:
@@ -187,7 +196,42 @@ def turn_statement(shape: Shape, extra: frozenset[str]) -> TurnStatement:
         for name in _ORDER
         if name in chosen
     ]
-    text = f"WITH {', '.join(bodies)}\n{_PARTS['outcome'].decode()}"
-    return TurnStatement(
-        _ROWS.sub(lambda match: _TABLES[match[1]].source(match[2], counts[match[1]]), text)
-    )
+    return TurnStatement(_with_rows(bodies, counts, "outcome"))
+
+
+@cache
+def lone_statement(shape: Shape, extra: frozenset[str]) -> TurnStatement:
+    """`turn_statement` for one turn that sends nothing to other runs.
+
+    Its text is made of the same parts. The change of the lease row is also what locks it and
+    checks the fence, rows are written where they are used instead of being joined, and whether the
+    fence held is asked once a part instead of once a row.
+    """
+    counts = dict(shape)
+    if "held" in counts:
+        [change] = extra
+        head = _PARTS[change].decode().replace("held h", "@held AS h")
+        head = f"{_ENDING.sub(_PARTS['fence'].decode(), head)}\nRETURNING l.run_id"
+    else:
+        head = _PARTS["made"].decode()
+    chosen = {name: _PARTS[name].decode() for name in counts if name not in ("held", "made")}
+    bodies = [
+        f"{name} AS (\n{_inlined(_FENCED.sub('EXISTS (SELECT FROM owned)', text), counts)}\n)"
+        for name, text in {"owned": head, **chosen}.items()
+    ]
+    return TurnStatement(_with_rows(bodies, counts, "lone_outcome"))
+
+
+def _inlined(text: str, counts: Mapping[str, int]) -> str:
+    """The part with its row, if it is one, as parameters in place of a table."""
+    found = _FROM_ROWS.search(text)
+    if found is None or counts[found[1]] != 1:
+        return text
+    table = _TABLES[found[1]]
+    text = text.replace(found[0], "", 1)
+    return re.sub(rf"\b{found[2]}\.([a-z_]+)", lambda match: table.parameter(match[1], 0), text)
+
+
+def _with_rows(bodies: Sequence[str], counts: Mapping[str, int], outcome: str) -> str:
+    text = f"WITH {', '.join(bodies)}\n{_PARTS[outcome].decode()}"
+    return _ROWS.sub(lambda match: _TABLES[match[1]].source(match[2], counts[match[1]]), text)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -17,14 +16,14 @@ from psycopg.pq.abc import PGresult
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import RunState, Turn, TurnStatus
-from continuum.store.postgres.arrays import Packed, int8s, time_from, uuids, uuids_from
+from continuum.store.postgres.arrays import int8s, time_from, uuids, uuids_from
 from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.pool import Verdict, classify
-from continuum.store.postgres.session import Connect, Dedicated, Session, transient_errors
+from continuum.store.postgres.session import Connect, Dedicated, transient_errors
 from continuum.store.postgres.statements import statements
 from continuum.store.postgres.tasks import write_tasks
 from continuum.store.postgres.turn_columns import TurnColumns, in_run_order
-from continuum.store.protocol import CommitResult, PayloadRejected, StoreUnavailable
+from continuum.store.protocol import CommitResult, PayloadRejected
 from continuum.system import monotonic
 
 _SQL: Final = statements("turns")
@@ -69,6 +68,8 @@ class PostgresTurns:
 
     async def close(self) -> None:
         """Close the committer's connection."""
+        if self._direct is not None:
+            self._direct.detach()
         await self._dedicated.close()
 
     async def commit_turns(self, node_id: UUID, turns: Sequence[Turn]) -> CommitResult:
@@ -83,9 +84,9 @@ class PostgresTurns:
 
     async def allocate_tokens(self, count: int) -> list[int]:
         """See `TurnStore.allocate_tokens`."""
-        session = await self._dedicated.session()
+        statements = await self._connected()
         with transient_errors():
-            rows = await session.rows(_SQL["allocate_tokens"], [Packed(count.to_bytes(4, "big"))])
+            rows = await statements.rows(_SQL["allocate_tokens"], [count.to_bytes(4, "big")])
         return [token for (token,) in rows]
 
     async def _commit(self, node_id: UUID, turns: Sequence[Turn], outcome: _Outcome) -> None:
@@ -122,33 +123,40 @@ class PostgresTurns:
         else:
             outcome.statuses[run_id] = TurnStatus.DEFERRED
         if outcome.now is None:
-            session = await self._dedicated.session()
             with transient_errors():
-                [(outcome.now,)] = await session.rows(_SQL["clock"])
+                [(outcome.now,)] = await (await self._connected()).rows(_SQL["clock"])
 
     async def _write(
         self, node_id: UUID, turns: Sequence[Turn]
     ) -> tuple[dict[UUID, TurnStatus], datetime]:
         """The turn statement, and a second look at what it did not write."""
-        text, parameters = TurnColumns(turns, self._codec).statement(node_id, len(turns))
-        session = await self._dedicated.session()
+        columns = TurnColumns(turns, self._codec)
         try:
-            with _row_faults_pass():
-                await self._replan_if_due(session)
-                if any(turn.tasks or turn.stop_tasks for turn in turns):
-                    try:
-                        answer = await self._write_with_tasks(session, turns, text, parameters)
-                    except errors.InvalidSqlStatementName:  # it is prepared again
-                        answer = await self._write_with_tasks(session, turns, text, parameters)
-                else:
-                    answer = await self._direct_on(session).run(text, parameters)
-                now = time_from(answer.get_value(0, 0))
-                statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
-                written_if_not_all = answer.get_value(0, 2)
-                if written_if_not_all is not None:
-                    written = set(uuids_from(written_if_not_all))
-                    missed = [turn for turn in turns if turn.run_id not in written]
-                    statuses.update(await look_again(session, node_id, missed))
+            statements = await self._connected()
+            await self._replan_if_due(statements)
+            if len(turns) == 1 and _concerns_itself(turns[0]):
+                answer = await statements.run(*columns.lone_statement(node_id))
+                if answer.ntuples:
+                    return {turns[0].run_id: TurnStatus.COMMITTED}, time_from(
+                        answer.get_value(0, 0)
+                    )
+            text, parameters = columns.statement(node_id, len(turns))
+            if any(turn.tasks or turn.stop_tasks for turn in turns):
+                answer = await self._write_with_tasks(statements, turns, text, parameters)
+            else:
+                answer = await statements.run(text, parameters)
+            now = time_from(answer.get_value(0, 0))
+            statuses = dict.fromkeys((turn.run_id for turn in turns), TurnStatus.COMMITTED)
+            written_if_not_all = answer.get_value(0, 2)
+            if written_if_not_all is not None:
+                written = set(uuids_from(written_if_not_all))
+                missed = [turn for turn in turns if turn.run_id not in written]
+                statuses.update(await look_again(statements, node_id, missed))
+        except psycopg.Error as error:
+            if _fault_of_culprit(error) is not None:
+                raise
+            with transient_errors():
+                raise
         except asyncio.CancelledError:
             await self.close()  # in the middle of a transaction, perhaps
             raise
@@ -156,46 +164,49 @@ class PostgresTurns:
 
     async def _write_with_tasks(
         self,
-        session: Session,
+        statements: DirectStatements,
         turns: Sequence[Turn],
         text: bytes,
         parameters: Sequence[bytes | None],
     ) -> PGresult:
         """The same, with the task rows of the turns that were written, in one transaction."""
-        async with session.connection.transaction():
-            answer = await self._direct_on(session).run(text, parameters)
+        async with statements.transaction():
+            answer = await statements.run(text, parameters)
             written_if_not_all = answer.get_value(0, 2)
             if written_if_not_all is not None:
                 written = set(uuids_from(written_if_not_all))
                 turns = [turn for turn in turns if turn.run_id in written]
-            await write_tasks(session, turns, self._codec)
+            await write_tasks(statements, turns, self._codec)
         return answer
 
-    def _direct_on(self, session: Session) -> DirectStatements:
-        if self._direct is None or self._direct.connection is not session.connection:
-            self._direct = DirectStatements(session.connection)
-        return self._direct
+    async def _connected(self) -> DirectStatements:
+        """What writes on the committer's connection, which is nobody else's."""
+        session = await self._dedicated.session()
+        direct = self._direct
+        if direct is None or direct.connection is not session.connection:
+            direct = self._direct = DirectStatements(session.connection)
+        return direct
 
-    async def _replan_if_due(self, session: Session) -> None:
+    async def _replan_if_due(self, statements: DirectStatements) -> None:
         """Let the next execution be planned with the sizes that the tables have now."""
         if monotonic() >= self._replan_at:
             self._replan_at = monotonic() + self._replan_after
             self._replan_after = min(2 * self._replan_after, _REPLAN_LAST)
-            await session.connection.execute(b"DISCARD PLANS")
+            await statements.command(b"DISCARD PLANS")
 
 
 async def look_again(
-    session: Session, node_id: UUID, turns: Sequence[Turn]
+    statements: DirectStatements, node_id: UUID, turns: Sequence[Turn]
 ) -> dict[UUID, TurnStatus]:
     """What became of turns that were not written: by us earlier, or lost to somebody else.
 
     Runs as a statement of its own after the one that waited for the rows (rule 2).
     """
     by_id = {turn.run_id: turn for turn in turns}
-    rows = await session.rows(
+    rows = await statements.rows(
         _SQL["look_again"],
         [
-            node_id,
+            node_id.bytes,
             uuids(by_id),
             int8s(turn.token for turn in turns),
             int8s(turn.next_seq + turn.appended - 1 for turn in turns),
@@ -248,17 +259,9 @@ def _fault_of_culprit(error: psycopg.Error) -> _Fault | None:
     return None
 
 
-@contextmanager
-def _row_faults_pass() -> Generator[None]:
-    """`transient_errors`, except for errors that belong to one turn."""
-    try:
-        with transient_errors():
-            yield
-    except StoreUnavailable as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.Error) and _fault_of_culprit(cause) is not None:
-            raise cause from None
-        raise
+def _concerns_itself(turn: Turn) -> bool:
+    """Whether it touches the rows of its own run only, and no queue."""
+    return not (turn.posts or turn.children or turn.tasks or turn.stop_tasks)
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -141,6 +141,73 @@ def test_what_decides_changes_the_hash(block: list[str], mutation: tuple[str, st
     assert (hash_of(source) != hash_of(other)) is counts
 
 
+SWAPPED = {"x": "y", "y": "x", "one": "two", "two": "one", "helper": "unrelated"}
+
+
+class Mutated(ast.NodeTransformer):
+    """Changes one place of the workflow: a literal, a name, an operator, a statement.
+
+    Args:
+        place: which one, of all there are; counted down to zero.
+    """
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.seen = 0
+
+    def _here(self) -> bool:
+        self.seen += 1
+        return self.seen == self.place + 1
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        if not self._here():
+            return node
+        value: Any = node.value
+        return ast.Constant(f"{value}!" if isinstance(value, str) else value + 1)
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id in SWAPPED and isinstance(node.ctx, ast.Load) and self._here():
+            return ast.Name(SWAPPED[node.id], node.ctx)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        if self._here():
+            return ast.UnaryOp(ast.Not(), node)
+        return self.generic_visit(node)
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        return node.value if self._here() else self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        return ast.Pass() if self._here() else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if self._here():
+            return ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
+        return self.generic_visit(node)
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        return (
+            ast.If(ast.Constant(True), node.body, [])
+            if self._here()
+            else (self.generic_visit(node))
+        )
+
+
+@quick
+@given(blocks, st.data())
+def test_every_single_change_changes_the_hash(block: list[str], data: st.DataObject) -> None:
+    """Of any place of a workflow, wherever it stands: nothing in it is overlooked."""
+    source = flow(block)
+    places = Mutated(-1)
+    places.visit(ast.parse(source).body[-1])
+    mutation = Mutated(data.draw(st.integers(0, places.seen - 1)))
+    tree = ast.parse(source)
+    tree.body[-1] = mutation.visit(tree.body[-1])
+    changed = ast.unparse(ast.fix_missing_locations(tree))
+    assert hash_of(source) != hash_of(changed)
+
+
 @quick
 @given(blocks, blocks, blocks, st.booleans(), st.sampled_from(["flow", "loop", "helper"]))
 def test_the_life_of_a_patch(

@@ -13,35 +13,6 @@ SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text,
        $7::text[], $8::int, clock_timestamp() + $9::float8 * interval '1 second'
 RETURNING clock_timestamp(), lock_key IS NOT NULL;
 
--- name: register_versions
--- One version may be that of several codes: with a patch, and before or after it. All patches that
--- any of them has taken are kept; what else is known is known of the code that came last.
-INSERT INTO continuum_workflow_versions AS known
-    (version_id, workflow, version, version_hash, runtime, source, taken, patch_sites, opaque)
-SELECT v.version_id, v.workflow, v.version, v.version_hash, v.runtime, v.source, v.taken,
-       v.patch_sites, v.opaque
-FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-            $8::jsonb[], $9::jsonb[])
-  AS v (version_id, workflow, version, version_hash, runtime, source, taken, patch_sites, opaque)
-ORDER BY v.version_id
-ON CONFLICT (version_id) DO UPDATE
-SET last_seen_at = clock_timestamp(),
-    source = coalesce(excluded.source, known.source),
-    taken = known.taken || coalesce(
-        (SELECT jsonb_agg(t.name) FROM jsonb_array_elements(excluded.taken) AS t (name)
-         WHERE NOT known.taken @> jsonb_build_array(t.name)), '[]'),
-    patch_sites = excluded.patch_sites,
-    opaque = excluded.opaque;
-
--- name: taken_patches
-SELECT DISTINCT workflow, taken FROM continuum_workflow_versions
-WHERE workflow = ANY ($1::text[]) AND taken <> '[]';
-
--- name: register_node_versions
-INSERT INTO continuum_node_versions (node_id, version_id)
-SELECT $1::uuid, v.version_id FROM unnest($2::bigint[]) AS v (version_id)
-ON CONFLICT DO NOTHING;
-
 -- name: forget_node
 DELETE FROM continuum_nodes WHERE id = $1::uuid;
 

@@ -189,3 +189,12 @@ WHERE l.run_id = ANY (ARRAY[f.run_id]) AND f.token IS NULL AND f.free
 SELECT CASE WHEN d.done >= 0 THEN clock_timestamp() END, d.done,
    CASE WHEN d.done < $total::int THEN ARRAY(SELECT run_id FROM owned) END
 FROM (SELECT count(*) AS done FROM owned) AS d;
+
+-- name: fence
+-- Of a turn that is alone: in the statement's first part, which changes the lease row, instead of
+-- whether the run ends.
+l.lease_owner IS NOT DISTINCT FROM $node::uuid AND l.lease_token = h.token
+  AND l.next_seq = h.next_seq;
+
+-- name: lone_outcome
+SELECT clock_timestamp() FROM owned;

@@ -1,0 +1,1 @@
+"""Can this be deployed, can that branch go, which runs will nobody pick up: answered by proof."""

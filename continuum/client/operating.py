@@ -1,0 +1,211 @@
+"""Calls for whoever keeps it running: health, and putting runs right."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from continuum.client.handle import RunHandle
+from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.codec.attributes import check_attributes, check_name, check_reason
+from continuum.errors import RepairRefused, RunNotFound
+from continuum.journal.turn import NewRun
+from continuum.store.repair import RepairOutcome, RetryOrder
+
+if TYPE_CHECKING:
+    from continuum.client.backend import Backend
+    from continuum.client.client import Continuum
+    from continuum.client.control import Control
+    from continuum.health.doctor import Check
+    from continuum.health.report import HealthReport, Limits
+
+
+RESTARTED_FROM: Final = "restarted_from"
+"""The attribute in which a run names the one that it repeats."""
+
+
+class Operating(ABC):
+    """The operator's part of `Continuum`."""
+
+    @property
+    @abstractmethod
+    def _controls(self) -> Control:
+        """What starts runs."""
+
+    @property
+    @abstractmethod
+    def _backend(self) -> Backend:
+        """Where to look."""
+
+    async def health(self, *, limits: Limits | None = None, sample: float = 1.0) -> HealthReport:
+        """Whether runs go on, what fails, and what will slow the database down or stop it.
+
+        It costs the same at ten million runs as at ten, each of its statements ends after 3 s, and
+        what it cannot see is reported as unknown, with the reason.
+
+        Args:
+            limits: from where on something is a finding; `continuum.health.report.Limits`.
+            sample: seconds over which transactions are counted; 0 leaves that out.
+
+        Raises:
+            DatabaseUnavailable: it does not answer at all.
+
+        Example:
+            report = await ct.health()
+            for finding in report.findings:
+                print(finding.severity, finding.code, finding.message, finding.fix)
+        """
+        from continuum.health.gathering import make_report
+        from continuum.health.report import Limits
+
+        seconds = check_timeout(sample, "sample") or 0.0
+        return await make_report(self._backend.health, limits or Limits(), seconds)
+
+    @staticmethod
+    async def doctor(dsn: str | None = None) -> list[Check]:
+        """Whether a database is fit for Continuum: server, settings, sessions, schema, privileges.
+
+        Needs no open client, and a database of any schema. It changes nothing.
+
+        Args:
+            dsn: as for `Continuum`.
+
+        Raises:
+            ConfigurationError, DatabaseUnavailable: it cannot be reached.
+
+        Example:
+            for check in await Continuum.doctor("postgresql://db/shop"):
+                print(check.result, check.name, check.message, check.fix)
+        """
+        from continuum.client.wiring import examine_installation
+        from continuum.health.doctor import checks_of
+
+        return checks_of(await examine_installation(dsn))
+
+    # -- repair --------------------------------------------------------------------------------
+
+    async def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+        """Let workers try a run in quarantine again.
+
+        A run is in quarantine when four workers were lost with it and it had committed nothing
+        meanwhile. Find out why first: it may take down the next four.
+
+        Args:
+            run_id: of a run in quarantine.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it is not in quarantine.
+
+        Example:
+            await ct.release(run_id)
+        """
+        parsed = parse_run_id(run_id)
+        backend = self._backend
+        outcome = await backend.repair.release_quarantined(parsed, optional_namespace(namespace))
+        _check(parsed, "released", outcome)
+        backend.hints.runs_changed([parsed])
+
+    async def retry(
+        self,
+        run_id: UUID | str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        once: str | None = None,
+        namespace: str | None = None,
+    ) -> bool:
+        """Try a failed run again from the activity that failed.
+
+        The run is live again under the same id, with its journal up to that failure: steps that had
+        completed are not executed again, the activity gets a new attempt and all its retries, and
+        signals that came since are delivered again. The failure stays in the journal, annulled
+        by a `run_retried` event.
+
+        Args:
+            run_id: of a failed run.
+            reason: why, for people; journaled.
+            force: also when the process of the activity died, so that nobody knows what it did.
+            once: a key; repeated calls with the same key for a run count once.
+            namespace: only a run of this namespace.
+
+        Returns:
+            Whether this call did it; False when one with the same `once` had.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it has not failed; no activity failed; or others have seen what the
+                workflow did about the failure (a compensation, another activity, a child).
+
+        Example:
+            async for run in ct.stream("state = 'failed' and error_family = '73a0ad1c5a1f'"):
+                await ct.retry(run.id, reason="the payment service is back", once="incident-7")
+        """
+        parsed = parse_run_id(run_id)
+        if reason is not None:
+            check_reason(reason)
+        if once is not None:
+            check_name(once, "once")
+        backend = self._backend
+        order = RetryOrder(optional_namespace(namespace), reason, force, once)
+        outcome = await backend.repair.retry(parsed, order)
+        _check(parsed, "retried", outcome)
+        if not outcome.repeated:
+            backend.hints.runs_changed([parsed])
+        return not outcome.repeated
+
+    async def restart(
+        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+    ) -> RunHandle[Any]:
+        """Start a run that has ended anew: same workflow, input and namespace, a new id.
+
+        The new run has the attributes of the old one, and `restarted_from` with its id. It is
+        bound to the newest code, and everything is executed again. After `continue_as_new` the
+        input is that of the last incarnation.
+
+        Args:
+            run_id: of a run that has ended.
+            once: a key; calls with the same key for a run are one restart, and so are those
+                without a key: repeating the call answers the same new run.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: it has not ended.
+            AttributesError: there is no room for `restarted_from`.
+
+        Example:
+            again = await ct.restart(run_id)
+            print(await again.result(timeout=30))
+        """
+        parsed = parse_run_id(run_id)
+        if once is not None:
+            check_name(once, "once")
+        found = await self._backend.repair.ended_start(parsed, optional_namespace(namespace))
+        if found is None:
+            raise RunNotFound(parsed)
+        if not isinstance(found, NewRun):
+            raise RepairRefused(
+                parsed, "restarted", f"it has not ended, it is {found}",
+                hint="cancel it first: continuum cancel",
+            )  # fmt: skip
+        attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(parsed)})
+        key = f"restart of {parsed}" + ("" if once is None else f": {once}")
+        wanted = replace(found, attributes=attributes, idempotency_key=key)
+        from continuum.client.starting import match_existing
+
+        existing = await self._controls.insert(wanted)
+        new_id = wanted.run_id if existing is None else match_existing(wanted, existing)
+        return RunHandle(cast("Continuum", self), new_id, None)
+
+
+def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:
+    """Raise what the outcome says."""
+    if outcome.state is None:
+        raise RunNotFound(run_id)
+    if outcome.refusal is not None:
+        raise RepairRefused(run_id, what, outcome.refusal, hint=hint)

@@ -1,0 +1,1 @@
+"""Schedules: when runs start by themselves, and what is decided when one is due."""

@@ -1,0 +1,91 @@
+"""Repairs of single runs (`RepairStore`)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.retrying import CannotRetry, plan_retry
+from continuum.journal.turn import NewRun, RunState
+from continuum.store.memory.tables import LeaseRow, RunRow, Tables
+from continuum.store.protocol import NewMessage
+from continuum.store.repair import (
+    NOT_QUARANTINED,
+    PARENT_LIVES,
+    QUARANTINED_FROM,
+    RETRY_KEYS,
+    RepairOutcome,
+    RetryOrder,
+    not_failed,
+)
+from continuum.system import new_run_id
+
+
+class MemoryRepair:
+    """Puts runs right."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or namespace not in (None, row.namespace):
+            return RepairOutcome(None)
+        lease = self._tables.leases.get(run_id)
+        if lease is None or lease.owner is not None or lease.takeovers < QUARANTINED_FROM:
+            return RepairOutcome(row.state, NOT_QUARANTINED)
+        lease.takeovers, lease.ready, lease.token = 0, True, self._tables.next_token()
+        self._tables.changed()
+        return RepairOutcome(row.state)
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or namespace not in (None, row.namespace):
+            return None
+        if not row.state.terminal:
+            return row.state
+        data = self._tables.codec.open(row.input)
+        return NewRun(new_run_id(), row.namespace, row.workflow, data, dict(row.attributes))
+
+    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or order.namespace not in (None, row.namespace):
+            return RepairOutcome(None)
+        key = (RETRY_KEYS, order.once or "")
+        if order.once is not None and key in row.deliveries:
+            return RepairOutcome(row.state, repeated=True)
+        if row.state is not RunState.FAILED:
+            return RepairOutcome(row.state, not_failed(row.state))
+        if row.parent_id in self._tables.leases:
+            return RepairOutcome(row.state, PARENT_LIVES)
+        opened = self._tables.codec.open
+        events = [
+            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
+            for e in row.events
+            if e.incarnation == row.incarnation
+        ]
+        try:
+            plan = plan_retry(events, order.reason, force=order.force)
+        except CannotRetry as refusal:
+            return RepairOutcome(row.state, str(refusal))
+        if order.once is not None:
+            row.deliveries.add(key)
+        at = max(self._tables.clock.now(), events[-1].at)
+        entry = Entry(EventKind.RUN_RETRIED, None, plan.body, at)
+        self._tables.journal(row, len(row.events) + 1, row.incarnation, [entry])
+        self._revive(row)
+        for kind, name, value in plan.mail:
+            self._tables.deliver(NewMessage(run_id, kind, name, value))
+        self._tables.changed()
+        return RepairOutcome(RunState.FAILED)
+
+    def _revive(self, row: RunRow) -> None:
+        row.state, row.completed_at, row.result = RunState.RUNNING, None, None
+        row.error_type = row.error_message = row.error_details = None
+        row.updated_at = self._tables.clock.now()
+        lease = LeaseRow(row.run_id, row.pin.version_id, self._tables.next_token())
+        lease.next_seq = len(row.events) + 1
+        self._tables.leases[row.run_id] = lease

@@ -1,0 +1,114 @@
+"""Repairs of single runs (`RepairStore`): lock first, look in the next statement, then write."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from continuum.codec.hooks import PayloadCodec
+from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
+from continuum.journal.turn import NewRun, RunState, VersionPin
+from continuum.store.postgres.arrays import blobs, texts
+from continuum.store.postgres.session import Session, Sessions
+from continuum.store.postgres.statements import statements
+from continuum.store.repair import (
+    NOT_QUARANTINED,
+    PARENT_LIVES,
+    QUARANTINED_FROM,
+    RETRY_KEYS,
+    RepairOutcome,
+    RetryOrder,
+    not_failed,
+)
+from continuum.system import new_run_id
+
+_SQL: Final = statements("repair")
+
+
+class PostgresRepair:
+    """Puts runs right."""
+
+    def __init__(self, sessions: Sessions, codec: PayloadCodec) -> None:
+        self._sessions = sessions
+        self._codec = codec
+
+    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            leases = await session.rows(_SQL["lock_lease"], [run_id])
+            runs = await session.rows(_SQL["read_run"], [run_id])
+            if not runs or namespace not in (None, runs[0][0]):
+                return RepairOutcome(None)
+            state = RunState(runs[0][1])
+            if not leases or leases[0][0] or leases[0][1] < QUARANTINED_FROM:
+                return RepairOutcome(state, NOT_QUARANTINED)
+            await session.run(_SQL["release_quarantined"], [run_id])
+        return RepairOutcome(state)
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """See `RepairStore`."""
+        async with self._sessions.autocommit() as session:
+            rows = await session.rows(_SQL["read_start"], [run_id])
+        if not rows or namespace not in (None, rows[0][0]):
+            return None
+        [(within, name, workflow, data, attributes)] = rows
+        state = RunState(name)
+        if not state.terminal:
+            return state
+        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes)
+
+    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            await session.rows(_SQL["lock_run"], [run_id])
+            rows = await session.rows(_SQL["read_failed"], [run_id, RETRY_KEYS, order.once])
+            if not rows or order.namespace not in (None, rows[0][0]):
+                return RepairOutcome(None)
+            [(_, name, workflow, version, version_hash, runtime, *rest)] = rows
+            incarnation, parent_lives, done_before, now = rest
+            state = RunState(name)
+            if done_before:
+                return RepairOutcome(state, repeated=True)
+            if state is not RunState.FAILED:
+                return RepairOutcome(state, not_failed(state))
+            if parent_lives:
+                return RepairOutcome(state, PARENT_LIVES)
+            events = await self._journal(session, run_id, incarnation)
+            try:
+                plan = plan_retry(events, order.reason, force=order.force)
+            except CannotRetry as refusal:
+                return RepairOutcome(state, str(refusal))
+            at = max(now, events[-1].at)
+            entry = Entry(EventKind.RUN_RETRIED, None, plan.body, at)
+            pin = VersionPin(workflow, version, version_hash, runtime)
+            await session.run(
+                _SQL["revive"],
+                [
+                    run_id, events[-1].seq + 1, incarnation, entry.kind.value,
+                    self._codec.seal(entry.payload()), at, pin.version_id, RETRY_KEYS, order.once,
+                ],
+            )  # fmt: skip
+            await self._deliver_again(session, run_id, plan)
+        return RepairOutcome(state)
+
+    async def _journal(self, session: Session, run_id: UUID, incarnation: int) -> list[Event]:
+        rows = await session.rows(_SQL["read_journal"], [run_id, incarnation])
+        return [
+            Event(row[0], row[1], row[2], EventKind(row[3]), row[4], self._codec.open(row[5]),
+                  row[6])
+            for row in rows
+        ]  # fmt: skip
+
+    async def _deliver_again(self, session: Session, run_id: UUID, plan: RetryPlan) -> None:
+        if not plan.mail:
+            return
+        await session.run(
+            _SQL["deliver_again"],
+            [
+                run_id,
+                texts(kind for kind, _, _ in plan.mail),
+                texts(name for _, name, _ in plan.mail),
+                blobs(self._codec.seal(value) for _, _, value in plan.mail),
+            ],
+        )

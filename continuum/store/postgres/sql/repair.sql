@@ -1,0 +1,55 @@
+-- name: lock_lease
+SELECT l.lease_owner IS NOT NULL, l.takeovers
+FROM continuum_leases l WHERE l.run_id = $1::uuid FOR UPDATE;
+
+-- name: read_run
+SELECT r.namespace, r.state FROM continuum_runs r WHERE r.id = $1::uuid;
+
+-- name: release_quarantined
+UPDATE continuum_leases
+SET takeovers = 0, ready = true, lease_token = nextval('continuum_lease_token_seq')
+WHERE run_id = $1::uuid;
+
+-- name: lock_run
+SELECT r.id FROM continuum_runs r WHERE r.id = $1::uuid FOR UPDATE;
+
+-- name: read_failed
+SELECT r.namespace, r.state, r.workflow, r.version, r.version_hash, r.runtime, r.incarnation,
+       EXISTS (SELECT FROM continuum_leases p WHERE p.run_id = r.parent_id),
+       EXISTS (SELECT FROM continuum_deliveries d
+               WHERE d.run_id = r.id AND d.name = $2::text AND d.delivery_id = $3::text),
+       clock_timestamp()
+FROM continuum_runs r WHERE r.id = $1::uuid;
+
+-- name: read_journal
+SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
+FROM continuum_events e
+WHERE e.run_id = $1::uuid AND e.incarnation = $2::int
+ORDER BY e.seq;
+
+-- name: revive
+-- The run's row is locked and failed, so it has no lease, and nobody else gives it one.
+WITH journaled AS (
+    INSERT INTO continuum_events (run_id, seq, incarnation, type, command, payload, at)
+    VALUES ($1::uuid, $2::bigint, $3::int, $4::text, NULL, $5::bytea, $6::timestamptz)
+), leased AS (
+    INSERT INTO continuum_leases (run_id, version_id, lease_token, next_seq)
+    VALUES ($1::uuid, $7::bigint, nextval('continuum_lease_token_seq'), $2::bigint + 1)
+), keyed AS (
+    INSERT INTO continuum_deliveries (run_id, name, delivery_id)
+    SELECT $1::uuid, $8::text, $9::text WHERE $9::text IS NOT NULL
+)
+UPDATE continuum_runs
+SET state = 'running', completed_at = NULL, result = NULL, error_type = NULL,
+    error_message = NULL, error_details = NULL, updated_at = clock_timestamp()
+WHERE id = $1::uuid;
+
+-- name: deliver_again
+INSERT INTO continuum_inbox (run_id, kind, name, payload)
+SELECT $1::uuid, m.kind, m.name, m.payload
+FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS m (kind, name, payload, n)
+ORDER BY m.n;
+
+-- name: read_start
+SELECT r.namespace, r.state, r.workflow, r.input, r.attributes
+FROM continuum_runs r WHERE r.id = $1::uuid;

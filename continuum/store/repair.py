@@ -1,0 +1,74 @@
+"""What an operator does to runs that cannot help themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+from uuid import UUID
+
+from continuum.journal.turn import NewRun
+from continuum.model import RunState
+
+QUARANTINED_FROM: Final = 4
+"""Workers lost with a run, since it last committed, from which on nobody claims it (rule 23)."""
+
+NOT_QUARANTINED: Final = "it is not in quarantine"
+PARENT_LIVES: Final = "its parent goes on and has been told that it failed"
+RETRY_KEYS: Final = ""
+"""The keys of retries are kept beside the delivery ids of signals; no signal has this name."""
+
+
+def not_failed(state: RunState) -> str:
+    """Why a run that has not failed is not tried again."""
+    return f"it has not failed, it is {state}"
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOutcome:
+    """What became of one repair.
+
+    Attributes:
+        state: of the run before; None: there is no such run, or only in another namespace.
+        refusal: why nothing was done; None when it was done.
+        repeated: it was done before, by a call with the same key.
+    """
+
+    state: RunState | None
+    refusal: str | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOrder:
+    """What to do with a failed run.
+
+    Attributes:
+        namespace: only a run of this namespace.
+        reason: for people; journaled.
+        force: also when it is not known what a crashed activity did.
+        once: a key; calls with the same key for a run count once.
+    """
+
+    namespace: str | None = None
+    reason: str | None = None
+    force: bool = False
+    once: str | None = None
+
+
+class RepairStore(Protocol):
+    """Repairs of single runs, each in one transaction under the run's locks."""
+
+    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+        """Let workers claim a run in quarantine again, as if none had been lost with it."""
+        ...
+
+    async def ended_start(self, run_id: UUID, namespace: str | None) -> NewRun | RunState | None:
+        """How a run that has ended was started, without id and key; its state when it is live.
+
+        The input is that of its last incarnation. None: there is no such run (there).
+        """
+        ...
+
+    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+        """Make a failed run live again, to go on from the activity that failed."""
+        ...

@@ -1,0 +1,248 @@
+"""The doctor's checks, each from the real condition where one can be made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+from continuum import Continuum
+from continuum.errors import ConfigurationError, DatabaseUnavailable
+from continuum.health.doctor import Check, Result, checks_of, worst
+from continuum.store.installation import InstallationFacts
+from tests import servers
+
+SOUND = InstallationFacts(
+    place="shop at db",
+    server_version=180000,
+    settings={"server_encoding": "UTF8", "synchronous_commit": "on"},
+    replica=False,
+    has_direct_dsn=False,
+    pooled=False,
+    prepared=True,
+    lock_visible=True,
+    notify_seconds=0.01,
+    role="app",
+    sees_all_sessions=True,
+    free_connections=90,
+)
+
+
+def named(checks: Sequence[Check], name: str) -> Check:
+    """The one check of that name."""
+    [check] = [check for check in checks if check.name == name]
+    return check
+
+
+def set_for_database(dsn: str, setting: str) -> None:
+    """A setting of every new session of this database."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        name = conninfo.conninfo_to_dict(dsn)["dbname"]
+        connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+
+
+async def test_a_sound_installation(dsn: str) -> None:
+    """Against a migrated database of our own all is ok, except that its server may lose data."""
+    checks = await Continuum.doctor(dsn)
+    assert {check.name for check in checks if check.result is not Result.OK} == {"durability"}
+    assert named(checks, "server").message.startswith("PostgreSQL 18")
+    assert "fsync is off" in next(c.message for c in checks if c.name == "durability")
+    assert [check.fix for check in checks if check.result is Result.OK] == [None] * (
+        len(checks) - 2
+    )
+
+
+def test_the_blocking_client_has_a_doctor(dsn: str) -> None:
+    """Without opening a client."""
+    checks = Continuum.blocking(dsn).doctor(dsn)
+    assert named(checks, "schema").result is Result.OK
+
+
+async def test_a_server_that_is_not_there() -> None:
+    """There is nothing to check: the error of any client."""
+    with pytest.raises(DatabaseUnavailable):
+        await Continuum.doctor("postgresql://127.0.0.1:1/none?connect_timeout=1")
+    with pytest.raises(ConfigurationError):
+        await Continuum.doctor("mysql://db")
+
+
+async def test_an_empty_database(empty_dsn: str) -> None:
+    """Without our tables: the schema check fails and names the command; nothing is created."""
+    check = named(await Continuum.doctor(empty_dsn), "schema")
+    assert (check.result, check.fix) == (Result.FAIL, "continuum migrate")
+    with psycopg.connect(empty_dsn) as connection:
+        assert connection.execute("SELECT to_regclass('continuum_runs')").fetchone() == (None,)
+
+
+async def test_a_database_of_a_newer_release(dsn: str) -> None:
+    """It fails with the reason."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO continuum_schema (version, name, checksum) VALUES (9999, 'later', 'x')"
+        )
+    check = named(await Continuum.doctor(dsn), "schema")
+    assert check.result is Result.FAIL
+    assert "9999" in check.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "result", "words"),
+    [
+        ("synchronous_commit = off", "commits", Result.WARN, "loses what it had just committed"),
+        ("idle_session_timeout = '10min'", "timeouts", Result.WARN, "10min"),
+        ("default_transaction_read_only = on", "writable", Result.FAIL, "read-only"),
+    ],
+)
+async def test_settings_of_the_database(
+    dsn: str, setting: str, name: str, result: Result, words: str
+) -> None:
+    """Settings that harm are found as a session of ours has them."""
+    set_for_database(dsn, setting)
+    check = named(await Continuum.doctor(dsn), name)
+    assert check.result is result
+    assert words in check.message
+    assert check.fix is not None
+
+
+async def test_an_encoding_that_holds_little(pg_server: servers.TestServer) -> None:
+    """A database that is not UTF-8 fails."""
+    with psycopg.connect(pg_server.admin_dsn, autocommit=True) as admin:
+        admin.execute(
+            "CREATE DATABASE continuum_test_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        )
+    dsn = pg_server.dsn_of("continuum_test_latin")
+    try:
+        check = named(await Continuum.doctor(dsn), "encoding")
+        assert (check.result, "LATIN1" in check.message) == (Result.FAIL, True)
+    finally:
+        pg_server.drop_database(dsn)
+
+
+async def test_a_role_without_privileges(dsn: str) -> None:
+    """What is missing is named, and the grant that adds it makes the check ok."""
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute("CREATE ROLE continuum_doctor LOGIN")
+        try:
+            poor = conninfo.make_conninfo(dsn, user="continuum_doctor")
+            checks = await Continuum.doctor(poor)
+            assert "schema" in [c.name for c in checks if c.result is Result.UNKNOWN]
+            assert named(checks, "statistics").result is Result.WARN
+            admin.execute("GRANT SELECT ON continuum_schema TO continuum_doctor")
+            checks = await Continuum.doctor(poor)
+            assert named(checks, "schema").result is Result.OK
+            missing = named(checks, "privileges")
+            assert missing.result is Result.FAIL
+            assert "continuum_activity_results" in missing.message
+            assert missing.fix is not None
+            admin.execute(missing.fix.encode())
+            statistics = named(checks, "statistics").fix
+            assert statistics is not None
+            admin.execute(statistics.encode())
+            checks = await Continuum.doctor(poor)
+            assert named(checks, "privileges").result is Result.OK
+            assert named(checks, "statistics").result is Result.OK
+        finally:
+            admin.execute("DROP OWNED BY continuum_doctor")
+            admin.execute("DROP ROLE continuum_doctor")
+
+
+def _without_prepared_statements(binary: str) -> str:
+    """What switches them off in releases that know them."""
+    told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"PgBouncer (\d+)\.(\d+)", told)
+    assert found is not None, told
+    knows = (int(found[1]), int(found[2])) >= (1, 21)
+    return "max_prepared_statements = 0" if knows else ""
+
+
+@pytest.fixture
+def pooler(dsn: str, tmp_path: Path) -> Iterator[str]:
+    """The same database behind PgBouncer in transaction mode."""
+    binary = shutil.which("pgbouncer")
+    if binary is None:
+        pytest.skip("needs pgbouncer")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = conninfo.conninfo_to_dict(dsn)
+    tmp_path.chmod(0o777)
+    for parent in list(tmp_path.parents)[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    config = tmp_path / "pgbouncer.ini"
+    config.write_text(
+        f"[databases]\nshop = host={given['host']} dbname={given['dbname']} user={given['user']}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = transaction\n"
+        f"{_without_prepared_statements(binary)}\n"
+    )
+    account = Path(str(given["host"])).owner()  # whose server listens on a socket of its own
+    command = [binary, "-u", account, str(config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "pgbouncer does not listen"
+                time.sleep(0.05)
+        yield f"postgresql://{given['user']}@127.0.0.1:{port}/shop"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def test_a_transaction_pooler(pooler: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PgBouncer in transaction mode is noticed; with a direct DSN around it all is ok."""
+    checks = await Continuum.doctor(pooler)
+    assert named(checks, "pooler").result is Result.WARN
+    assert "CONTINUUM_DIRECT_DSN" in (named(checks, "pooler").fix or "")
+    assert named(checks, "notify").result is Result.WARN
+    assert named(checks, "prepared").result is Result.FAIL
+    monkeypatch.setenv("CONTINUUM_DIRECT_DSN", dsn)
+    checks = await Continuum.doctor(pooler)
+    for name in ("pooler", "lock", "notify"):
+        assert named(checks, name).result is Result.OK
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "result"),
+    [
+        ("server", {"server_version": 130000}, Result.FAIL),
+        ("writable", {"replica": True}, Result.FAIL),
+        ("pooler", {"pooled": True, "notify_seconds": None}, Result.WARN),
+        ("pooler", {"pooled": True}, Result.WARN),
+        ("lock", {"lock_visible": False}, Result.WARN),
+        ("notify", {"notify_seconds": None}, Result.WARN),
+        ("notify", {"notify_seconds": 1.0}, Result.WARN),
+        ("clock", {"clock_offset": 4.0, "clock_error": 0.1}, Result.WARN),
+        ("clock", {"clock_offset": 4.0, "clock_error": 3.0}, Result.OK),
+        ("connections", {"free_connections": None}, Result.UNKNOWN),
+        ("lock", {"unknown": {"lock": "permission denied"}}, Result.UNKNOWN),
+        ("schema", {"pending": ["8 x"], "may_create": False}, Result.FAIL),
+    ],
+)
+def test_what_cannot_be_made_here(name: str, changes: dict[str, Any], result: Result) -> None:
+    """Conditions that no test can make are judged from the facts as they would be found."""
+    check = named(checks_of(replace(SOUND, **changes)), name)
+    assert check.result is result
+    assert (check.fix is None) == (result in (Result.OK, Result.UNKNOWN))
+
+
+def test_the_worst_check_counts() -> None:
+    """fail before warn before unknown before ok."""
+    checks = [Check("a", result, "") for result in (Result.OK, Result.UNKNOWN, Result.WARN)]
+    assert worst(checks) is Result.WARN
+    assert worst([*checks, Check("b", Result.FAIL, "")]) is Result.FAIL
+    assert worst(checks_of(SOUND)) is Result.OK
