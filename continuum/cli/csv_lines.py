@@ -6,7 +6,6 @@ and leaves a line break bare when its own lines end otherwise.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,8 +14,6 @@ from uuid import UUID
 
 from continuum.cli.records import format_time, jsonable, to_json
 from continuum.cli.sanitize import one_line
-
-_needs_quotes: Final = re.compile('[",\r\n]').search
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
@@ -33,7 +30,9 @@ def _line(row: Sequence[Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _needs_quotes(text) else text
+    if '"' in text:
+        return '"' + text.replace('"', '""') + '"'
+    return f'"{text}"' if "," in text or "\n" in text or "\r" in text else text
 
 
 def _seconds(value: timedelta) -> str:

@@ -222,6 +222,7 @@ def test_readers_and_ctrl_c_end_a_walk(dsn: str, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         begun, told = process.communicate(timeout=100)
     assert process.returncode == 130
+    assert len(lines(told)) == 1, told
     [line] = lines(told)
     cursor = line.removeprefix("next_cursor: ").partition(",")[0]
     assert "complete: false, read at: " in line
