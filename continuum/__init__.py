@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from continuum.audit.report import AuditReport
     from continuum.check.pure import pure
     from continuum.client.client import Continuum
     from continuum.client.handle import RunHandle
@@ -93,6 +94,7 @@ __all__ = [
     "RunHandle",
     "PayloadCodec",
     # what it answers
+    "AuditReport",
     "HistoryEvent",
     "NodeInfo",
     "Page",
@@ -172,6 +174,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "continuum.audit.report": ["AuditReport"],
     "continuum.check.pure": ["pure"],
     "continuum.client.client": ["Continuum"],
     "continuum.client.handle": ["RunHandle"],

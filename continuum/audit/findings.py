@@ -62,19 +62,27 @@ def when(moment: datetime) -> str:
 
 
 def _unknown(report: AuditReport) -> Iterator[Finding]:
-    who = "no loaded code" if report.audited == "application" else "no live worker"
+    application = report.audited == "application"
+    who = "no loaded code" if application else "no live worker"
+    load = "audit the module that declares it, too" if application else "start a worker for it"
+    lost = [each for each in report.unknown_versions if each.reason == "workflow"]
+    for workflow in sorted({each.workflow for each in lost}):
+        same = [each for each in lost if each.workflow == workflow]
+        known = next((text for each in same if (text := _known_at(each))), "")
+        yield Finding(
+            "error",
+            "workflow-unknown",
+            f"{workflow}: {counted(sum(each.live_runs for each in same), 'live run')}, but {who}"
+            f" has a workflow of this name{known}",
+            f"{load}; to give the runs up: continuum cancel --force -A --where"
+            f" \"workflow = '{workflow}'\"",
+            strict=True,
+        )
     for each in report.unknown_versions:
         runs = f"{each.workflow}: {counted(each.live_runs, 'live run')}"
         if each.reason == "workflow":
-            yield Finding(
-                "error",
-                "workflow-unknown",
-                f"{runs}, but {who} has a workflow of this name{_known_at(each)}",
-                "load the module that declares it, too, or start a worker for it; to give the runs"
-                f" up: continuum cancel --force -A --where \"workflow = '{each.workflow}'\"",
-                strict=True,
-            )
-        elif each.reason == "runtime":
+            continue
+        if each.reason == "runtime":
             yield Finding(
                 "error",
                 "runtime-unknown",
@@ -221,23 +229,25 @@ def _patch(workflow: str, name: str, sites: Sequence[PatchSite]) -> Finding:
         "patch-in-use",
         f"{workflow}: {counted(need, 'live run')} need{'s' if need == 1 else ''} the code before"
         f" patch {name} ({places})",
-        f"keep both branches: {forecast_text(first.forecast)}",
+        f"keep both branches: {forecast_text(first.forecast)}; new runs need the old one, too,"
+        " until they come to the patch",
     )
 
 
 def _unserved(report: AuditReport) -> Iterator[Finding]:
     if report.audited == "nodes":
         return
-    for entry in report.workflows:
-        if entry.loaded and entry.live_runs and not entry.nodes:
-            yield Finding(
-                "info",
-                "version-not-served",
-                f"{entry.workflow}: {counted(entry.live_runs, 'live run')} of version"
-                f" {short(entry.version_hash)} wait for a worker: the audited code can run them,"
-                " no live worker can",
-                "deploy this code",
-            )
+    waiting = [e for e in report.workflows if e.loaded and e.live_runs and not e.nodes]
+    if waiting:
+        runs = sum(entry.live_runs for entry in waiting)
+        names = ", ".join(sorted({entry.workflow for entry in waiting}))
+        yield Finding(
+            "info",
+            "version-not-served",
+            f"{counted(runs, 'live run')} of {names} can be run by the audited code only: no live"
+            " worker has their version",
+            "deploy this code",
+        )
 
 
 def forecast_text(forecast: Forecast, named: int = 1) -> str:

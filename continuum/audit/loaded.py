@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from continuum.declare.loaded import ALL_SETS, place_of, sets_of
+from continuum.declare.loaded import place_of, sets_of
 from continuum.declare.registry import AnyWorkflow, resolve_workflows
 from continuum.journal.turn import VersionPin
 from continuum.store.auditing import CodecChange, KnownVersion, differing
@@ -22,13 +22,11 @@ class LoadedCode:
     Attributes:
         sites: where it mentions patches.
         opaque: what in it decides and no hash can see.
-        complete: whether all sets of its patches were tried.
     """
 
     def __init__(self, flow: AnyWorkflow, learnt: Iterable[frozenset[str]] = ()) -> None:
         self.flow = flow
         self.patches = flow.code.patches
-        self.complete = len(self.patches) <= ALL_SETS
         sets = {*sets_of(self.patches), *(taken & self.patches for taken in learnt)}
         self._ids = {taken: self._id_of(taken) for taken in sets}
 
@@ -63,14 +61,10 @@ class LoadedCode:
 
     def with_patch(self, name: str) -> frozenset[int]:
         """The versions that are left when the patch is removed and its new branch kept."""
-        if self.complete:
-            return frozenset(found for taken, found in self._ids.items() if name in taken)
         return frozenset(self._id_of(taken | {name}) for taken in self._ids)
 
     def without_patch(self, name: str) -> frozenset[int]:
         """The versions that it is where the patch is not taken."""
-        if self.complete:
-            return frozenset(found for taken, found in self._ids.items() if name not in taken)
         return frozenset(self._id_of(taken - {name}) for taken in self._ids)
 
     def _id_of(self, taken: frozenset[str]) -> int:

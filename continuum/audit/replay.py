@@ -7,7 +7,7 @@ code of its workflow is tried: first that with the same version label, then the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -27,6 +27,8 @@ from continuum.store.journals import RegisteredVersion, ReplaySource, RunJournal
 
 Progress = Callable[[int, int], None]
 """Called with how many runs were replayed, and how many there are."""
+
+Candidate = tuple[AnyWorkflow, frozenset[str]]
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -48,6 +50,7 @@ class ReplayCode:
         self.versions = LoadedVersions(flows)
         self._taken: dict[tuple[str, str], frozenset[str]] = {}
         self._origins: dict[tuple[str, str], str] = {}
+        self._candidates: dict[VersionPin, Sequence[Candidate]] = {}
         for each in registered:
             key = (each.pin.workflow, each.pin.version_hash)
             self._taken[key] = self._taken.get(key, _NOTHING) | each.taken
@@ -55,8 +58,14 @@ class ReplayCode:
                 self._origins[key] = each.source
             self.versions.learn(each.pin.workflow, each.taken)
 
-    def candidates(self, pin: VersionPin) -> list[tuple[AnyWorkflow, frozenset[str]]]:
+    def candidates(self, pin: VersionPin) -> Sequence[Candidate]:
         """Code that may go on with a run, best first, and the patches that the run has taken."""
+        found = self._candidates.get(pin)
+        if found is None:
+            found = self._candidates[pin] = self._find(pin)
+        return found
+
+    def _find(self, pin: VersionPin) -> Sequence[Candidate]:
         versions = self.versions
         if pin.workflow not in versions.newest:
             return []
@@ -113,7 +122,7 @@ def _replay_as_adopted(
     """As a worker would once the run was stamped with the version that the replay gives it."""
     replayed = _replay(unknown, journal, flow, taken)
     stamp, versions = replayed.stamp, code.versions
-    if stamp is None or versions.has(journal.pin):
+    if stamp is None or stamp == journal.pin or versions.has(journal.pin):
         return replayed
     if not versions.has(stamp):
         versions.learn(flow.name, replayed.taken)

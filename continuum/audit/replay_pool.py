@@ -14,7 +14,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -88,14 +88,21 @@ class ReplayPool:
         Raises:
             ReplayProcessDied: the workflow code ended the process, or somebody killed it.
         """
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, _replay, batch)
+            return await asyncio.wrap_future(self._submit(batch))
         except BrokenProcessPool:
             raise ReplayProcessDied(
                 "a process that replayed runs has died",
                 hint="replay fewer runs with --where to find the one whose code ends it",
             ) from None
+
+    def _submit(self, batch: Sequence[UUID]) -> Future[Answer]:
+        """A process may be started by this; it inherits that Ctrl-C is not for it."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._executor.submit(_replay, batch)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 async def replay_in_pool(
@@ -191,7 +198,6 @@ _replayers: Final[list[_Replayer]] = []
 
 
 def _prepare(open_source: OpenSource, load: LoadFlows) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends the pool
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _replayers.append(_Replayer(open_source, load))
 

@@ -78,8 +78,10 @@ class Replays:
                     taken = run.patches.get(patch)
                     old += taken is False
                     waiting += taken is None
-        known = min(old + waiting, split.old_or_not_reached)
+        # What began after the snapshot was counted is in the replays, too, and does not count.
+        old = min(old, split.old_or_not_reached)
+        waiting = min(waiting, split.old_or_not_reached - old)
         return replace(
             split, took_old=old, not_reached=waiting,
-            undetermined=split.old_or_not_reached - known,
+            undetermined=split.old_or_not_reached - old - waiting,
         )  # fmt: skip

@@ -54,17 +54,9 @@ class View:
         return found
 
     def needing(self, code: LoadedCode, patch: str) -> frozenset[int]:
-        """The versions with live runs that need the code before a patch.
-
-        Where not every set of patches could be tried, a version that no worker has registered yet
-        might be such a one; it counts.
-        """
+        """The versions with live runs that need the code before a patch."""
         assert self.app is not None
-        ids = self.app.needs_untaken(code, patch)
-        if not code.complete:
-            strange = self.live.keys() - self.known.keys() - self.app.ids
-            ids |= strange
-        return ids & self.live.keys()
+        return self.app.needs_untaken(code, patch) & self.live.keys()
 
     def changed(self) -> list[int]:
         """The versions with live runs whose values other code restores by other types."""

@@ -19,7 +19,7 @@ from continuum.cli.table import Column, render_table
 
 _COLOURS: Final = {"error": "31;1", "warning": "33", "info": "36"}
 _COLUMNS: Final = (
-    Column("workflow", 12),
+    Column("workflow", 28),
     Column("version"),
     Column("hash"),
     Column("runs"),

@@ -20,7 +20,7 @@ _FIELDS: Final = (
     "deleted",
 )  # fmt: skip
 _COLUMNS: Final = (
-    Column("workflow", 12),
+    Column("workflow", 28),
     Column("version"),
     Column("hash"),
     Column("deleted"),

@@ -17,7 +17,7 @@ _FIELDS: Final = (
     "first_seen_at", "last_seen_at", "last_started_at", "taken", "patch_sites",
 )  # fmt: skip
 _COLUMNS: Final = (
-    Column("workflow", 12),
+    Column("workflow", 28),
     Column("version"),
     Column("hash"),
     Column("runs"),

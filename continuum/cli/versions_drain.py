@@ -77,11 +77,13 @@ def _lines(found: Drain, by: datetime | None, width: int) -> Iterator[str]:
     )
     ending = forecast.runs - forecast.endless
     if ending and forecast.ends_at is not None:
-        yield from wrapped(
-            f"{'They' if not forecast.endless else 'Of these, ' + counted(ending, 'run')} can have"
-            f" ended by {when(forecast.ends_at)}{_why(found)}.",
-            width,
+        who = "They" if not forecast.endless else f"Of these, {counted(ending, 'run')}"
+        until = (
+            f"can have ended by {when(forecast.ends_at)}"
+            if forecast.ends_at > found.generated_at
+            else "may end at any moment"
         )
+        yield from wrapped(f"{who} {until}{_why(found)}.", width)
     elif ending:
         yield from wrapped(
             f"Nothing tells when {counted(ending, 'run')} will end: no deadline is pending, and no"

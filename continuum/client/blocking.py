@@ -15,6 +15,7 @@ from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
-    from continuum.maintenance.adopt import Adopted
 from continuum.declare.queue import Queue
 
 R = TypeVar("R")
@@ -105,7 +105,12 @@ class BlockingWorker:
 
 
 class BlockingContinuum(
-    BlockingLooking, BlockingAttributes, BlockingAuditing, BlockingOperating, BlockingSchedules
+    BlockingLooking,
+    BlockingAttributes,
+    BlockingAuditing,
+    BlockingReplaying,
+    BlockingOperating,
+    BlockingSchedules,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 
@@ -244,22 +249,6 @@ class BlockingContinuum(
     def nodes(self) -> list[NodeInfo]:
         """Every registered worker process, live or dead."""
         return self.call(self._client.nodes())
-
-    def adopt(
-        self,
-        flows: Iterable[Workflow[..., Any]],
-        expression: str | None = None,
-        *,
-        namespace: str | None = "default",
-        where: Sequence[Any] | None = None,
-        execute: bool = False,
-    ) -> list[Adopted]:
-        """Let these workflows go on with live runs; see `Continuum.adopt`."""
-        return self.call(
-            self._client.adopt(
-                flows, expression, namespace=namespace, where=where, execute=execute
-            )
-        )  # fmt: skip
 
     def worker(
         self,

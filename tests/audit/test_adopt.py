@@ -233,13 +233,14 @@ async def test_a_run_on_a_new_branch_keeps_its_patches(dsn: str) -> None:
         assert scheduled == [3, 4]
 
 
-def test_blocking_code_adopts_too(dsn: str) -> None:
-    """The same call, outcomes and journal."""
+def test_blocking_code_replays_and_adopts_too(dsn: str) -> None:
+    """The same calls, outcomes and journal."""
     with Continuum.blocking(dsn) as client:
         base, code = flow(), flow(REFACTORED)
         with client.worker([base]):
             run = client.start(base, "o1", 500)
             client.call(eventually(lambda: _waits(client, run.id)))
+        assert [replayed.verdict for replayed in client.replay([code])] == ["same"]
         [adopted] = client.adopt([code], "workflow = 'order'", execute=True)
         assert (adopted.run_id, adopted.outcome) == (run.id, "adopted")
         assert client.history(run.id)[-1].type == "run_adopted"

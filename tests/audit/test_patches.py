@@ -125,6 +125,26 @@ async def test_code_beside_it_can_stand_in_for_the_old_branch(shop: Shop) -> Non
     assert not newer.unknown_versions
 
 
+async def test_a_patch_is_retired_under_steady_traffic(shop: Shop) -> None:
+    """With the code after it loaded beside it, new runs need it no more, and old ones run out."""
+    async with shop.release(releases.between):
+        old = [await shop.start(releases.between, n, waits="signal check") for n in range(2)]
+    both = releases.between, releases.after
+    async with shop.release(*both):
+        await shop.waiting(old, "signal check")
+        new = await shop.start(releases.after, 2, waits="signal check")
+        assert (await shop.client.get_run(new)).version == releases.after.version
+        assert site(await shop.audit(*both), "thorough").split.old_or_not_reached == 2
+        await shop.move(old[:1], "check", "signal end")
+        await shop.client.cancel(old[1], force=True)
+        report = await shop.audit(*both)
+        assert site(report, "thorough").verdict == "safe-to-remove"
+        assert (await shop.audit(releases.after)).strict_ok
+    async with shop.release(releases.after):
+        await shop.move([new], "check", "signal end")
+        await shop.finish([new, old[0]], "end")
+
+
 async def test_many_patches_are_told_apart_by_the_sets_that_exist(shop: Shop) -> None:
     """With more patches than all sets of them are tried, a run still needs only what it needs."""
     flow = releases.many

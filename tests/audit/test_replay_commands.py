@@ -35,10 +35,6 @@ class Prompt:
         """On a thread: a command has an event loop of its own."""
         return await asyncio.to_thread(self._shell.run, *words)
 
-    def process(self, *words: str) -> Any:
-        """In a process of its own."""
-        return self._shell.run_process(*words)
-
     async def parked(self, name: str, runs: int = 1, **options: Any) -> list[UUID]:
         """Runs of a module's workflow that wait for their approval."""
         flow = load_app(name).workflows["order"]

@@ -6,6 +6,7 @@ Each deployment is a file of its own, loaded by worker processes; nothing is wri
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -80,6 +81,13 @@ class Life(Cluster):
             env={**os.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"},
         )  # fmt: skip
 
+    def audit(self, code: str) -> tuple[dict[str, Any], int]:
+        """The report on a release that is about to be deployed, and what `--strict` answers."""
+        self.write(code)
+        done = self.command("audit", "--app", self.app, "--strict", "--format", "json")
+        assert done.returncode in (0, 1), done.stderr
+        return json.loads(done.stdout), done.returncode
+
     async def parked(self, ct: Continuum, runs: Iterable[UUID], name: str) -> None:
         """Wait until all of these runs wait for this signal."""
         wanted = set(runs)
@@ -141,6 +149,13 @@ async def live(life: Life, ct: Continuum) -> None:
         (new,) = await life.hashes(ct, taken)
         assert await life.hashes(ct, [*past, *rolled_back, *late, *idle]) == {old}
         assert new != old
+        report, code = life.audit(BETWEEN)
+        assert verdicts(report) == {("thorough", "still-in-use", 4 * PER_GROUP - 1)}
+        assert (report["unknown_versions"], report["strict_ok"], code) == ([], True, 0)
+        if LONG:
+            report, code = life.audit(AFTER)  # the patch removed too early
+            assert unknown(report) == {old: 4 * PER_GROUP - 1}
+            assert (report["strict_ok"], code) == (False, 1)
 
     async with life.deployed(ct, BEFORE):
         await send(ct, taken, "ship")
@@ -154,6 +169,12 @@ async def live(life: Life, ct: Continuum) -> None:
             "SELECT count(*) FROM continuum_leases WHERE run_id = ANY (%s)"
             " AND lease_owner IS NULL AND ready", taken,
         ) == [(len(taken),)]  # fmt: skip
+        report, code = life.audit(BEFORE)
+        assert (unknown(report), code) == ({new: len(taken)}, 1)
+        if LONG:
+            report, code = life.audit(BETWEEN)
+            assert verdicts(report) == {("thorough", "still-in-use", 2 * PER_GROUP)}
+            assert (unknown(report), code) == ({}, 0)
         assert (await ct.cancel(taken[0], force=True)) is None
         assert (await ct.get_run(taken[0])).state == "cancelled"
 
@@ -163,6 +184,12 @@ async def live(life: Life, ct: Continuum) -> None:
         await send(ct, [*late, *idle], "check")
         await life.parked(ct, [*late, *idle], "ship")
         assert await life.hashes(ct, [*late, *idle]) == {new}
+        report, code = life.audit(BETWEEN)
+        assert verdicts(report) == {("thorough", "safe-to-remove", 0)}
+        assert (unknown(report), report["strict_ok"], code) == ({}, False, 1)
+        report, code = life.audit(AFTER)
+        assert (verdicts(report), unknown(report)) == (set(), {})
+        assert (report["strict_ok"], code) == (True, 0)
 
     async with life.deployed(ct, AFTER):
         last = await start(ct, 1)
@@ -178,6 +205,20 @@ async def live(life: Life, ct: Continuum) -> None:
     (line,) = refused.stderr.splitlines()
     assert "patch 'thorough' of workflow order has a name that was used before" in line
     assert "give this patch a name that never was" in line
+
+
+def verdicts(report: dict[str, Any]) -> set[tuple[str, str, int]]:
+    """Patch, verdict, and how many live runs need the code before it."""
+    return {
+        (site["name"], site["verdict"], site["in_flight_pre_patch"])
+        for version in report["workflows"]
+        for site in version["patch_sites"]
+    }
+
+
+def unknown(report: dict[str, Any]) -> dict[str, int]:
+    """Live runs that the audited release cannot run, by hash."""
+    return {each["version_hash"]: each["live_runs"] for each in report["unknown_versions"]}
 
 
 async def stuck(ct: Continuum) -> set[UUID]:

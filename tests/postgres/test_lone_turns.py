@@ -170,6 +170,7 @@ async def test_a_fence_of_another_owner_stops_both(scene: Scene) -> None:
 
 async def test_lone_statement_walks_no_table_whatever_the_planner_knew(scene: Scene) -> None:
     """Planned on tables with a few rows, every access is still by primary key."""
+    first = await scene.create_owned()
     for n in range(3):
         first = await scene.create_owned(started_at=NOON + timedelta(seconds=n))
         await scene.signal(first.run_id)

@@ -22,6 +22,9 @@ _DONE: Final[LiteralString] = "SELECT set_config('statement_timeout', '0', true)
 """A time limit that is over at the very end of a statement strikes here; at the Sync message,
 where it would strike otherwise, psycopg expects no error."""
 
+RESERVE: Final = 0.02
+"""Seconds of a budget that statements leave: to be cancelled, and to the answer."""
+
 _MOMENT: Final = 0.1
 """Seconds for which a connection is waited for at least: one that was just given back is not there
 at once."""
@@ -87,6 +90,8 @@ async def ask(
     statements: Sequence[Statement],
     seconds: float,
     settings: Mapping[str, str] = {},
+    *,
+    allowed: float | None = None,
 ) -> Answers:
     """Run the statements in a transaction of their own, all in one round trip.
 
@@ -95,6 +100,7 @@ async def ask(
         statements: that only read.
         seconds: that the first may take, from now on, and each of the others.
         settings: of the server, for these statements.
+        allowed: seconds that each may take, when `seconds` is for the connection alone.
 
     Raises:
         OutOfTime: one took longer.
@@ -111,7 +117,8 @@ async def ask(
     changes = "".join(f", set_config('{name}', %({name})s, true)" for name in chosen)
     until = monotonic() + seconds
     async with connection_within(pool, seconds) as connection:
-        chosen["statement_timeout"] = str(max(1, int((until - monotonic()) * 1000)))
+        left = until - monotonic() if allowed is None else allowed
+        chosen["statement_timeout"] = str(max(1, int(left * 1000)))
         first = connection.cursor(row_factory=tuple_row)
         cursors = [connection.cursor(row_factory=tuple_row, binary=True) for _ in statements]
         batch = [

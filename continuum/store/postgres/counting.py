@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, LiteralString, Self
 
 from psycopg import AsyncConnection, errors
 
@@ -22,12 +24,18 @@ from continuum.query.ordering import canonical, group_rank
 from continuum.query.outline import reads_attributes
 from continuum.query.times import pin
 from continuum.query.tree import Compare, Comparison, Condition, Field, Operand, Query, all_of
-from continuum.store.postgres.asking import Statement, connection_within
+from continuum.store.postgres.asking import (
+    RESERVE,
+    OutOfTime,
+    Statement,
+    ask,
+    connection_within,
+)
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes
 from continuum.store.postgres.count_windows import by_key, by_start, window_statement
-from continuum.store.postgres.counters import COUNTERS, count_source
+from continuum.store.postgres.counters import COUNTERS, RUNS, CountSource, count_source
 from continuum.store.postgres.reads import Pool
-from continuum.store.postgres.server_state import server_state
+from continuum.store.postgres.server_state import ServerState, server_state
 from continuum.store.postgres.session import Row
 from continuum.store.reading import CountGroup, Counts
 from continuum.system import monotonic
@@ -40,6 +48,9 @@ most of the table in memory. Reading whole tables takes twice as long."""
 
 CHEAP: Final = 1_000
 """Units of the planner's cost up to which no other way is looked for."""
+
+COSTLY: Final = 20_000
+"""Units from which on a declared index is gone through, though the plan needs no attribute."""
 
 ROWS_PER_COST: Final = 4
 """So many runs are filtered in windows in the time that a unit of the planner's cost takes, where
@@ -97,25 +108,61 @@ class PostgresCounting:
             check_groupable(operand)
         began = monotonic()
         seconds = self._timeout if budget is None else budget
-        counted = count_source(query.condition, group_by) is COUNTERS
+        if count_source(query.condition, group_by) is COUNTERS:
+            return await self._from_counters(query, group_by, began, seconds)
+        until = began + seconds - min(RESERVE, seconds / 10)
         indexes = await self._indexes.known(seconds) if reads_attributes(query) else ()
-        async with _snapshot(self._pool, began + seconds, self._timeout) as connection:
+        async with _snapshot(self._pool, until, self._timeout) as connection:
             server = await server_state(connection)
-            count = _Count(connection, _pinned(query, server.at), group_by, server.at, indexes)
-            if counted:
-                complete = await count.from_counters()
-            else:
-                complete = await count.from_runs(began + seconds, exact=budget is None)
+            condition = pin(_scoped(query), server.at)
+            count = _Count(connection, condition, group_by, server.at, indexes)
+            complete = await count.from_runs(until, exact=budget is None)
             if budget is None and not complete:
                 raise QueryError(
                     f"counting took longer than {self._timeout:g} s",
                     hint="a budget gives at least so many: --budget SECONDS, or budget= of"
                     " counts(); or add a condition on state, workflow or started_at",
                 )
-        stamp = Stamp(
-            server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
-        )
-        return Counts(count.tally.largest_first(), stamp, Plan(tuple(count.steps)))
+        return _counts(count.tally, count.steps, server, began, complete=complete)
+
+    async def _from_counters(
+        self, query: Query, group_by: Sequence[Operand], began: float, seconds: float
+    ) -> Counts:
+        """Add up the numbers that are kept; exact whatever the budget, as it takes a moment."""
+        columns, where, parameters = compile_count(None, _scoped(query), group_by)
+        statement = _whole(columns, where, parameters, COUNTERS, also=", count(*)")
+        try:
+            answers = await ask(self._pool, [statement], seconds, allowed=self._timeout)
+        except OutOfTime:
+            raise QueryError(f"counting took longer than {self._timeout:g} s") from None
+        tally = _Tally.of(group_by)
+        [rows] = answers.rows
+        found, kept = tally.add([row[:-1] for row in rows]), sum(row[-1] for row in rows)
+        step = Step("counters", None, kept, found, monotonic() - began)
+        return _counts(tally, [step], answers.server, began, complete=True)
+
+
+def _counts(
+    tally: _Tally, steps: Iterable[Step], server: ServerState, began: float, *, complete: bool
+) -> Counts:
+    stamp = Stamp(
+        server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
+    )
+    return Counts(tally.largest_first(), stamp, Plan(tuple(steps)))
+
+
+def _whole(
+    columns: Sequence[str], where: str, parameters: Mapping[str, Any], source: CountSource,
+    also: str = "",
+) -> Statement:  # fmt: skip
+    """The statement that counts all at once: key, number, `also` of each group."""
+    tables, number = source
+    selected = ", ".join([*columns, number])
+    statement = f"SELECT {selected}{also} FROM {tables} WHERE {where}"  # noqa: S608
+    if columns:
+        positions = ", ".join(str(index + 1) for index in range(len(columns)))
+        statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
+    return Statement(statement, parameters)
 
 
 @asynccontextmanager
@@ -144,6 +191,11 @@ class _Tally:
 
     groups: dict[Any, CountGroup] = field(default_factory=dict[Any, CountGroup])
 
+    @classmethod
+    def of(cls, group_by: Sequence[Operand]) -> Self:
+        """Nothing yet; without groups that is the number 0."""
+        return cls() if group_by else cls({(): CountGroup((), 0)})
+
     def add(self, rows: Iterable[Row]) -> int:
         """Answers how many runs these rows stand for."""
         added = 0
@@ -158,7 +210,12 @@ class _Tally:
         return added
 
     def largest_first(self) -> list[CountGroup]:
-        return sorted(self.groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
+        found: list[CountGroup] = []
+        by_size = sorted(self.groups.values(), key=attrgetter("count"), reverse=True)
+        for _, tied in groupby(by_size, key=attrgetter("count")):
+            same = list(tied)  # ranking a key takes longer than all else
+            found += sorted(same, key=lambda g: group_rank(g.key)) if len(same) > 1 else same
+        return found
 
 
 class _Count:
@@ -177,21 +234,8 @@ class _Count:
         self._condition = condition
         self._read_at = read_at
         self._group_by = group_by
-        self._source = count_source(condition, group_by)
-        self.tally = _Tally()
+        self.tally = _Tally.of(group_by)
         self.steps: list[Step] = []
-        if not group_by:
-            self.tally.add([(0,)])
-
-    async def from_counters(self) -> bool:
-        """Add up the numbers that are kept."""
-        began = monotonic()
-        statement, parameters = self._whole(also="count(*)")
-        rows = await self._rows(statement, parameters)
-        found = self.tally.add([row[:-1] for row in rows])
-        kept = sum(row[-1] for row in rows)
-        self.steps.append(Step("counters", None, kept, found, monotonic() - began))
-        return True
 
     async def from_runs(self, deadline: float, *, exact: bool) -> bool:
         """Count all at once if that may be done by then, else window after window.
@@ -203,8 +247,10 @@ class _Count:
         Answers whether nothing is left to be counted.
         """
         await self._connection.execute(_PREPARE)
-        whole = await self._explained(*self._whole())
-        if whole.cost > CHEAP and (keyed := self._keyed()) is not None and whole.by_attributes:
+        columns, where, compiler = self._compiled()
+        whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
+        guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
+        if guessed and (keyed := self._keyed()) is not None:
             return await self._walk(await self._explained(*keyed), deadline)
         windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()
@@ -255,17 +301,6 @@ class _Count:
             complete = False
         await self._note("walk", windows, before, found, began)
         return complete
-
-    def _whole(self, also: str | None = None) -> Statement:
-        """The statement that counts all at once: key, number, `also` of each group."""
-        columns, where, compiler = self._compiled()
-        tables, number = self._source
-        selected = ", ".join([*columns, number] + ([also] if also else []))
-        statement = f"SELECT {selected} FROM {tables} WHERE {where}"  # noqa: S608
-        if columns:
-            positions = ", ".join(str(index + 1) for index in range(len(columns)))
-            statement += f" GROUP BY {positions} HAVING {number} <> 0 LIMIT {MAX_GROUPS + 1}"
-        return Statement(statement, compiler.params)
 
     def _window(self) -> Statement:
         """The statement that counts the next runs, the newest first."""
@@ -343,8 +378,7 @@ def _nodes(plan: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield from _nodes(part)
 
 
-def _pinned(query: Query, now: datetime) -> Condition:
-    condition = pin(query.condition, now)
+def _scoped(query: Query) -> Condition:
     if query.namespace is None:
-        return condition
-    return all_of([Compare(Field("namespace"), Comparison.EQ, query.namespace), condition])
+        return query.condition
+    return all_of([Compare(Field("namespace"), Comparison.EQ, query.namespace), query.condition])

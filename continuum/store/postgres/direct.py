@@ -90,7 +90,7 @@ class DirectStatements:
         await self.command(b"BEGIN")
         try:
             yield
-        except psycopg.Error:
+        except Exception:
             if not self.connection.closed:
                 await self.command(b"ROLLBACK")
             raise

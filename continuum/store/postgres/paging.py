@@ -22,6 +22,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Query
 from continuum.store.postgres.asking import (
     PROBING,
+    RESERVE,
     WALKING,
     NoConnection,
     OutOfTime,
@@ -46,8 +47,6 @@ from continuum.system import monotonic
 
 SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
-RESERVE: Final = 0.01
-"""Seconds of a budget that statements leave."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
 
@@ -253,7 +252,7 @@ class Pager:
     async def _look_around(self, stretch: Stretch, index: str) -> tuple[Outcome, str]:
         """Fetch a small set that holds all matches, or find a shorter index to walk."""
         draft = self._draft(stretch)
-        outcome = await self._try(draft, draft.paths.range_probe())
+        outcome = await self._try(draft, draft.paths.range_probe(index))
         if outcome is not Outcome.MORE:
             return outcome, index
         draft = self._draft(stretch)

@@ -158,11 +158,15 @@ class Paths:
         bound = self._compiler.bind(sorted(ids), "uuid[]")
         return self._of_runs("continuum_runs_pkey", f"r.id = ANY({bound})", known=True)
 
-    def range_probe(self) -> Probe | None:
-        """A range of a declared index; a few of its entries tell whether it is small."""
+    def range_probe(self, walked: str | None = None) -> Probe | None:
+        """A range of a declared index; a few of its entries tell whether it is small.
+
+        Args:
+            walked: the index in whose order the answer is looked for already.
+        """
         for index in self._indexes if self._single_namespace else ():
             clauses = key_range(self._compiler, index, self.condition)
-            if clauses and index != self._stretch.index:
+            if clauses and index != self._stretch.index and index_name(index.id) != walked:
                 where = " AND ".join([self._scope(), presence(index), *clauses])
                 return self._of_runs(index_name(index.id), where, known=True)
         return None

@@ -15,10 +15,12 @@ SELECT transaction_timestamp(), pg_is_in_recovery(),
        CASE WHEN NOT pg_is_in_recovery() THEN NULL
             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
-            ELSE GREATEST(EXTRACT(EPOCH FROM
+            WHEN pg_last_xact_replay_timestamp() IS NOT NULL
+            THEN GREATEST(EXTRACT(EPOCH FROM
                  clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END"""
 """A replica that receives, and has replayed all of it, is not behind, however long ago the last
-was. One that receives nothing may have missed whatever came after that."""
+was. One that receives nothing may have missed whatever came after that; one that has replayed no
+transaction since it was started cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ SELECT 0, p.id, r.state FROM posted p JOIN continuum_runs r ON r.id = p.run_id;
 
 -- name: lock_live
 -- FOR KEY SHARE conflicts with FOR UPDATE and with the deletion of the row: from here to the end of
--- the transaction the run cannot end, be claimed, be released or commit a turn.
+-- the transaction the run cannot end, be claimed or be released. A turn that goes on may commit.
 SELECT l.run_id, r.state
 FROM continuum_leases l
 JOIN continuum_runs r ON r.id = l.run_id
