@@ -41,7 +41,7 @@ def format_time(moment: datetime) -> str:
     """
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.isoformat()[:-6]}Z"
+    return orjson.dumps(moment, None, _COMPACT).decode()[1:-1]
 
 
 def jsonable(value: Any) -> Any:
@@ -76,10 +76,13 @@ def json_lines(values: Iterable[Any]) -> str:
     lines = bytearray()
     for value in values:
         try:
-            lines += orjson.dumps(value, jsonable, _LINE)
+            line = orjson.dumps(value, jsonable, _LINE)
         except orjson.JSONEncodeError:
-            lines += f"{_any_json(value, indent=False)}\n".encode(errors="surrogatepass")
-    return json_line(lines.decode(errors="surrogatepass"))
+            line = f"{_any_json(value, indent=False)}\n".encode(errors="surrogatepass")
+        if not line.isascii() or b"\x7f" in line:
+            line = json_line(line.decode(errors="surrogatepass")).encode()
+        lines += line
+    return lines.decode()
 
 
 def _any_json(value: Any, *, indent: bool) -> str:

@@ -115,7 +115,11 @@ class _Changing(FakeClient):
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watching does not wait between two looks."""
     sleep = asyncio.sleep
-    monkeypatch.setattr("continuum.cli.watching.asyncio.sleep", lambda _: sleep(0))
+
+    async def at_once(seconds: float) -> None:
+        await sleep(0)
+
+    monkeypatch.setattr("continuum.cli.watching.asyncio.sleep", at_once)
 
 
 def _answers() -> tuple[list[Run], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -27,7 +27,7 @@ STREAMING = {"wal_level": "replica", "max_wal_senders": "4"}
 
 
 @contextmanager
-def own_directory() -> Iterator[Path]:
+def own_directory() -> Generator[Path]:
     """Of a server that only this test uses."""
     directory = servers.session_directory() / f"own-{uuid4().hex[:8]}"
     yield directory
@@ -35,7 +35,7 @@ def own_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def replica_of(primary: LocalServer, directory: Path) -> Iterator[LocalServer]:
+def replica_of(primary: LocalServer, directory: Path) -> Generator[LocalServer]:
     """A hot standby that streams from the primary."""
     info = primary.info()
     assert info is not None

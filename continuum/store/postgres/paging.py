@@ -130,7 +130,8 @@ class Pager:
         self._walking = start is not None and start.walking
         self._sorted = False
         self._server: ServerState | None = None
-        self._rows: list[tuple[Draft, Row]] = []
+        self._rows: list[Row] = []
+        self._sources: list[tuple[int, Draft]] = []
         self._steps: list[Step] = []
 
     async def find(self) -> Found:
@@ -158,7 +159,7 @@ class Pager:
         slow = not (done or full) or monotonic() - self._began > SLOW
         advice = index_command(self._query, self._indexes) if slow else None
         return Found(
-            [row for _, row in self._rows[: self._limit]],
+            self._rows[: self._limit],
             None if done and not full else self._following(full=full, advice=advice),
             self._read_at or self._server.at,
             done or full,
@@ -170,8 +171,9 @@ class Pager:
         assert self._read_at is not None
         position = self._position
         if full:
-            draft, row = self._rows[self._limit - 1]
-            position = draft.position_of(row)
+            last = self._limit - 1
+            draft = next(draft for end, draft in self._sources if last < end)
+            position = draft.position_of(self._rows[last])
         before = None if self._start is None else self._start.position
         effort = self._effort
         if position == before:
@@ -338,7 +340,8 @@ class Pager:
 
     def _take(self, draft: Draft, hits: Sequence[Row]) -> Outcome:
         if hits:
-            self._rows += [(draft, row) for row in hits]
+            self._rows += hits
+            self._sources.append((len(self._rows), draft))
             self._position = draft.position_of(hits[-1])
         return Outcome.FULL if len(self._rows) > self._limit else Outcome.END
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, make_dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -128,13 +128,15 @@ class Records(Entries[tuple[Any, ...]]):
         self.reads_leases = not LEASE_FIELDS.isdisjoint(needed)
         self.shown = MAX_SHOWN_PAYLOAD if PAYLOAD_FIELDS & needed else _NOT_SHOWN
         places = [PREFIX + _PLACE.get(name, _PLACE["error_type"]) for name in names]
-        # One more, which `read` cuts off: of a single place itemgetter makes no tuple.
-        self._pick = itemgetter(*places, 0)
+        self._pick: Callable[[Row], tuple[Any, ...]] = itemgetter(*places)
+        if len(places) == 1:  # of which itemgetter makes no tuple
+            [place] = places
+            self._pick = lambda row: (row[place],)
         self._errors = [at for at, name in enumerate(names) if name == "error"]
         self._payloads = [(at, name) for at, name in enumerate(names) if name in PAYLOAD_FIELDS]
 
     def read(self, rows: Sequence[Row]) -> tuple[tuple[Any, ...], ...]:
-        entries = [values[:-1] for values in map(self._pick, rows)]
+        entries = list(map(self._pick, rows))
         for place in self._errors:
             for at, row in enumerate(rows):
                 if row[_ERROR_TYPE] is not None or row[_ERROR_MESSAGE] is not None:
