@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -21,5 +22,7 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
     """
     from continuum.client import Continuum
 
+    # A read that is given up on purpose, as by `| head`, is no news.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     async with Continuum(read_dsn or options.dsn) as client:
         yield client
