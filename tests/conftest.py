@@ -20,6 +20,7 @@ embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTI
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -55,6 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
     _OWNED.append((directory, alive))
     os.environ[servers.DIRECTORY_VARIABLE] = str(directory)
     os.environ["CONTINUUM_EMBEDDED_DIR"] = str(directory / "user")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives as long as the run: the garbage collector need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from uuid import uuid4
@@ -111,11 +111,20 @@ class TestServer:
             async with connection:
                 await migrate.migrate(connection)
 
-        if "migrated" not in self._templates:
-            dsn = self.create_database()
-            self._templates["migrated"] = str(conninfo.conninfo_to_dict(dsn)["dbname"])
-            asyncio.run(build(dsn))
-        return self._templates["migrated"]
+        return self._template("migrated", None, lambda dsn: asyncio.run(build(dsn)))
+
+    def filled_template(self, fill: Callable[[str], None]) -> str:
+        """The name of a migrated database of this process that `fill` has filled once."""
+        return self._template(
+            f"{fill.__module__}.{fill.__qualname__}", self.migrated_template(), fill
+        )
+
+    def _template(self, key: str, origin: str | None, build: Callable[[str], None]) -> str:
+        if key not in self._templates:
+            dsn = self.create_database(origin)
+            self._templates[key] = str(conninfo.conninfo_to_dict(dsn)["dbname"])
+            build(dsn)
+        return self._templates[key]
 
     def new_database(self) -> str:
         """A migrated database, for a server that is the test's own and vanishes with it."""

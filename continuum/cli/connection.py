@@ -22,7 +22,7 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
     """
     from continuum.client import Continuum
 
-    # Lost connections and cancelled statements are told as errors, once, by ourselves.
-    logging.getLogger("psycopg").addHandler(logging.NullHandler())
+    # A read that is given up on purpose, as by `| head`, is no news.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     async with Continuum(read_dsn or options.dsn) as client:
         yield client

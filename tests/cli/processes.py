@@ -154,10 +154,17 @@ class Shell:
                 timeout=100,
                 check=True,
             )
-            return os.read(ours, 65536).decode().replace("\r\n", "\n")
-        finally:
+        except BaseException:
             os.close(ours)
+            raise
+        finally:
             os.close(theirs)
+        with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123  (a descriptor)
+            written = b""
+            with contextlib.suppress(OSError):  # EIO: nobody has it open any more
+                while part := terminal.read(65536):  # it may come in pieces
+                    written += part
+        return written.decode().replace("\r\n", "\n")
 
     @contextmanager
     def start(self, *words: str) -> Iterator[subprocess.Popen[str]]:

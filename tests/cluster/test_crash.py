@@ -8,7 +8,7 @@ import pytest
 
 from continuum import Continuum
 from tests.cluster.flows import five_steps
-from tests.cluster.harness import LONG, Cluster
+from tests.cluster.harness import LONG, Cluster, wait_until
 
 RUNS, KILLS, EVERY, SECONDS = (200, 10, 2.0, 2.5) if LONG else (40, 3, 1.0, 0.5)
 
@@ -26,12 +26,19 @@ async def test_killed_workers_lose_nothing(dsn: str) -> None:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)
             runs = await asyncio.gather(*(ct.start(five_steps, SECONDS) for _ in range(RUNS)))
+
+            async def some_work() -> bool:
+                return bool(cluster.executions())
+
+            await wait_until(some_work, "a worker to be amid an activity", every=0.02)
+            busy = {pid for pids in cluster.executions().values() for pid in pids}
+            workers.sort(key=lambda worker: worker.pid not in busy)
             for kill in range(KILLS):
-                await asyncio.sleep(EVERY)
                 victim = workers[kill % 2]
                 killed.add(victim.pid)
                 victim.kill()
                 workers[kill % 2] = cluster.start_worker()
+                await asyncio.sleep(EVERY)
             results = await asyncio.gather(*(run.result(timeout=200) for run in runs))
         assert results == [[0, 1, 2, 3, 4]] * RUNS
         executions = cluster.executions()

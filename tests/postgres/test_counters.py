@@ -158,7 +158,9 @@ async def test_killed_compaction_loses_nothing(scene: Scene) -> None:
     doomed = await scene.connect()
     await doomed.execute("BEGIN")
     await doomed.execute("DELETE FROM continuum_count_deltas")
-    await scene.observer.execute("SELECT pg_terminate_backend(%s)", [doomed.info.backend_pid])
+    await scene.observer.execute(
+        "SELECT pg_terminate_backend(%s, 20000)", [doomed.info.backend_pid]
+    )
     assert await scene.store.compact_counts(10) == 1
     await assert_exact(scene)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import count
 from math import inf
@@ -22,6 +22,7 @@ from continuum.store.postgres.counting import PostgresCounting
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import Pool
 from continuum.store.reading import Counts
+from tests.servers import TestServer
 
 RUNS = 2_000
 VALUES: tuple[dict[str, Any], ...] = (
@@ -60,10 +61,10 @@ def fill(dsn: str, runs: int = RUNS) -> None:
 
 
 @pytest.fixture
-def filled(dsn: str) -> str:
+def filled(pg_server: TestServer) -> Iterator[str]:
     """A database with runs."""
-    fill(dsn)
-    return dsn
+    with pg_server.database(pg_server.filled_template(fill)) as dsn:
+        yield dsn
 
 
 @pytest.fixture

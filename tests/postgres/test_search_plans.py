@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 
@@ -27,6 +28,7 @@ from continuum.store.postgres.paging import Bounds
 from continuum.store.postgres.reads import PostgresReads
 from tests.client.rows import insert_nodes, insert_runs, make_run
 from tests.postgres.scene import Scene
+from tests.servers import TestServer
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 RUNS = 1200
@@ -54,13 +56,24 @@ def some_runs() -> list[dict[str, Any]]:
     return runs
 
 
-@pytest.fixture
-async def reads(scene: Scene, dsn: str) -> PostgresReads:
-    """A store with those runs, whose first window is a twelfth of them."""
+def fill(dsn: str) -> None:
+    """Those runs, and statistics of them."""
     insert_runs(dsn, some_runs())
     insert_nodes(dsn)
-    connection = await scene.connect()
-    await connection.execute("ANALYZE")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
+@pytest.fixture
+def dsn(pg_server: TestServer) -> Iterator[str]:
+    """A database with those runs."""
+    with pg_server.database(pg_server.filled_template(fill)) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def reads(scene: Scene) -> PostgresReads:
+    """A store with those runs, whose first window is a twelfth of them."""
     return PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=100, near=300))
 
 
@@ -341,13 +354,18 @@ async def test_a_page_that_is_nearly_full_is_walked_to_its_end(
 async def test_a_slow_or_short_page_says_what_would_help(
     scene: Scene, reads: PostgresReads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The plan of a page that was cut short names the index of its condition."""
+    """The plan of a page that was cut short or took long names the index of its condition."""
     monkeypatch.setattr(paging, "SLOW", 60.0)
     where = ("gt", AMOUNT, 98)
     async with Blockade(await scene.connect()):
         page = await ask(reads, where, budget=0.02)
     assert page.plan.advice == "continuum attributes index amount --type number"
+    monkeypatch.setattr(paging, "SLOW", 60.0)
     assert (await ask(reads, where)).plan.advice is None
+    monkeypatch.setattr(paging, "SLOW", 0.0)
+    assert (
+        await ask(reads, where)
+    ).plan.advice == "continuum attributes index amount --type number"
 
 
 async def test_walked_windows_are_not_lost(scene: Scene, reads: PostgresReads) -> None:
