@@ -103,6 +103,7 @@ async def test_a_race_is_found_and_repeats_with_its_seed() -> None:
     assert str(again.value) == str(found.value)
 
 
+@pytest.mark.drifts
 async def test_nondeterminism_is_found() -> None:
     """Code that acts on hidden state does not replay."""
     with pytest.raises((SweepFailed, AssertionError), match=r"drift|outcome|blocked"):
