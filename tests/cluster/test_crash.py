@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from continuum import Continuum
 from tests.cluster.flows import five_steps
 from tests.cluster.harness import LONG, Cluster, wait_until
 
@@ -22,7 +21,7 @@ async def test_killed_workers_lose_nothing(dsn: str) -> None:
     """
     with Cluster(dsn) as cluster:
         killed: set[int] = set()
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)
             runs = await asyncio.gather(*(ct.start(five_steps, SECONDS) for _ in range(RUNS)))
