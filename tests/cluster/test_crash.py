@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from continuum import Continuum
 from continuum.client.handle import RunHandle
 from tests.cluster.flows import five_steps
 from tests.cluster.harness import LONG, Cluster, wait_until
@@ -53,7 +52,7 @@ async def test_killed_workers_lose_nothing(dsn: str, pattern: Pattern) -> None:
         async def amid_work() -> bool:
             return len({run for run, _ in cluster.executions()}) > len(runs) - batch
 
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)
             batch = RUNS // pattern.batches
