@@ -69,6 +69,7 @@ class Disturbance:
             among those of the undisturbed run, in hundredths, until `scaled`.
         transactions: what happens at the commits of transactional activities, by turns;
             after the last, nothing.
+        results: the same at the commits of results under an idempotency key.
         workers: how many share the work.
         cached: runs that each keeps in memory; parked ones beyond are given back.
         deaf: whether hints are lost, three in four.
@@ -80,6 +81,7 @@ class Disturbance:
 
     faults: dict[int, str] = field(default_factory=dict[int, str])
     transactions: list[str] = field(default_factory=list[str])
+    results: list[str] = field(default_factory=list[str])
     workers: int = 1
     cached: int = 1000
     deaf: bool = False
@@ -303,6 +305,7 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
     return Disturbance(
         faults=draw(st.dictionaries(commits, st.sampled_from(FAULTS), max_size=3)),
         transactions=draw(st.lists(st.sampled_from(FAULTS), max_size=3)),
+        results=draw(st.lists(st.sampled_from(FAULTS), max_size=3)),
         workers=draw(st.sampled_from([1, 2])),
         cached=draw(st.sampled_from([1000, 1])),
         deaf=draw(st.booleans()),
