@@ -18,7 +18,7 @@ import asyncio
 from asyncio import taskgroups, timeouts
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from continuum.engine.futures import DurableFuture
 
@@ -105,7 +105,7 @@ async def _all_done(group: Any) -> asyncio.CancelledError | None:
 
 
 async def _leave_timeout(limit: Any, error: Any) -> None:
-    state: Any = type(limit._state)
+    state = limit._state.__class__
     if limit._timeout_handler is not None:
         limit._timeout_handler.cancel()
         limit._timeout_handler = None
@@ -117,8 +117,8 @@ async def _leave_timeout(limit: Any, error: Any) -> None:
         if isinstance(error, asyncio.CancelledError):
             raise TimeoutError from error
         _explain(error)
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
+        if isinstance(error, ExceptionGroup):
+            for part in cast("ExceptionGroup[Exception]", error).exceptions:
                 _explain(part)
 
 
