@@ -67,15 +67,17 @@ def shown(key: str) -> str:
 RUNS: Final = "runs"
 RUN: Final = "run"
 AUDIT: Final = "audit"
-SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit"}
+NODES: Final = "nodes"
+HEALTH: Final = "health"
+SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit", NODES: "Nodes", HEALTH: "Health"}
 """Every screen with its title, in the order of the documentation."""
-MODES: Final = {RUNS: "1", AUDIT: "2"}
+MODES: Final = {RUNS: "1", AUDIT: "2", NODES: "3", HEALTH: "4"}
 """The screens at the top, each with a stack of its own, and the key that leads there."""
 
 LISTED: Final = (RUNS, RUN)
 """Screens with a run under the cursor, or that are about one."""
 EVERY: Final = tuple(SCREENS)
-REPORTS: Final = (AUDIT,)
+REPORTS: Final = (AUDIT, NODES, HEALTH)
 """Screens of which each line has runs behind it."""
 NEXT: Final = ("right_square_bracket", "right")
 PREVIOUS: Final = ("left_square_bracket", "left")
@@ -102,6 +104,8 @@ ACTIONS: Final = (
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
     Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
     Action("show_audit", ("2",), "Audit", "Go to the audit.", False, EVERY),
+    Action("show_nodes", ("3",), "Nodes", "Go to workers and queues.", False, EVERY),
+    Action("show_health", ("4",), "Health", "Go to the health report.", False, EVERY),
     Action("command", ("colon",), "Command", "Type a command, such as :run ID.", False, EVERY, 98),
     Action("leave", ("q",), "Leave", "Go back; at the top: leave the console.", False, EVERY),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, EVERY, 99),

@@ -197,6 +197,14 @@ class LiveScreen(Screen[None], Generic[T]):
         """To the audit."""
         self.post_message(ShowMode(actions.AUDIT))
 
+    def do_show_nodes(self) -> None:
+        """To workers and queues."""
+        self.post_message(ShowMode(actions.NODES))
+
+    def do_show_health(self) -> None:
+        """To the health report."""
+        self.post_message(ShowMode(actions.HEALTH))
+
     def do_show_runs(self) -> None:
         """To the runs, as they were left."""
         self.post_message(ShowMode(actions.RUNS))
