@@ -13,6 +13,8 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 MOST_IN_FOOTER: Final = 8
+OPEN_A_LINE: Final = frozenset({"command", "filter"})
+"""What is typed after these keys is text, also when it is on its way already: they come first."""
 READ_ONLY_REFUSAL: Final = "read-only session"
 
 
@@ -141,7 +143,12 @@ def bindings(screen: str) -> list[BindingType]:
     """Textual bindings of a screen; each leads to the one dispatcher, `action_perform`."""
     return [
         Binding(
-            key, f"perform('{action.name}')", action.title, show=False, id=f"{screen}.{action.name}"
+            key,
+            f"perform('{action.name}')",
+            action.title,
+            show=False,
+            priority=action.name in OPEN_A_LINE,
+            id=f"{screen}.{action.name}",
         )
         for action in of_screen(screen)
         for key in action.keys

@@ -23,9 +23,11 @@ from console.present.blocks import (
 )
 from console.present.findings import finding
 from console.present.plain import one_line
+from console.present.runs import error_line
 from console.present.throughput import Throughput, strip
 from console.themes import Palette
 from continuum.health.report import Facts, FailureFamily, Finding, HealthReport, Severity
+from continuum.model import RunError
 
 WIDE: Final = 96
 LABEL: Final = 18
@@ -119,15 +121,21 @@ def _families(facts: Facts, now: datetime, width: int, palette: Palette) -> Iter
         yield Block(
             (line,),
             ("family", each.name),
-            Opening(where, f"failed of {one_line(each.message, 30)}"),
+            Opening(where, one_line(cause(each, palette).plain, 40)),
         )
+
+
+def cause(each: FailureFamily, palette: Palette) -> Text:
+    """What the failures have in common; of a failed activity what it failed of."""
+    name, _, message = each.message.partition(": ")
+    return error_line(RunError(name, message), palette)
 
 
 def _family(each: FailureFamily, now: datetime, width: int, palette: Palette) -> list[Cell]:
     fact = each.fact
     found = [
         Cell(Text("new" if each.is_new else "", palette.bad + Style(bold=True))),
-        Cell(Text(one_line(each.message, 120), palette.text)),
+        Cell(cause(each, palette)),
         Cell(Text(_many(fact.last_hour), palette.bad if fact.last_hour else palette.faint), True),
         Cell(Text(_many(fact.last_day), palette.muted), True),
         Cell(Text(ages.ago(fact.last_at, now), palette.muted), True),

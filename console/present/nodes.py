@@ -42,7 +42,11 @@ def summary(workforce: Workforce, width: int, palette: Palette) -> Text:
     """Whether there are workers for everything, and what they hold."""
     alive = [node for node in workforce.nodes if node.alive]
     bold = Style(bold=True)
-    verdict = Text(f"✓ {sum(not node.draining for node in alive)} workers take runs", palette.good)
+    taking = sum(not node.draining for node in alive)
+    takes = "1 worker takes" if taking == 1 else f"{taking} workers take"
+    verdict = Text(f"✓ {takes} runs", palette.good)
+    if not taking:
+        verdict = Text("! every worker is draining", palette.warn + bold)
     if not alive:
         verdict = Text(" no worker is alive ", palette.bad + bold + Style(reverse=True))
     facts: list[Text] = []

@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widgets import Input
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
@@ -148,6 +149,11 @@ class LiveScreen(Screen[None], Generic[T]):
         """What stands against an action on this screen, apart from a read-only session."""
         del name
         return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a line of text the keys that open one are text."""
+        opens = action == "perform" and not actions.OPEN_A_LINE.isdisjoint(map(str, parameters))
+        return not (opens and isinstance(self.focused, Input))
 
     async def action_perform(self, name: str) -> None:
         """The one way to run an action; a read-only session refuses writes here."""

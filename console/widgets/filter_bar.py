@@ -53,7 +53,7 @@ class FilterBar(Widget):
         if conditions:
             line.value = filters.describe(conditions)
         self.complain(None)
-        line.focus()
+        self.screen.set_focus(line)  # at once: the next key may be on its way already
 
     def complain(self, problem: str | None, position: int | None = None) -> None:
         """Show or clear a problem, with a mark under the place it is at."""

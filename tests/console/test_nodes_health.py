@@ -97,6 +97,12 @@ def test_findings_come_with_their_fix_and_failures_by_cause() -> None:
     [new] = [line for line in text.splitlines() if line.startswith("new")]
     assert "GatewayTimeout: gateway did not answer in # s" in new
     assert "41" in new.split()
+    family = sample_health().facts.families
+    assert family is not None
+    message = "continuum.errors.ActivityFailed: activity shop:charge failed: shop.Declined: no #"
+    assert health.cause(replace(family[0], message=message), PALETTE).plain == (
+        "Declined: no # (charge)"
+    )
     assert "session pg_dump, process 3120, for 31m00s" in text
     assert "continuum_runs_plan_idx on continuum_runs is not valid" in text
     assert "31 of 100, 18 of this database" in text
