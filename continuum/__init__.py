@@ -69,7 +69,9 @@ if TYPE_CHECKING:
         NotInActivity,
         NotInWorkflow,
         PayloadError,
+        PlanError,
         QueryError,
+        ReasonRequired,
         RepairRefused,
         ResultTimeout,
         RunNotFound,
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.operators.acts import OperatorAct
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
@@ -97,6 +100,7 @@ __all__ = [
     "AuditReport",
     "HistoryEvent",
     "NodeInfo",
+    "OperatorAct",
     "Page",
     "Run",
     "SCHEDULED_AT",
@@ -156,7 +160,9 @@ __all__ = [
     "NotInActivity",
     "NotInWorkflow",
     "PayloadError",
+    "PlanError",
     "QueryError",
+    "ReasonRequired",
     "RepairRefused",
     "ResultTimeout",
     "RunNotFound",
@@ -194,6 +200,7 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.operators.acts": ["OperatorAct"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

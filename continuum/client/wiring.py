@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.operators import PostgresOperators
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
     from continuum.store.schedules import ScheduleStore
@@ -143,6 +144,13 @@ class PostgresBackend:
         from continuum.store.postgres.session import Sessions
 
         return PostgresRepair(Sessions(self._pool), self._codec)
+
+    @property
+    def operators(self) -> PostgresOperators:
+        """What operators did, and which namespaces want reasons."""
+        from continuum.store.postgres.operators import PostgresOperators
+
+        return PostgresOperators(self._pool)
 
     @property
     def schedules(self) -> ScheduleStore:
