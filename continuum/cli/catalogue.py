@@ -34,6 +34,8 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "schedules resume": CommandEntry("schedules", "Let it start runs again.", "resume_app"),
     "schedules trigger": CommandEntry("schedules", "Start a run of it now.", "trigger_app"),
     "schedules delete": CommandEntry("schedules", "Remove a schedule.", "delete_app"),
+    "journal": CommandEntry("journal", "List what operators did, newest first."),
+    "reasons": CommandEntry("reasons", "Say in which namespaces operators must say why."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "health": CommandEntry("health", "Say whether runs go on, what fails, and what will."),
     "doctor": CommandEntry("doctor", "Check whether a database is fit for Continuum."),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
-
-import msgspec
 
 from continuum.model import HistoryEvent, StoredValue
 
@@ -91,7 +90,9 @@ class OperatorAct:
             "outcome": self.outcome, "reason": self.reason, "plan_id": self.plan_id,
             "expression": self.expression, "detail": dict(self.detail), "id": self.id,
         }  # fmt: skip
-        data = msgspec.json.encode({name: each for name, each in told.items() if each is not None})
+        given = {name: each for name, each in told.items() if each is not None}
+        # Whole numbers may be longer than 64 bits, as those of attributes may.
+        data = json.dumps(given, default=str, ensure_ascii=False).encode()
         kind = OPERATOR_EVENT + self.act.replace(" ", "_").replace("-", "_")
         stored = StoredValue(data, len(data))
         return HistoryEvent(seq, incarnation, kind, None, stored, self.at, self.operator)

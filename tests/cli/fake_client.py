@@ -25,6 +25,7 @@ from continuum.model import (
     Step,
     StoredValue,
 )
+from continuum.operators.acts import OperatorAct
 from continuum.store.reading import CountGroup, Counts
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -98,6 +99,7 @@ class FakeClient:
         self.runs = {run.id: run for run in runs}
         self.calls: list[tuple[Any, ...]] = []
         self.queries: list[dict[str, Any]] = []
+        self.acts: list[OperatorAct] = []
         self.events: list[HistoryEvent] = [make_event(1), make_event(2)]
 
     def _require(self, run_id: UUID) -> Run:
@@ -165,8 +167,12 @@ class FakeClient:
         self._require(run_id)
         self.calls.append(("set_attributes", run_id, attributes, more))
 
+    async def operator_journal(self, **spec: Any) -> Page[OperatorAct]:
+        acts = tuple(act for act in reversed(self.acts) if act.run_id == spec["run_id"])
+        return Page(acts, None, True, Stamp(NOON, 0.0))
+
     async def history(
-        self, run_id: UUID, *, after: int | None = None, limit: int = 500
+        self, run_id: UUID, *, after: int | None = None, limit: int = 500, operators: bool = True
     ) -> list[HistoryEvent]:
         return [event for event in self.events if event.seq > (after or 0)][:limit]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
-
-import msgspec
 
 from continuum.operators.acts import Act, OperatorAct
 from continuum.store.operators import ActSkipped, reason_required
@@ -16,28 +15,11 @@ from continuum.store.postgres.statements import statements
 _SQL: Final = statements("operators")
 
 
-class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """One act with what the store knows of it; `namespace` None is the run's."""
-
-    n: int
-    operator: str
-    host: str
-    program: str
-    act: str
-    namespace: str | None
-    run_id: UUID | None
-    reason: str | None
-    expression: str | None
-    plan_id: UUID | None
-    outcome: str
-    detail: Mapping[str, Any]
-
-
 class Record:
     """Gathers the acts of one transaction and writes them with one statement."""
 
     def __init__(self) -> None:
-        self._acts: list[Recorded] = []
+        self._acts: list[Mapping[str, Any]] = []
 
     def add(
         self,
@@ -52,12 +34,12 @@ class Record:
         if act is None:
             return
         by = act.operator
-        self._acts.append(
-            Recorded(
-                len(self._acts), by.name, by.host, by.program, act.kind, namespace, run_id,
-                act.reason, act.expression, act.plan_id, outcome, {**act.detail, **detail},
-            )
-        )  # fmt: skip
+        self._acts.append({
+            "n": len(self._acts), "operator": by.name, "host": by.host, "program": by.program,
+            "act": act.kind, "namespace": namespace, "run_id": run_id, "reason": act.reason,
+            "expression": act.expression, "plan_id": act.plan_id, "outcome": outcome,
+            "detail": {**act.detail, **detail},
+        })  # fmt: skip
 
     async def write(self, session: Session) -> None:
         """Write them all, in the transaction of what they say.
@@ -67,7 +49,8 @@ class Record:
         """
         if not self._acts:
             return
-        text = msgspec.json.encode(self._acts).decode()
+        # Whole numbers may be longer than 64 bits, as those of attributes may.
+        text = json.dumps(self._acts, default=str, ensure_ascii=False)
         for run_id, namespace, unreasoned, settled, state in await session.rows(
             _SQL["record"], [text]
         ):
