@@ -128,11 +128,17 @@ class BlockingContinuum(
         *,
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
+        direct_dsn: str | None = None,
         operator: str | None = None,
         reason: str | None = None,
     ) -> None:
         self._client = Continuum(
-            dsn, codec=codec, read_dsn=read_dsn, operator=operator, reason=reason
+            dsn,
+            codec=codec,
+            read_dsn=read_dsn,
+            direct_dsn=direct_dsn,
+            operator=operator,
+            reason=reason,
         )
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()

@@ -55,6 +55,8 @@ class Continuum(
         dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
         codec: encrypts or compresses stored payloads.
         read_dsn: a replica that answers `query`, `count`, `stream` and `namespaces` instead.
+        direct_dsn: the same database around the transaction pooler that `dsn` leads through;
+            default: `CONTINUUM_DIRECT_DSN`.
         operator: who acts, for the operator journal; default: `CONTINUUM_OPERATOR`, else the user
             of this machine. Signals and attributes are recorded only when somebody is named.
         reason: why, for acts for which no other reason is given.
@@ -75,12 +77,14 @@ class Continuum(
         *,
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
+        direct_dsn: str | None = None,
         operator: str | None = None,
         reason: str | None = None,
     ) -> None:
         self._acting = Acting.resolve(operator, reason)
         self._dsn = dsn
         self._read_dsn = read_dsn
+        self._direct_dsn = direct_dsn
         self._codec = codec
         self._opened: Backend | None = None
         self._control: Control | None = None
@@ -91,6 +95,7 @@ class Continuum(
         *,
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
+        direct_dsn: str | None = None,
         operator: str | None = None,
         reason: str | None = None,
     ) -> BlockingContinuum:
@@ -103,7 +108,12 @@ class Continuum(
         from continuum.client.blocking import BlockingContinuum
 
         return BlockingContinuum(
-            dsn, codec=codec, read_dsn=read_dsn, operator=operator, reason=reason
+            dsn,
+            codec=codec,
+            read_dsn=read_dsn,
+            direct_dsn=direct_dsn,
+            operator=operator,
+            reason=reason,
         )
 
     async def __aenter__(self) -> Self:
@@ -116,7 +126,7 @@ class Continuum(
         """Connect; a client of another store overrides it."""
         from continuum.client.wiring import PostgresBackend
 
-        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn)
+        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn, self._direct_dsn)
 
     async def __aexit__(
         self,

@@ -10,7 +10,7 @@ import msgspec
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.operators.acts import Act
-from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.adopting import Adoption, AdoptionStatus, with_former
 from continuum.store.postgres.arrays import (
     Element,
     bool_item,
@@ -65,7 +65,8 @@ class PostgresAdoptions:
                     acts.add(act, outcome, run_id=each.run_id, version_hash=each.pin.version_hash)
                 await acts.write(session)
                 await session.run(_SQL["adopt"], self._columns(held))
-                await register_versions(session, None, [each.pin for each in held], {}, facts)
+                pins = [each.pin for each in held]
+                await register_versions(session, None, pins, {}, with_former(facts, held))
         return statuses
 
     def _columns(self, adoptions: Sequence[Adoption]) -> list[object]:
