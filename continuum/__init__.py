@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
     from continuum.operators.acts import OperatorAct
+    from continuum.operators.plans import BulkPlan, PlanRun
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
@@ -98,10 +99,12 @@ __all__ = [
     "PayloadCodec",
     # what it answers
     "AuditReport",
+    "BulkPlan",
     "HistoryEvent",
     "NodeInfo",
     "OperatorAct",
     "Page",
+    "PlanRun",
     "Run",
     "SCHEDULED_AT",
     "Schedule",
@@ -201,6 +204,7 @@ _HOMES = {
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
     "continuum.operators.acts": ["OperatorAct"],
+    "continuum.operators.plans": ["BulkPlan", "PlanRun"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

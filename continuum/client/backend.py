@@ -17,6 +17,7 @@ from continuum.store.auditing import AuditStore
 from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.operators import OperatorStore
+from continuum.store.plans import PlanStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -83,6 +84,11 @@ class Backend(Protocol):
     @property
     def operators(self) -> OperatorStore:
         """What operators did, and which namespaces want reasons."""
+        ...
+
+    @property
+    def plans(self) -> PlanStore:
+        """Plans of acts upon many runs."""
         ...
 
     @property

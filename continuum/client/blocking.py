@@ -16,6 +16,7 @@ from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_journaling import BlockingJournaling
 from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_planning import BlockingPlanning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.blocking_steering import BlockingSteering
@@ -113,6 +114,7 @@ class BlockingContinuum(
     BlockingAuditing,
     BlockingReplaying,
     BlockingOperating,
+    BlockingPlanning,
     BlockingJournaling,
     BlockingSchedules,
 ):

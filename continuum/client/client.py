@@ -17,6 +17,7 @@ from continuum.client.journaling import Journaling
 from continuum.client.looking import Looking
 from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
+from continuum.client.planning import Planning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
 from continuum.client.steering import Steering
@@ -42,7 +43,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Continuum(
-    Looking, Steering, Attributes, Auditing, Replaying, Operating, Journaling, Schedules
+    Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling, Schedules
 ):
     """A client of one database; an async context manager.
 

@@ -38,6 +38,7 @@ class MemoryBackend:
         self.health = store.health
         self.repair = store.repair
         self.operators = store.operators
+        self.plans = store.plans
         self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints

@@ -13,6 +13,7 @@ import pytest
 from continuum import (
     Continuum,
     DatabaseUnavailable,
+    HistoryEvent,
     QueryError,
     ReasonRequired,
     RunTerminal,
@@ -76,7 +77,7 @@ async def test_acts_stand_between_the_events_of_the_run(place: Place) -> None:
     assert kinds[-2:] == [("operator_cancel", "ann"), ("run_cancelled", None)]
     assert whole[-2].data["reason"] == "enough"
     assert whole[-2].data["detail"] == {"force": True}
-    paged = []
+    paged: list[HistoryEvent] = []
     while page := await place.app.history(run.id, after=paged[-1].seq if paged else None, limit=2):
         paged += page
     assert paged == whole

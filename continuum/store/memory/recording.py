@@ -33,6 +33,7 @@ class OperatorRows:
         reasons: namespaces that want reasons.
         accepts: of each plan the states, besides the one a run was seen in.
         plan_runs: of each plan.
+        expressions: of each plan.
     """
 
     acts: list[tuple[int | None, OperatorAct]] = field(
@@ -43,6 +44,7 @@ class OperatorRows:
     plan_runs: dict[UUID, dict[UUID, PlanRunRow]] = field(
         default_factory=dict[UUID, dict[UUID, PlanRunRow]]
     )
+    expressions: dict[UUID | None, str] = field(default_factory=dict[UUID | None, str])
 
 
 def check(

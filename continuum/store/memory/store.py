@@ -22,6 +22,7 @@ from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.operators import MemoryOperators
 from continuum.store.memory.ownership import MemoryOwnership
+from continuum.store.memory.plans import MemoryPlans
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.schedules import MemorySchedules
@@ -56,6 +57,7 @@ class MemoryStore:
         health: the `HealthStore` of the same rows.
         repair: the `RepairStore` of the same rows.
         operators: the `OperatorStore` of the same rows.
+        plans: the `PlanStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
         audits: the `AuditStore` of the same rows.
         schedules: the `ScheduleStore` of the same rows.
@@ -70,6 +72,7 @@ class MemoryStore:
         self.health = MemoryHealth(self.tables)
         self.repair = MemoryRepair(self.tables)
         self.operators = MemoryOperators(self.tables)
+        self.plans = MemoryPlans(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)

@@ -36,9 +36,8 @@ CREATE TABLE continuum_plans (
     namespace    text,                                -- null: all
     expression   text        NOT NULL,
     accepts      text[]      NOT NULL,                -- states, besides the one a run was seen in
-    runs         integer     NOT NULL,
-    skipped      jsonb       NOT NULL,                -- state -> runs that match, but not the act
-    skipped_all  boolean     NOT NULL,                -- whether these were counted to the end
+    runs         integer     NOT NULL,                -- to act upon
+    matched      integer     NOT NULL,                -- with those that the act did not fit
     reason       text,
     operator     text        NOT NULL,
     host         text        NOT NULL,
