@@ -49,7 +49,9 @@ async def cancel(
         await client.cancel(run_id, reason=options.reason, force=force, namespace=options.namespace)
 
     what = "cancel by force" if force else "cancel"
-    action = Action(what, "cancelled" if force else "cancel requested", stop)
+    action = Action(
+        what, "cancelled" if force else "cancel requested", stop, "cancel", {"force": force}
+    )
     if where is not None:
         return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:

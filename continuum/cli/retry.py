@@ -47,7 +47,7 @@ async def retry(
         )
         return None if done else "retried before"
 
-    action = Action("retry", "retried", try_again)
+    action = Action("retry", "retried", try_again, "retry", {"force": force, "once": once})
     return await repair(options, "retry", Chosen(runs or (), where, execute, yes), action)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -96,8 +97,9 @@ class MemoryReads:
         if not operators:
             return events
         first, last = acts_range(events, after)
+        expressions = self._tables.operators.expressions
         acts = [
-            (seq, act)
+            (seq, replace(act, expression=act.expression or expressions.get(act.plan_id)))
             for seq, act in self._tables.operators.acts
             if act.run_id == run_id and seq is not None and first <= seq <= last
         ]
