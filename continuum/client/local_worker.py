@@ -12,6 +12,7 @@ from continuum.declare.registry import resolve_workflows
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
 from continuum.store.protocol import InboxMessage
+from continuum.telemetry.calling import observers
 from continuum.worker.node import Worker
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class LocalWorker:
             **options,
         )
         self._worker.on_end(backend.waiter.deliver)
+        self._worker.runner.observer = self._worker.activities.observer = observers()
 
     async def __aenter__(self) -> Self:
         await self._worker.start()
