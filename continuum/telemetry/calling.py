@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from continuum.worker.observing import Observer, Observers
+from continuum.worker.observing import Observer
 
 TRACES = "opentelemetry.sdk.trace"
 METRICS = "opentelemetry.sdk.metrics"
@@ -33,7 +33,7 @@ def calling(what: str, name: str, **attributes: str) -> Generator[str | None]:
         yield context
 
 
-def observers() -> Observer:
+def observers() -> list[Observer]:
     """What watches a new worker of this process: nothing, unless an SDK is loaded and set up.
 
     Whoever collects traces or metrics has imported the SDK and set its provider by now.
@@ -47,4 +47,4 @@ def observers() -> Observer:
         from continuum.telemetry.metering import metering
 
         found += metering()
-    return found[0] if len(found) == 1 else Observers(found) if found else Observer()
+    return found

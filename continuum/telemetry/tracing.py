@@ -12,13 +12,14 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
 from opentelemetry import context as contexts
 from opentelemetry import trace
-from opentelemetry.sdk.trace import IdGenerator, TracerProvider
 from opentelemetry.sdk.trace import Tracer as SdkTracer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -74,7 +75,7 @@ def tracing() -> list[Observer]:
     if not isinstance(provider, TracerProvider):
         return []
     tracer = provider.get_tracer(SCOPE)
-    return [Tracing(cast("SdkTracer", tracer))] if isinstance(tracer, SdkTracer) else []
+    return [Tracing(tracer)] if isinstance(tracer, SdkTracer) else []
 
 
 class _DerivedIds(IdGenerator):

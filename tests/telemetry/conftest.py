@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from continuum.telemetry.calling import observers
-from continuum.worker.observing import Observer
+from continuum.worker.observing import Observer, Observers
 from tests.telemetry import flows
 from tests.worker.cluster import Member
 
@@ -43,7 +43,7 @@ class Recorded:
 
     def observe(self, member: Member) -> Member:
         """Trace a worker, as `Continuum.worker` does."""
-        member.worker.runner.observer = member.worker.activities.observer = observers()
+        member.worker.runner.observer = member.worker.activities.observer = Observers(observers())
         return member
 
     async def kill(self, member: Member) -> None:
