@@ -60,4 +60,4 @@ async def cancel(
     return await act_on_ids(options, list(dict.fromkeys(run_ids)), action)
 
 
-app = application(cancel, usage="[OPTIONS] [RUN]...")
+app = application(cancel, usage="[OPTIONS] [RUN]...", writes=True)

@@ -24,5 +24,9 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
 
     # A read that is given up on purpose, as by `| head`, is no news.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    async with Continuum(read_dsn or options.dsn) as client:
+    if read_dsn is not None:
+        opened = Continuum(read_dsn)
+    else:
+        opened = Continuum(options.dsn, read_dsn=options.read_dsn, direct_dsn=options.direct_dsn)
+    async with opened as client:
         yield client

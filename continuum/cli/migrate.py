@@ -42,13 +42,13 @@ async def migrate(
     if options.shape is Format.IDS:
         raise UsageError("migrations have no run ids", hint="use --format table, json or jsonl")
     if status:
-        found = await wiring.migration_status(options.dsn)
+        found = await wiring.migration_status(options.dsn, options.direct_dsn)
         records = [
             (each.version, each.name, "applied" if each.applied_at else "pending", each.applied_at)
             for each in found
         ]
     else:
-        applied = await wiring.migrate_database(options.dsn)
+        applied = await wiring.migrate_database(options.dsn, options.direct_dsn)
         records = [(each.version, each.name, "applied", None) for each in applied]
     _print(options.shape, records)
 
@@ -61,4 +61,4 @@ def _print(shape: Format, records: Iterable[tuple[Any, ...]]) -> None:
     rows.close()
 
 
-app = application(migrate)
+app = application(migrate, writes=True)

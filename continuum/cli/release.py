@@ -38,4 +38,4 @@ async def release(
     return await repair(options, "release", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(release, usage="[OPTIONS] [RUN]...")
+app = application(release, usage="[OPTIONS] [RUN]...", writes=True)

@@ -42,4 +42,4 @@ async def restart(
     return await repair(options, "restart", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(restart, usage="[OPTIONS] [RUN]...")
+app = application(restart, usage="[OPTIONS] [RUN]...", writes=True)

@@ -54,4 +54,4 @@ async def retry(
     return await repair(options, "retry", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(retry, usage="[OPTIONS] [RUN]...")
+app = application(retry, usage="[OPTIONS] [RUN]...", writes=True)

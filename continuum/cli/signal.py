@@ -92,4 +92,4 @@ def _is_run_id(text: str) -> bool:
     return True
 
 
-app = application(signal, usage=_USAGE)
+app = application(signal, usage=_USAGE, writes=True)

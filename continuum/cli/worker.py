@@ -143,8 +143,10 @@ def _queue_names(text: str | None) -> tuple[str, ...]:
 
 def _environment(options: Options) -> dict[str, str]:
     """For the children: the DSN travels in the environment, where `ps` does not show it."""
-    named = {"CONTINUUM_DSN": options.dsn} if options.dsn is not None else {}
-    return {**os.environ, **named}
+    if options.dsn is None or options.profile is not None:  # that is among the words of each child
+        return dict(os.environ)
+    kept = {name: value for name, value in os.environ.items() if name != "CONTINUUM_PROFILE"}
+    return {**kept, "CONTINUUM_DSN": options.dsn}
 
 
-app = application(worker)
+app = application(worker, writes=True)

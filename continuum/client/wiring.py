@@ -331,37 +331,43 @@ async def _server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
 
 
 @asynccontextmanager
-async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
+async def _administration(
+    dsn: str | None, direct_dsn: str | None
+) -> AsyncGenerator[AsyncConnection[Any]]:
     """One connection to it."""
     async with (
-        _server(resolve_dsn(dsn)) as settings,
+        _server(resolve_dsn(dsn, direct=direct_dsn)) as settings,
         await connect_direct(settings) as connection,
     ):
         with translated(settings, direct=True):
             yield connection
 
 
-async def migration_status(dsn: str | None) -> list[migrate.MigrationStatus]:
+async def migration_status(
+    dsn: str | None, direct_dsn: str | None = None
+) -> list[migrate.MigrationStatus]:
     """Every migration of this release, and those of a newer one that the database has.
 
     Raises:
         ConfigurationError, DatabaseUnavailable, SchemaError.
     """
-    async with _administration(dsn) as connection:
+    async with _administration(dsn, direct_dsn) as connection:
         return await migrate.status(connection)
 
 
-async def migrate_database(dsn: str | None) -> list[migrate.Migration]:
+async def migrate_database(
+    dsn: str | None, direct_dsn: str | None = None
+) -> list[migrate.Migration]:
     """Apply what is missing, in one transaction; answers what was applied.
 
     Raises:
         ConfigurationError, DatabaseUnavailable, SchemaTooNew, SchemaError.
     """
-    async with _administration(dsn) as connection:
+    async with _administration(dsn, direct_dsn) as connection:
         return await migrate.migrate(connection)
 
 
-async def examine_installation(dsn: str | None) -> InstallationFacts:
+async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -> InstallationFacts:
     """What `Continuum.doctor` is based on.
 
     Raises:
@@ -370,7 +376,7 @@ async def examine_installation(dsn: str | None) -> InstallationFacts:
     from continuum.store.postgres.embedded import is_installed
     from continuum.store.postgres.installation import examine
 
-    async with _server(resolve_dsn(dsn)) as settings:
+    async with _server(resolve_dsn(dsn, direct=direct_dsn)) as settings:
         return await examine(settings, embedded=is_installed())
 
 

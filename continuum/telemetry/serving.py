@@ -14,10 +14,10 @@ from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import make_wsgi_app
+import prometheus_client
 
 from continuum.errors import ConfigurationError
 from continuum.worker.node import Worker
@@ -30,6 +30,8 @@ ANSWER_WITHIN: Final = 5.0
 """Seconds that the event loop may be busy with one thing before the worker counts as stuck."""
 
 PATHS: Final = ("/metrics", "/livez", "/readyz")
+
+_metrics_of: Final[Any] = prometheus_client.make_wsgi_app  # its result has no type
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class WorkerServer:
     def __init__(self, worker: Worker, registry: CollectorRegistry, address: Address) -> None:
         self.address = address
         self._worker = worker
-        self._metrics: WSGIApplication = make_wsgi_app(registry)
+        self._metrics = cast("WSGIApplication", _metrics_of(registry))
         self._server: WSGIServer | None = None
         self._loop: asyncio.AbstractEventLoop
 
