@@ -14,24 +14,21 @@ from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from continuum.errors import ConfigurationError
 from continuum.worker.node import Worker
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from prometheus_client import CollectorRegistry
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ANSWER_WITHIN: Final = 5.0
 """Seconds that the event loop may be busy with one thing before the worker counts as stuck."""
 
 PATHS: Final = ("/metrics", "/livez", "/readyz")
-
-_metrics_of: Final[Any] = prometheus_client.make_wsgi_app  # its result has no type
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class WorkerServer:
     def __init__(self, worker: Worker, registry: CollectorRegistry, address: Address) -> None:
         self.address = address
         self._worker = worker
-        self._metrics = cast("WSGIApplication", _metrics_of(registry))
+        self._registry = registry
         self._server: WSGIServer | None = None
         self._loop: asyncio.AbstractEventLoop
 
@@ -121,7 +118,7 @@ class WorkerServer:
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return _say(start, HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD")
         if path == "/metrics":
-            return self._metrics(environ, start)
+            return _send(start, HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
         if path == "/livez":
             return _judge(start, self._why_not_alive())
         if path == "/readyz":
@@ -167,9 +164,14 @@ def _judge(start: StartResponse, wrong: str | None) -> Iterable[bytes]:
 
 
 def _say(start: StartResponse, status: HTTPStatus, text: str) -> Iterable[bytes]:
-    body = f"{text}\n".encode()
+    return _send(start, status, f"{text}\n".encode(), "text/plain; charset=utf-8")
+
+
+def _send(
+    start: StartResponse, status: HTTPStatus, body: bytes, content_type: str
+) -> Iterable[bytes]:
     headers = [
-        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
     ]

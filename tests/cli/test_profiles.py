@@ -39,7 +39,7 @@ def test_a_profile_names_database_and_namespace(
     assert shell.answer("query", "--format", "ids") == first
     assert shell.answer("query", "-n", "orders", "--format", "ids") == second
     assert len(lines(shell.answer("query", "-A", "--format", "ids"))) == 2
-    assert shell.run("doctor", "--format", "json").returncode == 0
+    assert '"server","message":"PostgreSQL' in shell.run("doctor", "--format", "jsonl").stdout
     assert shell.run("migrate", "--status").returncode == 0
 
 
