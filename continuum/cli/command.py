@@ -30,7 +30,7 @@ class Format(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options common to all commands, as given, and what a profile adds."""
+    """The options common to all commands, and to all that act, and what a profile adds."""
 
     dsn: str | None = None
     format: Format | None = None
@@ -42,6 +42,8 @@ class Options:
     read_dsn: str | None = None
     home: str | None = None
     """The namespace of the profile."""
+    operator: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.namespace is None:
@@ -117,6 +119,17 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "app": (_APP, None),
     "profile": (_PROFILE, None),
 }
+_OPERATOR = Annotated[
+    str | None,
+    typer.Option(
+        "--operator", metavar="NAME", help="Who does this; else CONTINUUM_OPERATOR, user@host."
+    ),
+]
+_REASON = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; kept in the operator journal."),
+]
+_ACTING: dict[str, tuple[Any, Any]] = {"operator": (_OPERATOR, None), "reason": (_REASON, None)}
 
 
 def application(
@@ -125,6 +138,7 @@ def application(
     usage: str = "[OPTIONS]",
     common: bool = True,
     writes: bool = False,
+    acts: bool = False,
 ) -> typer.Typer:
     """A Typer application of one command.
 
@@ -133,7 +147,8 @@ def application(
             parameters are Typer's. It answers an exit code, or None for 0.
         usage: what the usage line says after the command's name.
         common: whether it has the common options; a command that needs no database has not.
-        writes: whether it changes something, unless it is told only to look.
+        writes: whether it changes something, unless it is told only to look; all that act do.
+        acts: whether it does something that the operator journal records.
     """
 
     class Command(TyperCommand):
@@ -154,7 +169,8 @@ def application(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command(cls=Command)(_entry(function, _COMMON if common else {}, writes=writes))
+    options = (_COMMON if common else {}) | (_ACTING if acts else {})
+    app.command(cls=Command)(_entry(function, options, writes=writes or acts))
     return app
 
 

@@ -53,6 +53,8 @@ def _would_write(given: Mapping[str, Any]) -> bool:
     """Whether the command does more than look, with these options of its own."""
     if given.get("dry_run") or given.get("sql") or given.get("status"):
         return False
+    if "require" in given and given["require"] is None:
+        return False
     if given.get("execute", True):
         return True
     return "where" in given and given["where"] is None  # named one by one, which needs no --execute
