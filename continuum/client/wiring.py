@@ -1,9 +1,7 @@
 """Builds the pieces a client works with; the only module that names a concrete store.
 
-Connections of one process, at most 10: the pool (4), the committer, the hint sender, the listener
-for ends, and with a worker its listener, its heartbeat and, while it starts, a probe. Behind a
-transaction pooler the committer, the listeners and the heartbeat go around it: at most four.
-"""
+At most 10 connections a process: pool (4), committer, hints, ends; of a worker listener, heartbeat
+and a probe. Committer, listeners and heartbeat go around a transaction pooler."""
 
 from __future__ import annotations
 
