@@ -30,6 +30,7 @@ from continuum.store.postgres.pool import (
 )
 from continuum.store.postgres.poolers import allow_for_pooler, connect_direct
 from continuum.store.postgres.reads import PostgresReads
+from continuum.store.postgres.session import Sessions
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class PostgresBackend:
         self._codec = codec
         self._pool = pool
         self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
+        self._sessions = Sessions(pool)
         self.reads = PostgresReads(pool, codec, search_pool=search_pool)
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
@@ -142,9 +144,8 @@ class PostgresBackend:
     def repair(self) -> PostgresRepair:
         """Puts runs right."""
         from continuum.store.postgres.repair import PostgresRepair
-        from continuum.store.postgres.session import Sessions
 
-        return PostgresRepair(Sessions(self._pool), self._codec)
+        return PostgresRepair(self._sessions, self._codec)
 
     @property
     def operators(self) -> PostgresOperators:
@@ -157,9 +158,8 @@ class PostgresBackend:
     def plans(self) -> PostgresPlans:
         """Plans of acts upon many runs."""
         from continuum.store.postgres.plans import PostgresPlans
-        from continuum.store.postgres.session import Sessions
 
-        return PostgresPlans(Sessions(self._pool), self._codec)
+        return PostgresPlans(self._sessions, self._codec)
 
     @property
     def schedules(self) -> ScheduleStore:
@@ -361,11 +361,7 @@ async def _administration(
 async def migration_status(
     dsn: str | None, direct_dsn: str | None = None
 ) -> list[migrate.MigrationStatus]:
-    """Every migration of this release, and those of a newer one that the database has.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable, SchemaError.
-    """
+    """Every migration of this release, and those of a newer one that the database has."""
     async with _administration(dsn, direct_dsn) as connection:
         return await migrate.status(connection)
 
@@ -383,11 +379,7 @@ async def migrate_database(
 
 
 async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -> InstallationFacts:
-    """What `Continuum.doctor` is based on.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable.
-    """
+    """What `Continuum.doctor` is based on."""
     from continuum.store.postgres.embedded import is_installed
     from continuum.store.postgres.installation import examine
 
@@ -395,6 +387,16 @@ async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -
         return await examine(settings, embedded=is_installed())
 
 
-def migration_sql() -> str:
-    """All migrations as one script for `psql`."""
-    return migrate.sql()
+async def create_roles(dsn: str | None) -> tuple[str, ...]:
+    """Create the roles of readers and operators, or renew what they may; answers their names."""
+    from continuum.store.postgres.roles import create_roles
+
+    async with _administration(dsn) as connection:
+        return await create_roles(connection)
+
+
+def migration_sql(*, roles: bool = False) -> str:
+    """All migrations, or what creates the roles, as one script for `psql`."""
+    from continuum.store.postgres.roles import roles_sql
+
+    return roles_sql() if roles else migrate.sql()
