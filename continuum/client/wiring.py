@@ -369,11 +369,7 @@ async def migration_status(
 async def migrate_database(
     dsn: str | None, direct_dsn: str | None = None
 ) -> list[migrate.Migration]:
-    """Apply what is missing, in one transaction; answers what was applied.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable, SchemaTooNew, SchemaError.
-    """
+    """Apply what is missing, in one transaction; answers what was applied."""
     async with _administration(dsn, direct_dsn) as connection:
         return await migrate.migrate(connection)
 
