@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Final
-from uuid import UUID
 
 import typer
 
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
+from continuum.cli.failures import UsageError
 from continuum.cli.inputs import parse_run_id
+from continuum.cli.journal import Part, events_of
 from continuum.cli.output import (
     Rows,
     colour,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from continuum.client import Continuum
     from continuum.model import HistoryEvent, Run
 
-_PAGE: Final = 500
 _POLL_SECONDS: Final = 0.5
 _COLUMNS: Final = (
     Column("seq"),
@@ -62,20 +61,39 @@ async def show(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print the journal as it grows, until the run ends.")
     ] = False,
+    newest: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of the journal only the last N events."),
+    ] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=0, help="Of the journal only what follows event SEQ."),
+    ] = None,
+    before: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=1, help="Of the journal only what precedes event SEQ."),
+    ] = None,
 ) -> None:
     """Show one run, what it waits for, its children, and its history.
 
     RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
-    {"run": ..., "history": [...]}, and jsonl and csv print the events only.
+    {"run": ..., "history": [...]}, and jsonl and csv print the events only. --newest, --after and
+    --before say which part of the history: `--history --newest 50` is its end.
     """
     options.without_effect("show", namespace=False)
+    part = Part(after or 0, before, newest)
+    if part != Part() and (follow or not history):
+        raise UsageError(
+            "--newest, --after and --before choose a part of --history",
+            hint="add --history; --follow prints all of it",
+        )
     run_id = parse_run_id(run)
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
         if follow:
             await _follow(client, found, options)
         elif history:
-            await _history(client, found, options)
+            await _history(client, found, options, part)
         else:
             await _run(client, found, options)
 
@@ -96,7 +114,7 @@ async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
     await _children(client, run, namespace)
     if run.state.terminal:
         return
-    pending = pending_activities([event async for event in _events(client, run.id)])
+    pending = pending_activities([event async for event in events_of(client, run.id)])
     if pending:
         write("")
         records = [activity.record() for activity in pending]
@@ -123,8 +141,8 @@ async def _children(client: Continuum, run: Run, namespace: str | None) -> None:
         write(f"and {count - len(records)} more: continuum query -A --where '{condition}'")
 
 
-async def _history(client: Continuum, run: Run, options: Options) -> None:
-    shape, events = options.shape, _events(client, run.id)
+async def _history(client: Continuum, run: Run, options: Options, part: Part) -> None:
+    shape, events = options.shape, events_of(client, run.id, part)
     if shape is Format.JSON:
         listed = [event_record(event) async for event in events]
         write_json({"run": run_record(run), "history": listed})
@@ -147,18 +165,6 @@ def _event_rows(shape: Format, run: Run) -> Rows:
     return Rows(shape, _event_columns(run), fields=EVENT_FIELDS, key="seq")
 
 
-async def _events(
-    client: Continuum, run_id: UUID, after: int | None = None
-) -> AsyncIterator[HistoryEvent]:
-    while True:
-        events = await client.history(run_id, after=after, limit=_PAGE)
-        for event in events:
-            yield event
-            after = event.seq
-        if len(events) < _PAGE:
-            return
-
-
 async def _follow(client: Continuum, run: Run, options: Options) -> None:
     """Print events as they come; on JSON they are lines, since the list has no end yet."""
     line = Format.JSONL if options.shape is Format.JSON else options.shape
@@ -166,10 +172,10 @@ async def _follow(client: Continuum, run: Run, options: Options) -> None:
         await _facts(client, run, options.namespace)
         write("")
     rows = _event_rows(line, run)
-    last: int | None = None
+    last = 0
     while True:
         ended = (await client.get_run(run.id)).state.terminal
-        async for event in _events(client, run.id, last):
+        async for event in events_of(client, run.id, Part(last)):
             last = event.seq
             _print_event(rows, event, line, run)
         if ended:

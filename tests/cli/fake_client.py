@@ -166,9 +166,18 @@ class FakeClient:
         self.calls.append(("set_attributes", run_id, attributes, more))
 
     async def history(
-        self, run_id: UUID, *, after: int | None = None, limit: int = 500
+        self,
+        run_id: UUID,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 500,
+        newest: bool = False,
+        max_payload: int = 0,
     ) -> list[HistoryEvent]:
-        return [event for event in self.events if event.seq > (after or 0)][:limit]
+        found = [event for event in self.events if event.seq > (after or 0)]
+        found = [event for event in found if before is None or event.seq < before]
+        return found[-limit:] if newest else found[:limit]
 
     async def nodes(self) -> list[NodeInfo]:
         return [make_node()]

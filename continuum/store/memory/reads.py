@@ -44,7 +44,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
 from continuum.store.memory.matching import holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.reading import CountGroup, Counts
+from continuum.store.reading import CountGroup, Counts, Stretch
 
 _NOT_SHOWN = -1
 
@@ -55,10 +55,12 @@ class MemoryReads:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+    async def get_run(
+        self, run_id: UUID, namespace: str | None, shown: int = MAX_SHOWN_PAYLOAD
+    ) -> Run | None:
         """The run as it is now."""
         row = self._row(run_id, namespace)
-        return None if row is None else self._snapshot(row, self._now(), MAX_SHOWN_PAYLOAD)
+        return None if row is None else self._snapshot(row, self._now(), shown)
 
     async def ends(
         self, run_ids: Sequence[UUID], namespace: str | None = None
@@ -68,22 +70,27 @@ class MemoryReads:
         return {row.run_id: self._end(row) for row in rows if row is not None}
 
     async def history(
-        self, run_id: UUID, namespace: str | None, after: int, limit: int
+        self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        """The events of a stretch, oldest first; None when there is no such run."""
         row = self._row(run_id, namespace)
         if row is None:
             return None
+        first, last = max(stretch.after, 0), len(row.events)
+        if stretch.before is not None:
+            last = max(0, min(last, stretch.before - 1))
+        if stretch.newest:
+            first = max(first, last - stretch.limit)
         return [
             HistoryEvent(
                 event.seq,
                 event.incarnation,
                 event.kind.value,
                 event.command,
-                self._stored(event.payload, MAX_SHOWN_PAYLOAD),
+                self._stored(event.payload, stretch.shown),
                 event.at,
             )
-            for event in row.events[max(after, 0) : max(after, 0) + limit]
+            for event in row.events[first : min(last, first + stretch.limit)]
         ]
 
     async def search(

@@ -26,7 +26,7 @@ from continuum.model import (
 from continuum.query.tree import Operand, Query
 from continuum.store.postgres.run_rows import RUN_COLUMNS, snapshot, stored
 from continuum.store.postgres.session import Row, transient_errors
-from continuum.store.reading import Counts
+from continuum.store.reading import Counts, Stretch
 
 if TYPE_CHECKING:
     from continuum.store.postgres.paging import Bounds
@@ -52,13 +52,16 @@ WHERE r.id = ANY(%(run_ids)s) AND {_WITHIN}"""  # noqa: S608
 _RUN_EXISTS: Final[LiteralString] = f"""
 SELECT 1 FROM continuum_runs r WHERE r.id = %(run_id)s AND {_WITHIN}"""  # noqa: S608
 
-_HISTORY: Final[LiteralString] = """
+_EVENTS: Final[LiteralString] = """
 SELECT seq, incarnation, type, command, octet_length(payload),
        CASE WHEN octet_length(payload) <= %(shown)s THEN payload END, at
 FROM continuum_events
-WHERE run_id = %(run_id)s AND seq > %(after)s
-ORDER BY seq
-LIMIT %(limit)s"""
+WHERE run_id = %(run_id)s AND seq > %(after)s AND seq < %(before)s"""
+
+_OLDEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq LIMIT %(limit)s"
+_NEWEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq DESC LIMIT %(limit)s"
+_NO_END: Final = 2**63 - 1
+"""Larger than any seq."""
 
 _NAMESPACES: Final[LiteralString] = """
 WITH RECURSIVE found AS (
@@ -142,10 +145,12 @@ class PostgresReads:
         self._bounds = bounds
         self._searching: PostgresSearch | None = None
 
-    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+    async def get_run(
+        self, run_id: UUID, namespace: str | None, shown: int = MAX_SHOWN_PAYLOAD
+    ) -> Run | None:
         """The run as it is now."""
         parameters = {
-            "run_id": run_id, "namespace": namespace, "read_at": None, "shown": MAX_SHOWN_PAYLOAD,
+            "run_id": run_id, "namespace": namespace, "read_at": None, "shown": shown,
         }  # fmt: skip
         async with bounded(self._pool, self._timeout) as connection:
             row = await (await connection.execute(_GET_RUN, parameters)).fetchone()
@@ -171,18 +176,22 @@ class PostgresReads:
         return RunEnd(state, None if result is None else self._codec.open(result), error)
 
     async def history(
-        self, run_id: UUID, namespace: str | None, after: int, limit: int
+        self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        """The events of a stretch, oldest first; None when there is no such run."""
+        before = _NO_END if stretch.before is None else stretch.before
         parameters = {
-            "run_id": run_id, "namespace": namespace, "after": after, "limit": limit,
-            "shown": MAX_SHOWN_PAYLOAD,
+            "run_id": run_id, "namespace": namespace, "after": stretch.after, "before": before,
+            "limit": stretch.limit, "shown": stretch.shown,
         }  # fmt: skip
+        statement = _NEWEST if stretch.newest else _OLDEST
         async with bounded(self._pool, self._timeout) as connection:
             known = await (await connection.execute(_RUN_EXISTS, parameters)).fetchone()
             if known is None:
                 return None
-            rows = await (await connection.execute(_HISTORY, parameters)).fetchall()
+            rows = await (await connection.execute(statement, parameters)).fetchall()
+        if stretch.newest:
+            rows.reverse()
         return [
             HistoryEvent(seq, incarnation, kind, command, stored(data, size, self._codec), at)
             for seq, incarnation, kind, command, size, data, at in rows
