@@ -301,18 +301,21 @@ async def test_the_palette_opens_a_run_by_its_id() -> None:
         await ui.press("ctrl+p")
         await ui.on_screen("CommandPalette")
         ui.app.screen.query_one(Input).value = str(run.id)
-        await ui.shows(f"run {run.id}")
+        await ui.shows("Open this run.")
         await ui.press("enter")
         await ui.on_screen("RunScreen")
         assert ui.run.run_id == run.id
 
 
 @pytest.mark.parametrize(
-    ("typed", "namespace", "theme"),
-    [("namespace billing", "billing", "continuum-dark"), ("theme continuum-light", None, "")],
+    ("typed", "explained", "namespace", "theme"),
+    [
+        ("namespace billing", "Look at this namespace.", "billing", "continuum-dark"),
+        ("theme continuum-light", "Change the colours.", None, "continuum-light"),
+    ],
 )
 async def test_the_palette_finds_namespaces_and_themes(
-    typed: str, namespace: str | None, theme: str
+    typed: str, explained: str, namespace: str | None, theme: str
 ) -> None:
     """Both lead where the `:` line leads."""
     async with console(SampleSource()) as ui:
@@ -320,7 +323,7 @@ async def test_the_palette_finds_namespaces_and_themes(
         await ui.press("ctrl+p")
         await ui.on_screen("CommandPalette")
         ui.app.screen.query_one(Input).value = typed
-        await ui.shows(typed)
-        await ui.press("down", "enter")
+        await ui.shows(explained)
+        await ui.press("enter")
         await wait_until(lambda: ui.runs.runs_query.namespace == namespace)
-        await wait_until(lambda: ui.app.theme == (theme or "continuum-light"))
+        await wait_until(lambda: ui.app.theme == theme)
