@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
 from continuum.errors import ContinuumError
-from continuum.model import HistoryEvent, Run, RunState, ServerInfo
+from continuum.model import Run, RunState, ServerInfo
 
 PAGE: Final = 100
 """Rows asked for at once."""
@@ -100,8 +101,9 @@ class Source(Protocol):
         """One run. Raises `RunNotFound`."""
         ...
 
-    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
-        """The next events of a run's journal after seq `after`."""
+    @property
+    def run_reads(self) -> RunReads:
+        """What there is to know of one run."""
         ...
 
     async def namespaces(self) -> Sequence[str]:
@@ -127,7 +129,7 @@ class ReadOnlySource:
         self.counts = inner.counts
         self.pulse = inner.pulse
         self.run = inner.run
-        self.history = inner.history
+        self.run_reads = inner.run_reads
         self.namespaces = inner.namespaces
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
@@ -144,6 +146,7 @@ class ClientSource:
 
     def __init__(self, client: Continuum) -> None:
         self._client = client
+        self.run_reads: RunReads = ClientRunReads(client)
 
     async def server(self) -> ServerInfo:
         """Who and where we are connected, from the live connection."""
@@ -186,10 +189,6 @@ class ClientSource:
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""
         return await self._client.get_run(run_id)
-
-    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
-        """The next events of a run's journal after seq `after`."""
-        return await self._client.history(run_id, after=after, limit=limit)
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""
