@@ -19,12 +19,16 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from console import actions
+from console.dialogs.partner import PartnerDialog
 from console.dialogs.value import ValueDialog
 from console.journal_feed import JournalFeed
 from console.messages import OpenRun
+from console.panes.diff import DiffPane
 from console.panes.family import FamilyPane
 from console.panes.history import HistoryList, HistoryPane
 from console.panes.pane import Pane
+from console.panes.timeline import TimelinePane
+from console.panes.values import ValuesPane
 from console.panes.waits import WaitsPane
 from console.present import facts
 from console.present.plain import short_id, short_name
@@ -75,7 +79,17 @@ class RunScreen(ActingScreen[Loaded]):
         self.history_pane = HistoryPane(session, run_id, self._feed)
         self.family_pane = FamilyPane(session, run_id)
         self.waits_pane = WaitsPane(session, run_id)
-        self.panes: tuple[Pane, ...] = (self.history_pane, self.family_pane, self.waits_pane)
+        self.values_pane = ValuesPane(session, run_id)
+        self.diff_pane = DiffPane(session, run_id)
+        self.timeline_pane = TimelinePane(session, run_id, self._feed, self.history_pane)
+        self.panes: tuple[Pane, ...] = (
+            self.history_pane,
+            self.timeline_pane,
+            self.values_pane,
+            self.family_pane,
+            self.waits_pane,
+            self.diff_pane,
+        )
         self.pane: Pane = self.history_pane
 
     @property
@@ -219,10 +233,16 @@ class RunScreen(ActingScreen[Loaded]):
         """Some keys have a meaning in some tabs only."""
         if refused := super().unavailable(name):
             return refused
-        if name in ("find", "find_next") and not self.pane.finds:
+        if name == "find" and not self.pane.finds:
             return f"nothing to look through in {self.pane.tab}"
+        if name == "find_next" and self.pane is not self.values_pane:
+            return "only in the values"
         if name == "failures" and self.pane not in (self.history_pane, self.family_pane):
             return f"failures are told apart in history and family, not in {self.pane.tab}"
+        if name in ("closer", "wider") and self.pane is not self.timeline_pane:
+            return "only in the timeline"
+        if name == "follow" and self.pane is not self.history_pane:
+            return "only in the history"
         if name == "open_run" and self.pane.run_under_cursor() is None:
             return "no other run under the cursor"
         if name == "parent" and (self.run_shown is None or self.run_shown.parent_id is None):
@@ -251,6 +271,27 @@ class RunScreen(ActingScreen[Loaded]):
             self.family_pane.toggle_failures()
         else:
             self.history_pane.toggle_failures()
+
+    def do_closer(self) -> None:
+        """Half as much time."""
+        self.timeline_pane.zoom(0.5)
+
+    def do_wider(self) -> None:
+        """Twice as much time."""
+        self.timeline_pane.zoom(2.0)
+
+    def do_find_next(self) -> None:
+        """On to the next place."""
+        self.values_pane.find_next()
+
+    def do_compare(self) -> None:
+        """Name the other run."""
+        self.app.push_screen(PartnerDialog(), self._compare_with)
+
+    def _compare_with(self, run_id: UUID | None) -> None:
+        if run_id is not None:
+            self.diff_pane.choose(run_id)
+            self.go_to(self.diff_pane)
 
     def do_waits(self) -> None:
         """The tab with the wait chain."""
