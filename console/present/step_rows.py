@@ -158,14 +158,17 @@ class StepRows:
         if step.kind == EVENT:
             return self._events.detail(step.head, palette)
         line = Text(f"{step.command} ", palette.faint)
-        line.append(f"{step.name or f'(began before {step.head.seq})'} ", palette.text)
+        if not step.begun:
+            line.append(f"(began before {step.head.seq}) ", palette.faint)
+        elif step.name:
+            line.append(f"{step.name} ", palette.text)
         if step.attempts > 1:
             line.append(f"x{step.attempts} ", palette.warn)
-        if step.begun and (given := _given(step)):
-            line.append(f"{given} ", palette.faint)
-        if len(step.events) > 1 or not step.begun:
+        if (len(step.events) > 1 or not step.begun) and (ended := _ended(step)):
             tone = palette.bad if step.outcome == FAILED else palette.muted
-            line.append(_ended(step), tone)
+            line.append(f"{ended} ", tone)
+        if step.begun and (given := _given(step)):
+            line.append(given, palette.faint)
         return line
 
 

@@ -158,6 +158,8 @@ class _Folding:
         self._waiters: defaultdict[str, deque[Step]] = defaultdict(deque)
         self._early: defaultdict[str, deque[Step]] = defaultdict(deque)
         self._timers_of: dict[tuple[int, int], Step] = {}
+        self._doubtful: set[int] = set()
+        """Waits whose time was over, if the timer after them was their limit."""
         self._before: HistoryEvent | None = None
 
     def add(self, event: HistoryEvent) -> None:
@@ -204,10 +206,7 @@ class _Folding:
         if event.type == "timer_fired" and (
             waiter := self._timers_of.get((event.incarnation, event.command or 0))
         ):
-            queue = self._waiters[waiter.name]
-            if waiter in queue:  # behind those that surely still wait
-                queue.remove(waiter)
-                queue.append(waiter)
+            self._doubtful.add(id(waiter))
 
     def _await(self, event: HistoryEvent) -> None:
         name = one_line(_text(event, "name"), 200)
@@ -220,8 +219,11 @@ class _Folding:
 
     def _receive(self, event: HistoryEvent) -> None:
         name = one_line(_text(event, "name"), 200)
-        if self._waiters[name]:
-            _extend(self._waiters[name].popleft(), event)
+        if waiters := self._waiters[name]:
+            certain = (waiter for waiter in waiters if id(waiter) not in self._doubtful)
+            waiter = next(certain, waiters[0])
+            waiters.remove(waiter)
+            _extend(waiter, event)
             return
         self._early[name].append(self._append(Step(EVENT, name), event))
 
