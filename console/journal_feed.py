@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -35,6 +37,7 @@ class JournalFeed:
         self._run_id = run_id
         self._span: Span | None = None
         self._steps: list[Step] | None = None
+        self._acts: dict[tuple[int, datetime, str], HistoryEvent] = {}
 
     @property
     def filtered(self) -> bool:
@@ -45,9 +48,18 @@ class JournalFeed:
     def steps(self) -> list[Step]:
         """The steps of what is held, without those that are filtered out."""
         if self._steps is None:
-            found = fold(self.window.events)
+            found = fold(self._entries())
             self._steps = [step for step in found if self._shows(step)]
         return self._steps
+
+    def _entries(self) -> list[HistoryEvent]:
+        """The events that are held, and what operators did among them, each where it stands."""
+        window = self.window
+        first = 0 if window.at_start else window.first
+        acts = [act for act in self._acts.values() if first <= act.seq <= window.last]
+        if not acts:
+            return list(window.events)
+        return sorted([*window.events, *acts], key=_place)
 
     def _shows(self, step: Step) -> bool:
         if self.failures and not step.failing:
@@ -61,17 +73,28 @@ class JournalFeed:
             What takes the page in; it answers whether anything changed.
         """
         span = self._span or self.window.next_span(self.want)
-        page = await self._reads().events(self._run_id, span) if span else ()
-        return partial(self._take, span, page)
+        if span is None:
+            return partial(self._take, None, (), ())
+        asked = span
+        if span.after:  # what operators did behind the last event comes with that event
+            asked = replace(span, after=span.after - 1, limit=span.limit + 1)
+        found = await self._reads().events(self._run_id, asked)
+        acts = [event for event in found if event.operator is not None]
+        page = [event for event in found if event.operator is None and event.seq > span.after]
+        return partial(self._take, span, page, acts)
 
-    def _take(self, span: Span | None, page: Sequence[HistoryEvent]) -> bool:
+    def _take(
+        self, span: Span | None, page: Sequence[HistoryEvent], acts: Sequence[HistoryEvent]
+    ) -> bool:
         self.want, self._span = Want.FRESH, None
         if span is None:
             return False
+        known = len(self._acts)
+        self._acts.update({(act.seq, act.at, act.type): act for act in acts})
         before, self.window = self.window, self.window.with_page(span, page)
         for event in page:
             self.names.learn(event)
-        if self.window.events == before.events and before.first:
+        if self.window.events == before.events and before.first and known == len(self._acts):
             return self.window != before
         self._steps = None
         if self.filtered:
@@ -83,7 +106,7 @@ class JournalFeed:
 
         A step that is not known from its beginning to its end may still match.
         """
-        found = fold(self.window.events)
+        found = fold(self._entries())
         self._steps = [step for step in found if self._shows(step)]
         shown = {id(step) for step in self._steps}
         kept = {
@@ -91,6 +114,7 @@ class JournalFeed:
             for step in found
             if id(step) in shown or not (step.begun and step.over)
             for event in step.events
+            if event.operator is None
         }
         self.window = self.window.keeping(lambda event: event.seq in kept)
 
@@ -112,8 +136,13 @@ class JournalFeed:
 
     async def whole(self, event: HistoryEvent) -> HistoryEvent:
         """The event with its payload, unless that is larger than `LARGEST_PAYLOAD`."""
-        if event.stored_data.data is not None:
+        if event.stored_data.data is not None or event.operator is not None:
             return event
         span = Span(event.seq - 1, limit=1, max_payload=LARGEST_PAYLOAD)
         found = await self._reads().events(self._run_id, span)
         return found[0] if found else event
+
+
+def _place(event: HistoryEvent) -> tuple[int, bool, datetime]:
+    """By seq; what an operator did stands behind the event that has the same."""
+    return (event.seq, event.operator is not None, event.at)

@@ -102,8 +102,11 @@ class Step:
     @property
     def key(self) -> tuple[str, int, int]:
         """What identifies it, whichever of its events are held."""
-        if self.kind == EVENT or self.head.command is None:
-            return (EVENT, self.head.incarnation, self.head.seq)
+        head = self.head
+        if head.operator is not None:
+            return (f"{head.type} {head.at.isoformat()}", head.incarnation, head.seq)
+        if self.kind == EVENT or head.command is None:
+            return (EVENT, head.incarnation, head.seq)
         return (self.kind, self.head.incarnation, self.command)
 
     @property

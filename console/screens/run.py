@@ -130,8 +130,7 @@ class RunScreen(ActingScreen[Loaded]):
     async def load(self) -> Loaded:
         """The run, and what the tab in view needs."""
         source = self.session.source
-        if self.session.server is None:
-            self.session.server = await source.server()
+        await self.know_server()
         pane = self.pane
         run = await source.run(self.run_id)
         shown = await pane.read(run)

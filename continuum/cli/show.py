@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
 
 import typer
 
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
 from continuum.cli.failures import UsageError
+from continuum.cli.history_part import Part, events_of
 from continuum.cli.inputs import parse_run_id
-from continuum.cli.journal import Part, events_of
 from continuum.cli.output import (
     Rows,
     colour,
@@ -28,8 +29,11 @@ from continuum.cli.table import Column, render_facts, render_table
 if TYPE_CHECKING:
     from continuum.client import Continuum
     from continuum.model import HistoryEvent, Run
+    from continuum.operators.acts import OperatorAct
 
 _POLL_SECONDS: Final = 0.5
+_ACTS: Final = 100
+"""Acts of operators that are looked at each time."""
 _COLUMNS: Final = (
     Column("seq"),
     Column("at"),
@@ -77,8 +81,9 @@ async def show(
     """Show one run, what it waits for, its children, and its history.
 
     RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
-    {"run": ..., "history": [...]}, and jsonl and csv print the events only. --newest, --after and
-    --before say which part of the history: `--history --newest 50` is its end.
+    {"run": ..., "history": [...]}, and jsonl and csv print the events only. What operators did to
+    the run stands in its history as `operator_cancel` and the like. --newest, --after and --before
+    say which part of the history: `--history --newest 50` is its end.
     """
     options.without_effect("show", namespace=False)
     part = Part(after or 0, before, newest)
@@ -114,7 +119,9 @@ async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
     await _children(client, run, namespace)
     if run.state.terminal:
         return
-    pending = pending_activities([event async for event in events_of(client, run.id)])
+    pending = pending_activities(
+        [event async for event in events_of(client, run.id, operators=False)]
+    )
     if pending:
         write("")
         records = [activity.record() for activity in pending]
@@ -173,14 +180,24 @@ async def _follow(client: Continuum, run: Run, options: Options) -> None:
         write("")
     rows = _event_rows(line, run)
     last = 0
+    shown = 0  # the newest act of an operator that was printed
     while True:
         ended = (await client.get_run(run.id)).state.terminal
-        async for event in events_of(client, run.id, Part(last)):
-            last = event.seq
+        events = [event async for event in events_of(client, run.id, Part(last), operators=False)]
+        acts = [act for act in await _newest_acts(client, run.id) if act.id > shown]
+        shown = max([shown, *(act.id for act in acts)])
+        entries = [act.as_event(last, run.incarnation) for act in acts]
+        for event in sorted([*events, *entries], key=lambda event: event.at):
             _print_event(rows, event, line, run)
+        last = events[-1].seq if events else last
         if ended:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _newest_acts(client: Continuum, run_id: UUID) -> list[OperatorAct]:
+    page = await client.operator_journal(run_id=run_id, limit=_ACTS)
+    return [*reversed(page.entries)]
 
 
 def _print_event(rows: Rows, event: HistoryEvent, shape: Format, run: Run) -> None:

@@ -37,6 +37,7 @@ class BlockingLooking(BlockingCalls):
         newest: bool = False,
         max_payload: int = MAX_SHOWN_PAYLOAD,
         namespace: str | None = None,
+        operators: bool = True,
     ) -> list[HistoryEvent]:
         """A page of a run's journal; see `Continuum.history`."""
         return self.call(
@@ -48,6 +49,7 @@ class BlockingLooking(BlockingCalls):
                 newest=newest,
                 max_payload=max_payload,
                 namespace=namespace,
+                operators=operators,
             )
         )
 

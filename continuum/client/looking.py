@@ -77,18 +77,25 @@ class Looking(ABC):
         newest: bool = False,
         max_payload: int = MAX_SHOWN_PAYLOAD,
         namespace: str | None = None,
+        operators: bool = True,
     ) -> list[HistoryEvent]:
-        """A page of a run's journal, oldest first; a run's events are numbered 1, 2, 3 by `seq`.
+        """A page of a run's journal, oldest first, with what operators did to it in between.
+
+        Events are numbered 1, 2, 3 by `seq`. An entry of an operator has the seq of the event
+        behind which it stands, a type such as "operator_cancel", and in `operator` who it was; for
+        events of the journal that is None.
 
         Args:
             run_id: of any run.
             after: only events with a greater seq: the last seq of the previous page.
             before: only events with a smaller seq: to page backwards, the first seq of the
                 previous page.
-            limit: events on a page, at most 5,000; fewer came when nothing is left.
+            limit: events on a page, at most 5,000; fewer came when nothing is left. Entries of
+                operators come besides.
             newest: the last events instead of the first ones.
             max_payload: bytes; the data of an event that takes more is `Omitted`.
             namespace: only a run of this namespace.
+            operators: False leaves out what operators did.
 
         Raises:
             RunNotFound.
@@ -106,6 +113,7 @@ class Looking(ABC):
             check_limit(limit, MAX_EVENTS),
             newest,
             check_payload_size(max_payload),
+            operators,
         )
         events = await self._reads.history(parsed, within, stretch)
         if events is None:

@@ -21,6 +21,7 @@ from continuum.model import (
     ServerInfo,
     Stamp,
 )
+from continuum.operators.acts import Act
 from continuum.query.tree import Operand, Query
 
 
@@ -48,6 +49,7 @@ class Stretch:
     Attributes:
         newest: the last of them instead of the first.
         shown: the largest payload that is fetched, in bytes.
+        operators: whether what operators did comes besides.
     """
 
     after: int = 0
@@ -55,6 +57,7 @@ class Stretch:
     limit: int = 500
     newest: bool = False
     shown: int = MAX_SHOWN_PAYLOAD
+    operators: bool = False
 
 
 class ReadStore(Protocol):
@@ -81,7 +84,11 @@ class ReadStore(Protocol):
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """The events of a stretch, oldest first; None when there is no such run."""
+        """The events of a stretch, oldest first; None when there is no such run.
+
+        With `operators` what operators did since the first of them comes besides, each entry behind
+        the event that was the last one then and with its seq.
+        """
         ...
 
     async def search(
@@ -128,6 +135,7 @@ class ReadStore(Protocol):
         namespace: str | None,
         attributes: Mapping[str, Any],
         unset: Sequence[str],
+        act: Act | None = None,
     ) -> bool:
         """Merge and remove top-level keys in one statement; whether the run exists (there)."""
         ...
