@@ -17,6 +17,8 @@ from uuid import UUID
 import msgspec
 
 from console.present.shapes import is_array, is_object
+from console.run_source import RunReads
+from console.sample_reads import SampleReads
 from console.sample_reports import NOW, sample_audit, sample_health, sample_workforce
 from console.source import Condition, Pulse, RunsPage, RunsQuery, Workforce
 from continuum.audit.report import AuditReport
@@ -102,10 +104,12 @@ class SampleSource:
                 return run
         raise RunNotFound(run_id)
 
-    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
-        """The next events."""
-        events = self.journals.get(run_id) or sample_history(await self.run(run_id))
-        return [event for event in events if event.seq > (after or 0)][:limit]
+    @property
+    def run_reads(self) -> RunReads:
+        """What there is to know of one run."""
+        return SampleReads(
+            lambda: self.all_runs, lambda run: self.journals.get(run.id) or sample_history(run)
+        )
 
     async def namespaces(self) -> Sequence[str]:
         """Those that hold runs."""

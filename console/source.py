@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
 from continuum.audit.report import AuditReport
 from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
 from continuum.health.report import Facts, HealthReport
-from continuum.model import HistoryEvent, NodeInfo, Run, RunState, ServerInfo
+from continuum.model import NodeInfo, Run, RunState, ServerInfo
 
 PAGE: Final = 100
 """Rows asked for at once."""
@@ -128,8 +129,9 @@ class Source(Protocol):
         """One run. Raises `RunNotFound`."""
         ...
 
-    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
-        """The next events of a run's journal after seq `after`."""
+    @property
+    def run_reads(self) -> RunReads:
+        """What there is to know of one run."""
         ...
 
     async def namespaces(self) -> Sequence[str]:
@@ -167,7 +169,7 @@ class ReadOnlySource:
         self.counts = inner.counts
         self.pulse = inner.pulse
         self.run = inner.run
-        self.history = inner.history
+        self.run_reads = inner.run_reads
         self.namespaces = inner.namespaces
         self.audit = inner.audit
         self.workforce = inner.workforce
@@ -192,6 +194,7 @@ class ClientSource:
 
     def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] | None = None) -> None:
         self._client = client
+        self.run_reads: RunReads = ClientRunReads(client)
         self._flows = flows
 
     async def server(self) -> ServerInfo:
@@ -239,10 +242,6 @@ class ClientSource:
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""
         return await self._client.get_run(run_id)
-
-    async def history(self, run_id: UUID, after: int | None, limit: int) -> Sequence[HistoryEvent]:
-        """The next events of a run's journal after seq `after`."""
-        return await self._client.history(run_id, after=after, limit=limit)
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""

@@ -297,3 +297,52 @@ class IndexProgress:
     phase: str
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLoad:
+    """A named queue: attempts nobody has taken, attempts under way, living workers that serve it.
+
+    The numbers are None when they could not be read.
+    """
+
+    name: str
+    waiting: int | None = None
+    running: int | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One thing that a run waits for.
+
+    Attributes:
+        kind: "other" is whatever `text` says, such as code that fits the journal.
+        text: for people, as in `Run.waiting_on`.
+        until: when it is over by itself: a timer, the time limit of a signal, the next attempt.
+        run_id: of the child, or None.
+        then: what the child waits for in turn; None when that was not followed.
+        queue: in which the attempt of the activity waits.
+    """
+
+    kind: Literal["child", "signal", "timer", "activity", "other"]
+    text: str
+    until: datetime | None = None
+    run_id: UUID | None = None
+    then: WaitNode | None = None
+    queue: QueueLoad | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitNode:
+    """A run and what it waits for.
+
+    Attributes:
+        run: as it was read.
+        waits: empty for a run that has ended or that is executing.
+        stuck: whether no living worker can run its version.
+    """
+
+    run: Run
+    waits: tuple[Wait, ...] = ()
+    stuck: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,25 +12,40 @@ from rich.style import Style
 from rich.text import Text
 
 from console.present import ages, states
-from console.present.children import Children
+from console.present.chain import ChainTree, chain_rows, in_one_line
+from console.present.family import summary
 from console.present.plain import lines, one_line, short_id
 from console.present.runs import attributes, error_line, version, workflow_name
 from console.present.values import pretty, preview
 from console.present.waits import cancelling, waiting
 from console.themes import Palette
-from continuum.model import Omitted, Run, StoredValue
+from continuum.model import Omitted, Run, StoredValue, WaitNode
 
 LABEL: Final = 12
-NO_CHILDREN: Final = Children()
 _WRAP: Final = Console(width=80)
 """Wrapping asks for a console, and uses nothing of it."""
+_CHAIN: Final = 12
+"""Lines of the wait chain; all of it is a tab of its own."""
 
 
-def facts(
-    run: Run, now: datetime, palette: Palette, width: int = 100, children: Children = NO_CHILDREN
-) -> list[Text]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run as it was read at `now` by the database's clock.
+
+    Attributes:
+        chain: what it waits for, followed; None when that was not asked.
+        children: how many it has in each state.
+    """
+
+    run: Run
+    now: datetime
+    chain: WaitNode | None = None
+    children: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def facts(seen: Seen, palette: Palette, width: int = 100) -> list[Text]:
     """Everything, one fact a line or block, for a pane of `width` cells."""
-    found = _facts(run, now, palette, children)
+    found = _facts(seen, palette)
     return [line for fact in found for line in _hanging(fact, width)]
 
 
@@ -43,7 +60,8 @@ def _hanging(line: Text, width: int) -> list[Text]:
     return [first, *(indent.copy().append_text(part) for part in wrapped)]
 
 
-def _facts(run: Run, now: datetime, palette: Palette, children: Children) -> list[Text]:
+def _facts(seen: Seen, palette: Palette) -> list[Text]:
+    run, now = seen.run, seen.now
     found = [
         _line("state", states.badge(run.state, palette), palette),
         _line("run", Text(str(run.id), palette.text), palette),
@@ -58,12 +76,13 @@ def _facts(run: Run, now: datetime, palette: Palette, children: Children) -> lis
         found.append(_line("updated", _when(run.updated_at, now, palette), palette))
     lasted = ages.duration(run.duration.total_seconds())
     found.append(_line("duration", Text(lasted, palette.text), palette))
-    found.extend(_live_facts(run, now, palette))
+    found.extend(_live_facts(seen, palette))
     if run.parent_id is not None:
         found.append(_line("parent", Text(str(run.parent_id), palette.text), palette))
     if run.incarnation > 1:
         found.append(_line("incarnation", Text(str(run.incarnation), palette.text), palette))
-    found.extend(_children(children, palette))
+    if children := summary(seen.children):
+        found.append(_line("children", Text(children, palette.text), palette))
     found.extend(_block("attributes", dict(run.attributes), palette))
     found.extend(_block("input", value(run.stored_input), palette))
     if run.stored_output is not None and run.state == "completed":
@@ -72,10 +91,9 @@ def _facts(run: Run, now: datetime, palette: Palette, children: Children) -> lis
     return found
 
 
-def brief(
-    run: Run, now: datetime, palette: Palette, children: Children = NO_CHILDREN
-) -> list[Text]:
+def brief(seen: Seen, palette: Palette) -> list[Text]:
     """Four lines for a screen too small for the side pane."""
+    run, now = seen.run, seen.now
     first = (
         Text()
         .append_text(states.badge(run.state, palette))
@@ -87,7 +105,7 @@ def brief(
     lasted = ages.duration(run.duration.total_seconds())
     second = Text(str(run.id), palette.muted)
     second.append(f"  started {ages.ago(run.started_at, now)}, {lasted}", palette.muted)
-    third = _family(run, children, palette)
+    third = _family(seen, palette)
     third.append_text(attributes(run.attributes, palette) or Text("no attributes", palette.faint))
     if run.error is not None:
         fourth = error_line(run.error, palette)
@@ -96,7 +114,9 @@ def brief(
         if run.cancelling_since:
             fourth.append(f"{cancelling(run.cancelling_since, now)}  ", palette.warn)
         fourth.append("waits for ", palette.faint)
-        fourth.append(waiting(run.waiting_on or "nothing", now), palette.accent)
+        followed = seen.chain is not None and seen.chain.waits
+        words = in_one_line(seen.chain, now) if seen.chain and followed else ""
+        fourth.append(words or waiting(run.waiting_on or "nothing", now), palette.accent)
     elif run.state == "completed" and run.stored_output is not None:
         fourth = Text("output ", palette.faint).append(
             preview(value(run.stored_output)), palette.text
@@ -124,7 +144,8 @@ def _when(at: datetime, now: datetime, palette: Palette) -> Text:
     return Text(ages.ago(at, now), palette.text).append(f"  {ages.stamp(at)}", palette.faint)
 
 
-def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
+def _live_facts(seen: Seen, palette: Palette) -> list[Text]:
+    run, now = seen.run, seen.now
     if run.state not in states.LIVE:
         return []
     waits = waiting(run.waiting_on, now) if run.waiting_on else "nothing: it can go on"
@@ -136,6 +157,7 @@ def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
         _line("waits for", Text(waits, style), palette),
         _line("owner", owner, palette),
     ]
+    found[1:1] = [Text("  ").append_text(line) for line in _followed(seen, palette)]
     if run.cancelling_since is not None:
         since = _when(run.cancelling_since, now, palette)
         since.stylize(palette.warn, 0, len(since.plain.partition("  ")[0]))
@@ -143,23 +165,31 @@ def _live_facts(run: Run, now: datetime, palette: Palette) -> list[Text]:
     return found
 
 
-def _family(run: Run, children: Children, palette: Palette) -> Text:
+def _followed(seen: Seen, palette: Palette) -> list[Text]:
+    """What the runs it waits for wait for; nothing when it says all itself."""
+    if seen.chain is None or not (seen.chain.stuck or any(w.then for w in seen.chain.waits)):
+        return []
+    tree = ChainTree()
+    tree.now = seen.now
+    rows = chain_rows(seen.chain)
+    column = tree.columns(200)[0]
+    shown = [tree.cell(row, column, palette, changed=False) for row in rows[:_CHAIN]]
+    if len(rows) > _CHAIN:
+        shown.append(Text(f"and {len(rows) - _CHAIN} more: w", palette.faint))
+    return shown
+
+
+def _family(seen: Seen, palette: Palette) -> Text:
     """Where the run stands among others, in a few words before its attributes."""
+    run = seen.run
     words: list[str] = []
     if run.parent_id is not None:
         words.append(f"child of {short_id(run.parent_id)}")
     if run.incarnation > 1:
         words.append(f"incarnation {run.incarnation}")
-    if summary := children.summary():
-        words.append(f"children {summary}")
+    if children := summary(seen.children):
+        words.append(f"children {children}")
     return Text("".join(f"{each}  " for each in words), palette.text)
-
-
-def _children(children: Children, palette: Palette) -> list[Text]:
-    if not (summary := children.summary()):
-        return []
-    listed = [Text("  ").append_text(line) for line in children.lines(palette)]
-    return [_line("children", Text(summary, palette.text), palette), *listed]
 
 
 def _block(label: str, content: Any, palette: Palette) -> list[Text]:

@@ -58,17 +58,21 @@ _NAMING: Final = ("activity_scheduled", "child_started")
 
 
 class HistoryRows:
-    """The history of one run; learns the names of commands from the events it is given."""
+    """The history of one run; learns the names of commands from the events it is given.
+
+    Attributes:
+        started: when the run began, from which times count; the first event learned, until set.
+    """
 
     def __init__(self) -> None:
+        self.started: datetime | None = None
         self._names: dict[tuple[int, int], str] = {}
-        self._started: datetime | None = None
         self._details: dict[int, Text] = {}
 
     def learn(self, event: HistoryEvent) -> None:
-        """Take in one more event, in order."""
-        if self._started is None:
-            self._started = event.at
+        """Take in one more event."""
+        if self.started is None:
+            self.started = event.at
         if event.type in _NAMING and event.command is not None:
             self._names[event.incarnation, event.command] = short_name(_text(body(event), "name"))
 
@@ -102,20 +106,23 @@ class HistoryRows:
             case "time":
                 return Text(ages.clock(row.at), palette.muted)
             case "offset":
-                after = (row.at - (self._started or row.at)).total_seconds()
+                after = (row.at - (self.started or row.at)).total_seconds()
                 return Text(f"+{ages.duration(after)}", palette.muted)
             case "event":
-                glyph, words, tone = _LOOK.get(row.type, ("·", one_line(row.type, 40), "text"))
+                glyph, words, tone = look(row.type)
                 return Text(f"{glyph} {words}", getattr(palette, tone))
             case _:
-                if row.seq not in self._details:
-                    self._details[row.seq] = self._detail(row, palette)
-                return self._details[row.seq]
+                return self.detail(row, palette)
+
+    def detail(self, event: HistoryEvent, palette: Palette) -> Text:
+        """What is worth saying of the event: its command, the name of that, and the data."""
+        if event.seq not in self._details:
+            self._details[event.seq] = self._detail(event, palette)
+        return self._details[event.seq]
 
     def title(self, event: HistoryEvent) -> str:
         """The event in words: `17 completed orders:charge`."""
-        words = _LOOK.get(event.type, ("", one_line(event.type, 40), ""))[1]
-        return f"{event.seq} {words} {self._name(event)}".rstrip()
+        return f"{event.seq} {look(event.type)[1]} {self._name(event)}".rstrip()
 
     def _name(self, event: HistoryEvent) -> str:
         if event.command is None:
@@ -130,10 +137,22 @@ class HistoryRows:
             line.append(name + " ", palette.text)
         if not is_object(found):
             return line.append(preview(found, 300), palette.faint)
-        describe = _DETAIL.get(event.type)
-        words = describe(found, event) if describe else preview(found, 300)
         tone = palette.bad if event.type in _FAILURES else palette.muted
-        return line.append(one_line(words, 400), tone)
+        return line.append(said(event), tone)
+
+
+def look(kind: str) -> tuple[str, str, str]:
+    """Glyph, words and tone of a kind of event."""
+    return _LOOK.get(kind, ("·", one_line(kind, 40), "text"))
+
+
+def said(event: HistoryEvent) -> str:
+    """What the event says besides its kind and its name, on one line."""
+    found = body(event)
+    if not is_object(found):
+        return preview(found, 300)
+    describe = _DETAIL.get(event.type)
+    return one_line(describe(found, event) if describe else preview(found, 300), 400)
 
 
 def body(event: HistoryEvent) -> Any:

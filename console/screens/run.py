@@ -1,51 +1,63 @@
-"""One run: its facts and its journal, live."""
+"""One run, live: its facts, and a tab for each way to look at it."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, cast
+from typing import ClassVar
 from uuid import UUID
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import ContentSwitcher, Static
 
 from console import actions
+from console.dialogs.partner import PartnerDialog
 from console.dialogs.value import ValueDialog
+from console.journal_feed import JournalFeed
+from console.messages import OpenRun
+from console.panes.diff import DiffPane
+from console.panes.family import FamilyPane
+from console.panes.history import HistoryList, HistoryPane
+from console.panes.pane import Pane
+from console.panes.timeline import TimelinePane
+from console.panes.values import ValuesPane
+from console.panes.waits import WaitsPane
 from console.present import facts
-from console.present.children import Children
-from console.present.history import HistoryRows, body
 from console.present.plain import short_id, short_name
-from console.present.values import pretty
 from console.screens.acting import ActingScreen
 from console.session import Session
 from console.widgets.bars import palette_of
-from console.widgets.row_list import RowList
-from continuum.model import HistoryEvent, Run
-
-PAGE = 500
-MAX_EVENTS = 10_000
+from console.widgets.find_line import FindLine
+from console.widgets.tab_line import TabLine
+from continuum.model import HistoryEvent, Run, WaitNode
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A run and the events that are new since the last look."""
+    """A run, what it waits for, its children, and what the tab in view read.
+
+    Attributes:
+        show: puts the part of the tab on screen.
+    """
 
     run: Run
-    events: tuple[HistoryEvent, ...]
     at: datetime
-    more: bool
+    chain: WaitNode | None
+    children: Mapping[str, int]
+    pane: Pane
+    show: Callable[[], None]
 
 
 class RunScreen(ActingScreen[Loaded]):
-    """Facts at the left (on top when narrow), history at the right."""
+    """Facts at the left (on top when narrow), tabs at the right."""
 
     action_screen = actions.RUN
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUN)
@@ -60,10 +72,25 @@ class RunScreen(ActingScreen[Loaded]):
         super().__init__(session)
         self.run_id = run_id
         self.run_shown: Run | None = None
-        self.events: tuple[HistoryEvent, ...] = ()
         self._at: datetime | None = None
-        self._presenter = HistoryRows()
-        self._children = Children()
+        self._chain: WaitNode | None = None
+        self._children: Mapping[str, int] = {}
+        self._feed = JournalFeed(lambda: session.source.run_reads, run_id)
+        self.history_pane = HistoryPane(session, run_id, self._feed)
+        self.family_pane = FamilyPane(session, run_id)
+        self.waits_pane = WaitsPane(session, run_id)
+        self.values_pane = ValuesPane(session, run_id)
+        self.diff_pane = DiffPane(session, run_id)
+        self.timeline_pane = TimelinePane(session, run_id, self._feed, self.history_pane)
+        self.panes: tuple[Pane, ...] = (
+            self.history_pane,
+            self.timeline_pane,
+            self.values_pane,
+            self.family_pane,
+            self.waits_pane,
+            self.diff_pane,
+        )
+        self.pane: Pane = self.history_pane
 
     @property
     def crumb(self) -> str:
@@ -71,35 +98,45 @@ class RunScreen(ActingScreen[Loaded]):
         return short_id(self.run_id)
 
     def body(self) -> ComposeResult:
-        """Facts beside or above the history."""
+        """Facts beside or above the tabs."""
         yield Static(id="brief")
         with Horizontal(id="body"):
             with VerticalScroll(id="facts") as pane:
-                pane.border_title = Content(f"runs / {short_id(self.run_id)}")
+                pane.border_title = Content(f"run {short_id(self.run_id)}")
                 yield Static(id="facts-text")
-            yield RowList[HistoryEvent](self._presenter, newest="bottom", id="history")
+            with Vertical(id="tabs"):
+                yield TabLine([pane.tab for pane in self.panes])
+                with ContentSwitcher(initial=self.pane.id):
+                    yield from self.panes
+                yield FindLine()
 
     def on_mount(self) -> None:
-        """Stand at the start of the history until told to follow, unless the run is live."""
-        self.history.palette = palette_of(self)
-        self._title()
+        """Every pane gets its colours."""
+        for pane in self.panes:
+            pane.paint(palette_of(self))
 
     @property
-    def history(self) -> RowList[HistoryEvent]:
-        """The journal."""
-        return cast("RowList[HistoryEvent]", self.query_one("#history"))
+    def history(self) -> HistoryList:
+        """The rows of the history."""
+        return self.history_pane.list
+
+    @property
+    def events(self) -> tuple[HistoryEvent, ...]:
+        """What is held of the journal."""
+        return self._feed.window.events
 
     # reading
 
     async def load(self) -> Loaded:
-        """The run, and the next events after those on screen."""
+        """The run, and what the tab in view needs."""
         source = self.session.source
         await self.know_server()
-        after = self.events[-1].seq if self.events else None
-        limit = min(PAGE, MAX_EVENTS - len(self.events))
-        found = tuple(await source.history(self.run_id, after, limit)) if limit > 0 else ()
+        pane = self.pane
         run = await source.run(self.run_id)
-        return Loaded(run, found, self._read_at(run), limit > 0 and len(found) == limit)
+        shown = await pane.read(run)
+        children = await source.run_reads.child_counts(self.run_id)
+        chain = None if run.state.terminal else await source.run_reads.wait_chain(self.run_id)
+        return Loaded(run, self._read_at(run), chain, children, pane, shown)
 
     def _read_at(self, run: Run) -> datetime:
         """A live run's duration ends when it was read; an ended one's says nothing about now."""
@@ -108,22 +145,26 @@ class RunScreen(ActingScreen[Loaded]):
         return self.session.database_time() or run.updated_at
 
     def show(self, loaded: Loaded) -> None:
-        """Append what is new; read on at once when there is more."""
+        """Facts and the tab."""
         self.run_shown, self._at = loaded.run, loaded.at
-        if loaded.events:
-            for event in loaded.events:
-                self._presenter.learn(event)
-                self._children.learn(event)
-            self.events += loaded.events
-            self.history.set_rows(self.events)
+        self._chain, self._children = loaded.chain, loaded.children
+        loaded.pane.present(loaded.run, loaded.at)
+        loaded.show()
         self.recovered()
         self._redraw()
-        if loaded.more:
-            self.live.refresh()
+
+    def on_pane_hungry(self) -> None:
+        """The tab in view has more to read."""
+        self.live.refresh()
+
+    def on_pane_said(self, message: Pane.Said) -> None:
+        """Something went wrong in a tab, or is worth knowing."""
+        self.toast(message.text, "warning")
 
     def dim(self, stale: bool) -> None:
-        """Old events stay, dimmed."""
-        self.history.stale = stale
+        """Old data stays, dimmed."""
+        for pane in self.panes:
+            pane.dim(stale)
 
     def run_in_view(self) -> Run | None:
         """This run."""
@@ -131,70 +172,153 @@ class RunScreen(ActingScreen[Loaded]):
 
     def palette_changed(self) -> None:
         """Another theme."""
-        self.history.palette = palette_of(self)
-        self._presenter.forget_styles()
-        self.history.refresh()
+        for pane in self.panes:
+            pane.paint(palette_of(self))
+        self.query_one(TabLine).refresh()
         self._redraw()
 
     # drawing
 
     def _redraw(self) -> None:
-        self._title()
         if self.run_shown is None or self._at is None:
             return
         palette = palette_of(self)
-        brief = facts.brief(self.run_shown, self._at, palette, self._children)
+        seen = facts.Seen(self.run_shown, self._at, self._chain, self._children)
+        brief = facts.brief(seen, palette)
         width = max(10, self.size.width - 4)
         for line in brief:
             line.truncate(width, overflow="ellipsis")
         self.query_one("#brief", Static).update(Text("\n").join(brief))
         pane = self.query_one("#facts").scrollable_content_region.width
-        shown = facts.facts(self.run_shown, self._at, palette, pane or 100, self._children)
+        shown = facts.facts(seen, palette, pane or 100)
         self.query_one("#facts-text", Static).update(Text("\n").join(shown))
-
-    def _title(self) -> None:
-        count = len(self.events)
-        name = f"runs / {short_id(self.run_id)} / " if self.has_class("-narrow") else ""
-        capped = ", the first" if count >= MAX_EVENTS else ""
-        mode = "follows" if self.history.following else "f follows"
-        self.history.border_title = Content(f"{name}history{capped} {count:,} · {mode}")
 
     def on_resize(self) -> None:
         """The brief lines are cut to the width."""
         self.call_after_refresh(self._redraw)
 
-    def on_row_list_moved(self) -> None:
-        """Following may have ended."""
-        self._title()
+    # tabs
 
-    def on_row_list_chosen(self) -> None:
-        """A click on the highlighted event opens it."""
-        self.do_expand()
+    def go_to(self, pane: Pane) -> None:
+        """Show another tab, and read for it."""
+        self.pane = pane
+        self.query_one(ContentSwitcher).current = pane.id
+        self.query_one(TabLine).choose(self.panes.index(pane))
+        if self.run_shown is not None and self._at is not None:
+            pane.present(self.run_shown, self._at)
+        self.focus_body()
+        self.update_bars()
+        self.live.refresh()
+
+    def focus_body(self) -> None:
+        """The keys go to the tab in view."""
+        self.set_focus(next(iter(self.pane.query("*:can-focus").results()), None))
+
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """A tab was clicked."""
+        self.go_to(self.panes[event.index])
+
+    def do_next_tab(self) -> None:
+        """To the right, and around."""
+        self.go_to(self.panes[(self.panes.index(self.pane) + 1) % len(self.panes)])
+
+    def do_previous_tab(self) -> None:
+        """To the left, and around."""
+        self.go_to(self.panes[self.panes.index(self.pane) - 1])
 
     # actions
 
+    def unavailable(self, name: str) -> str | None:
+        """Some keys have a meaning in some tabs only."""
+        if refused := super().unavailable(name):
+            return refused
+        if name == "find" and not self.pane.finds:
+            return f"nothing to look through in {self.pane.tab}"
+        if name == "find_next" and self.pane is not self.values_pane:
+            return "only in the values"
+        if name == "failures" and self.pane not in (self.history_pane, self.family_pane):
+            return f"failures are told apart in history and family, not in {self.pane.tab}"
+        if name in ("closer", "wider") and self.pane is not self.timeline_pane:
+            return "only in the timeline"
+        if name == "follow" and self.pane is not self.history_pane:
+            return "only in the history"
+        if name == "open_run" and self.pane.run_under_cursor() is None:
+            return "no other run under the cursor"
+        if name == "parent" and (self.run_shown is None or self.run_shown.parent_id is None):
+            return "no run started this one"
+        return self.pane.refusal(name)
+
     def do_expand(self) -> None:
-        """The event under the cursor with its whole payload."""
-        event = self.history.cursor_row
-        if event is not None:
-            title = f"{self._presenter.title(event)} · {event.at.isoformat()}"
-            self.app.push_screen(ValueDialog(title, pretty(body(event), palette_of(self))))
+        """What is under the cursor."""
+        self.pane.enter()
+
+    def do_find(self) -> None:
+        """Type the words; nothing is read meanwhile."""
+        self.live.suspend()
+        self.query_one(FindLine).open(self.pane.words)
+
+    def on_find_line_closed(self, event: FindLine.Closed) -> None:
+        """Look for them."""
+        self.live.resume()
+        self.focus_body()
+        if event.words is not None:
+            self.pane.find(event.words)
+
+    def do_failures(self) -> None:
+        """Only what failed."""
+        if self.pane is self.family_pane:
+            self.family_pane.toggle_failures()
+        else:
+            self.history_pane.toggle_failures()
+
+    def do_closer(self) -> None:
+        """Half as much time."""
+        self.timeline_pane.zoom(0.5)
+
+    def do_wider(self) -> None:
+        """Twice as much time."""
+        self.timeline_pane.zoom(2.0)
+
+    def do_find_next(self) -> None:
+        """On to the next place."""
+        self.values_pane.find_next()
+
+    def do_compare(self) -> None:
+        """Name the other run."""
+        self.app.push_screen(PartnerDialog(), self._compare_with)
+
+    def _compare_with(self, run_id: UUID | None) -> None:
+        if run_id is not None:
+            self.diff_pane.choose(run_id)
+            self.go_to(self.diff_pane)
+
+    def do_waits(self) -> None:
+        """The tab with the wait chain."""
+        self.go_to(self.waits_pane)
+
+    def do_open_run(self) -> None:
+        """On top of this one."""
+        if (run_id := self.pane.run_under_cursor()) is not None:
+            self.post_message(OpenRun(run_id))
+
+    def do_parent(self) -> None:
+        """On top of this one."""
+        if self.run_shown is not None and self.run_shown.parent_id is not None:
+            self.post_message(OpenRun(self.run_shown.parent_id))
 
     def do_details(self) -> None:
         """All facts."""
         if self.run_shown is not None and self._at is not None:
-            shown = facts.facts(self.run_shown, self._at, palette_of(self), children=self._children)
+            seen = facts.Seen(self.run_shown, self._at, self._chain, self._children)
             name = short_name(self.run_shown.workflow)
+            shown = facts.facts(seen, palette_of(self))
             self.app.push_screen(ValueDialog(f"{name} {self.run_id}", shown))
 
     def do_follow(self) -> None:
         """Switch between the end of the journal and the event under the cursor."""
-        if self.history.following:
-            self.history.hold()
-        else:
-            self.history.follow_newest()
-        self._title()
+        self.history_pane.follow()
 
     def do_back(self) -> None:
-        """To the list, which stands as it was left."""
-        self.app.pop_screen()
+        """Undo the filter; else to where we came from, which stands as it was left."""
+        if not self.pane.clear():
+            self.app.pop_screen()

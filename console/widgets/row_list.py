@@ -89,6 +89,9 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     class NearEnd(Message):
         """The last row is less than a screen away."""
 
+    class NearStart(Message):
+        """The first row is less than a screen away."""
+
     def __init__(
         self,
         presenter: RowPresenter[T],
@@ -179,6 +182,10 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         """The first or the last row."""
         self._go(len(self.rows) - 1 if end else 0)
 
+    def to_row(self, index: int) -> None:
+        """Put the cursor on a row; the list no longer follows."""
+        self._go(index)
+
     def _go(self, index: int) -> None:
         if not self.rows:
             return
@@ -217,6 +224,8 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         super().watch_scroll_y(old_value, new_value)
         if new_value + 2 * self._body_height >= len(self.rows) > 0:
             self.post_message(self.NearEnd())
+        if new_value < self._body_height and self.rows:
+            self.post_message(self.NearStart())
 
     def on_click(self, event: events.Click) -> None:
         """Highlight a row; a click on the highlighted row chooses it."""

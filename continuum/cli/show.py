@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
@@ -11,6 +10,8 @@ import typer
 
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
+from continuum.cli.failures import UsageError
+from continuum.cli.history_part import Part, events_of
 from continuum.cli.inputs import parse_run_id
 from continuum.cli.output import (
     Rows,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from continuum.model import HistoryEvent, Run
     from continuum.operators.acts import OperatorAct
 
-_PAGE: Final = 500
 _POLL_SECONDS: Final = 0.5
 _ACTS: Final = 100
 """Acts of operators that are looked at each time."""
@@ -65,21 +65,40 @@ async def show(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print the journal as it grows, until the run ends.")
     ] = False,
+    newest: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of the journal only the last N events."),
+    ] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=0, help="Of the journal only what follows event SEQ."),
+    ] = None,
+    before: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=1, help="Of the journal only what precedes event SEQ."),
+    ] = None,
 ) -> None:
     """Show one run, what it waits for, its children, and its history.
 
     RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
     {"run": ..., "history": [...]}, and jsonl and csv print the events only. What operators did to
-    the run stands in its history as `operator_cancel` and the like.
+    the run stands in its history as `operator_cancel` and the like. --newest, --after and --before
+    say which part of the history: `--history --newest 50` is its end.
     """
     options.without_effect("show", namespace=False)
+    part = Part(after or 0, before, newest)
+    if part != Part() and (follow or not history):
+        raise UsageError(
+            "--newest, --after and --before choose a part of --history",
+            hint="add --history; --follow prints all of it",
+        )
     run_id = parse_run_id(run)
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
         if follow:
             await _follow(client, found, options)
         elif history:
-            await _history(client, found, options)
+            await _history(client, found, options, part)
         else:
             await _run(client, found, options)
 
@@ -101,7 +120,7 @@ async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
     if run.state.terminal:
         return
     pending = pending_activities(
-        [event async for event in _events(client, run.id, operators=False)]
+        [event async for event in events_of(client, run.id, operators=False)]
     )
     if pending:
         write("")
@@ -129,8 +148,8 @@ async def _children(client: Continuum, run: Run, namespace: str | None) -> None:
         write(f"and {count - len(records)} more: continuum query -A --where '{condition}'")
 
 
-async def _history(client: Continuum, run: Run, options: Options) -> None:
-    shape, events = options.shape, _events(client, run.id)
+async def _history(client: Continuum, run: Run, options: Options, part: Part) -> None:
+    shape, events = options.shape, events_of(client, run.id, part)
     if shape is Format.JSON:
         listed = [event_record(event) async for event in events]
         write_json({"run": run_record(run), "history": listed})
@@ -153,18 +172,6 @@ def _event_rows(shape: Format, run: Run) -> Rows:
     return Rows(shape, _event_columns(run), fields=EVENT_FIELDS, key="seq")
 
 
-async def _events(
-    client: Continuum, run_id: UUID, after: int | None = None, *, operators: bool = True
-) -> AsyncIterator[HistoryEvent]:
-    while True:
-        events = await client.history(run_id, after=after, limit=_PAGE, operators=operators)
-        for event in events:
-            yield event
-            after = event.seq
-        if len(events) < _PAGE:
-            return
-
-
 async def _follow(client: Continuum, run: Run, options: Options) -> None:
     """Print events as they come; on JSON they are lines, since the list has no end yet."""
     line = Format.JSONL if options.shape is Format.JSON else options.shape
@@ -172,14 +179,14 @@ async def _follow(client: Continuum, run: Run, options: Options) -> None:
         await _facts(client, run, options.namespace)
         write("")
     rows = _event_rows(line, run)
-    last: int | None = None
+    last = 0
     shown = 0  # the newest act of an operator that was printed
     while True:
         ended = (await client.get_run(run.id)).state.terminal
-        events = [event async for event in _events(client, run.id, last, operators=False)]
+        events = [event async for event in events_of(client, run.id, Part(last), operators=False)]
         acts = [act for act in await _newest_acts(client, run.id) if act.id > shown]
         shown = max([shown, *(act.id for act in acts)])
-        entries = [act.as_event(last or 0, run.incarnation) for act in acts]
+        entries = [act.as_event(last, run.incarnation) for act in acts]
         for event in sorted([*events, *entries], key=lambda event: event.at):
             _print_event(rows, event, line, run)
         last = events[-1].seq if events else last

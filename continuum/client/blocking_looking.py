@@ -9,7 +9,7 @@ from uuid import UUID
 
 from continuum.client.blocking_calls import BlockingCalls
 from continuum.client.looking import MAX_PAGE
-from continuum.model import HistoryEvent, Page, Run, ServerInfo
+from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy
 from continuum.store.reading import CountGroup, Counts
 
@@ -17,23 +17,39 @@ from continuum.store.reading import CountGroup, Counts
 class BlockingLooking(BlockingCalls):
     """The reading half of `BlockingContinuum`."""
 
-    def get_run(self, run_id: UUID | str, *, namespace: str | None = None) -> Run:
+    def get_run(
+        self,
+        run_id: UUID | str,
+        *,
+        max_payload: int = MAX_SHOWN_PAYLOAD,
+        namespace: str | None = None,
+    ) -> Run:
         """A snapshot of one run; see `Continuum.get_run`."""
-        return self.call(self._client.get_run(run_id, namespace=namespace))
+        return self.call(self._client.get_run(run_id, max_payload=max_payload, namespace=namespace))
 
     def history(
         self,
         run_id: UUID | str,
         *,
         after: int | None = None,
+        before: int | None = None,
         limit: int = 500,
+        newest: bool = False,
+        max_payload: int = MAX_SHOWN_PAYLOAD,
         namespace: str | None = None,
         operators: bool = True,
     ) -> list[HistoryEvent]:
         """A page of a run's journal; see `Continuum.history`."""
         return self.call(
             self._client.history(
-                run_id, after=after, limit=limit, namespace=namespace, operators=operators
+                run_id,
+                after=after,
+                before=before,
+                limit=limit,
+                newest=newest,
+                max_payload=max_payload,
+                namespace=namespace,
+                operators=operators,
             )
         )
 

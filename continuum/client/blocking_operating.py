@@ -9,6 +9,7 @@ from anyio.from_thread import start_blocking_portal
 
 from continuum.client.blocking_calls import BlockingCalls
 from continuum.client.operating import Operating
+from continuum.model import WaitNode
 
 if TYPE_CHECKING:
     from continuum.client.blocking import BlockingRunHandle
@@ -22,6 +23,10 @@ class BlockingOperating(BlockingCalls):
     def health(self, *, limits: Limits | None = None, sample: float = 1.0) -> HealthReport:
         """A report on the health of everything; see `Continuum.health`."""
         return self.call(self._client.health(limits=limits, sample=sample))
+
+    def wait_chain(self, run_id: UUID | str, *, namespace: str | None = None) -> WaitNode:
+        """What a run waits for, followed; see `Continuum.wait_chain`."""
+        return self.call(self._client.wait_chain(run_id, namespace=namespace))
 
     @staticmethod
     def doctor(dsn: str | None = None, direct_dsn: str | None = None) -> list[Check]:

@@ -69,3 +69,14 @@ def check_limit(limit: int, largest: int) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= largest:
         raise ConfigurationError(f"limit is a number from 1 to {largest}, not {limit!r}")
     return limit
+
+
+def check_payload_size(size: int) -> int:
+    """The largest payload to fetch, in bytes.
+
+    Raises:
+        ConfigurationError: negative, or not a whole number.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ConfigurationError(f"max_payload is a number of bytes, 0 or more, not {size!r}")
+    return size

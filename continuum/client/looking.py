@@ -13,14 +13,15 @@ from uuid import UUID
 from continuum.client.identifiers import (
     check_fields,
     check_limit,
+    check_payload_size,
     check_timeout,
     optional_namespace,
     parse_run_id,
 )
 from continuum.errors import RunNotFound
-from continuum.model import HistoryEvent, Page, Run, ServerInfo
+from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
-from continuum.store.reading import CountGroup, Counts, ReadStore
+from continuum.store.reading import CountGroup, Counts, ReadStore, Stretch
 
 T = TypeVar("T")
 
@@ -40,8 +41,19 @@ class Looking(ABC):
     def _reads(self) -> ReadStore:
         """Where to look."""
 
-    async def get_run(self, run_id: UUID | str, *, namespace: str | None = None) -> Run:
+    async def get_run(
+        self,
+        run_id: UUID | str,
+        *,
+        max_payload: int = MAX_SHOWN_PAYLOAD,
+        namespace: str | None = None,
+    ) -> Run:
         """A snapshot of one run.
+
+        Args:
+            run_id: of any run.
+            max_payload: bytes; a larger input or output is `Omitted`.
+            namespace: only a run of this namespace.
 
         Raises:
             RunNotFound.
@@ -50,7 +62,7 @@ class Looking(ABC):
             print((await ct.get_run(run_id)).waiting_on)
         """
         parsed, within = parse_run_id(run_id), optional_namespace(namespace)
-        run = await self._reads.get_run(parsed, within)
+        run = await self._reads.get_run(parsed, within, check_payload_size(max_payload))
         if run is None:
             raise RunNotFound(parsed)
         return run
@@ -60,20 +72,28 @@ class Looking(ABC):
         run_id: UUID | str,
         *,
         after: int | None = None,
+        before: int | None = None,
         limit: int = 500,
+        newest: bool = False,
+        max_payload: int = MAX_SHOWN_PAYLOAD,
         namespace: str | None = None,
         operators: bool = True,
     ) -> list[HistoryEvent]:
         """A page of a run's journal, oldest first, with what operators did to it in between.
 
-        An entry of an operator has the seq of the event behind which it stands, a type such as
-        "operator_cancel", and in `operator` who it was; for events of the journal that is None.
+        Events are numbered 1, 2, 3 by `seq`. An entry of an operator has the seq of the event
+        behind which it stands, a type such as "operator_cancel", and in `operator` who it was; for
+        events of the journal that is None.
 
         Args:
             run_id: of any run.
             after: only events with a greater seq: the last seq of the previous page.
+            before: only events with a smaller seq: to page backwards, the first seq of the
+                previous page.
             limit: events on a page, at most 5,000; fewer came when nothing is left. Entries of
                 operators come besides.
+            newest: the last events instead of the first ones.
+            max_payload: bytes; the data of an event that takes more is `Omitted`.
             namespace: only a run of this namespace.
             operators: False leaves out what operators did.
 
@@ -83,10 +103,19 @@ class Looking(ABC):
         Example:
             for event in await ct.history(run_id):
                 print(event.seq, event.type, event.data)
+            page = await ct.history(run_id, newest=True, limit=50)
+            older = await ct.history(run_id, before=page[0].seq, newest=True, limit=50)
         """
         parsed, within = parse_run_id(run_id), optional_namespace(namespace)
-        check_limit(limit, MAX_EVENTS)
-        events = await self._reads.history(parsed, within, after or 0, limit, operators=operators)
+        stretch = Stretch(
+            after or 0,
+            before,
+            check_limit(limit, MAX_EVENTS),
+            newest,
+            check_payload_size(max_payload),
+            operators,
+        )
+        events = await self._reads.history(parsed, within, stretch)
         if events is None:
             raise RunNotFound(parsed)
         return list(events)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
 from continuum.codec.attributes import check_name
+from continuum.errors import RunNotFound
+from continuum.model import QueueLoad, WaitNode
+from continuum.query.building import build_query
+from continuum.store.health import NotKnown
 from continuum.store.repair import RetryOrder
 
 if TYPE_CHECKING:
@@ -74,6 +79,46 @@ class Operating(ABC):
         from continuum.health.doctor import checks_of
 
         return checks_of(await examine_installation(dsn, direct_dsn))
+
+    async def wait_chain(self, run_id: UUID | str, *, namespace: str | None = None) -> WaitNode:
+        """What a run waits for, followed through the children and queues that it waits for.
+
+        Args:
+            run_id: of any run; one that has ended waits for nothing.
+            namespace: only a run of this namespace. What it waits for may be in another.
+
+        Raises:
+            RunNotFound.
+
+        Example:
+            node = await ct.wait_chain(run_id)
+            for wait in node.waits:
+                print(wait.kind, wait.text, wait.until, wait.then)
+        """
+        from continuum.client.chains import Chain
+
+        parsed, reads = parse_run_id(run_id), self._backend.reads
+        run = await reads.get_run(parsed, optional_namespace(namespace), 0)
+        if run is None:
+            raise RunNotFound(parsed)
+        return await Chain(
+            lambda child: reads.get_run(child, None, 0), self._stuck_of, self._queue_loads
+        ).of(run)
+
+    async def _stuck_of(self, run_ids: list[UUID]) -> set[UUID]:
+        query = build_query("stuck", None, [("in", "id", run_ids)], None)
+        page = await self._backend.reads.search(query, len(run_ids), None, payloads=False)
+        return {run.id for run in page.entries}
+
+    async def _queue_loads(self) -> Mapping[str, QueueLoad]:
+        try:
+            facts = await self._backend.health.queues()
+        except NotKnown:  # a role that may not see them
+            return {}
+        return {
+            fact.queue: QueueLoad(fact.queue, fact.waiting, fact.running, fact.workers)
+            for fact in facts
+        }
 
     # -- repair --------------------------------------------------------------------------------
 

@@ -115,5 +115,9 @@ def with_acts(
 
 
 def acts_range(events: Sequence[HistoryEvent], after: int) -> tuple[int, int]:
-    """The seqs whose acts belong on a page that begins after `after`, the last one included."""
-    return (after + 1 if after else 0), (events[-1].seq if events else after)
+    """The seqs whose acts belong on a page of what follows `after`, the last one included.
+
+    A page from the end of a journal begins later than that.
+    """
+    before = events[0].seq - 1 if events else after
+    return (before + 1 if before else 0), (events[-1].seq if events else before)

@@ -12,7 +12,15 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.journal.ends import RunEnd
-from continuum.model import HistoryEvent, Page, Plan, Run, ServerInfo, Stamp
+from continuum.model import (
+    MAX_SHOWN_PAYLOAD,
+    HistoryEvent,
+    Page,
+    Plan,
+    Run,
+    ServerInfo,
+    Stamp,
+)
 from continuum.operators.acts import Act
 from continuum.query.tree import Operand, Query
 
@@ -34,11 +42,34 @@ class Counts:
     plan: Plan = field(default_factory=Plan)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Up to `limit` events of a journal with `after` < seq < `before`.
+
+    Attributes:
+        newest: the last of them instead of the first.
+        shown: the largest payload that is fetched, in bytes.
+        operators: whether what operators did comes besides.
+    """
+
+    after: int = 0
+    before: int | None = None
+    limit: int = 500
+    newest: bool = False
+    shown: int = MAX_SHOWN_PAYLOAD
+    operators: bool = False
+
+
 class ReadStore(Protocol):
     """What the client's reading calls need. `namespace` None means any."""
 
-    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
-        """The run as it is now; None when there is none, or only in another namespace."""
+    async def get_run(
+        self, run_id: UUID, namespace: str | None, shown: int = MAX_SHOWN_PAYLOAD
+    ) -> Run | None:
+        """The run as it is now; None when there is none, or only in another namespace.
+
+        Input and output of more than `shown` bytes stay in the store.
+        """
         ...
 
     async def ends(
@@ -51,15 +82,9 @@ class ReadStore(Protocol):
         ...
 
     async def history(
-        self,
-        run_id: UUID,
-        namespace: str | None,
-        after: int,
-        limit: int,
-        *,
-        operators: bool = False,
+        self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run.
+        """The events of a stretch, oldest first; None when there is no such run.
 
         With `operators` what operators did since the first of them comes besides, each entry behind
         the event that was the last one then and with its seq.

@@ -208,9 +208,19 @@ class FakeClient:
         return Page(tuple(entries), None, True, Stamp(NOON, 0.0))
 
     async def history(
-        self, run_id: UUID, *, after: int | None = None, limit: int = 500, operators: bool = True
+        self,
+        run_id: UUID,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 500,
+        newest: bool = False,
+        max_payload: int = 0,
+        operators: bool = True,
     ) -> list[HistoryEvent]:
-        return [event for event in self.events if event.seq > (after or 0)][:limit]
+        found = [event for event in self.events if event.seq > (after or 0)]
+        found = [event for event in found if before is None or event.seq < before]
+        return found[-limit:] if newest else found[:limit]
 
     async def nodes(self) -> list[NodeInfo]:
         return [make_node()]

@@ -25,7 +25,7 @@ from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.store import PostgresStore
 from continuum.store.protocol import ClaimedRun, NewMessage, NodeRegistration, PostOutcome
-from continuum.store.reading import ReadStore
+from continuum.store.reading import ReadStore, Stretch
 from continuum.system import new_run_id
 from tests.postgres.scene import BUILD, LOADED, PIN, first_turn
 
@@ -96,7 +96,7 @@ class Stage:
         return (await self.run(run_id)).state
 
     async def journal(self, run_id: UUID) -> list[tuple[int, str]]:
-        events = await self.reads.history(run_id, None, 0, 1000)
+        events = await self.reads.history(run_id, None, Stretch(limit=1000))
         assert events is not None
         return [(event.seq, event.type) for event in events]
 

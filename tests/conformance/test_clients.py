@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from continuum.journal.trace import CONTEXT, decode_context
 from continuum.journal.turn import NewRun, RunState, TurnStatus
 from continuum.store.protocol import NewMessage
+from continuum.store.reading import Stretch
 from continuum.system import new_run_id
 from tests.conformance.stage import Stage, parked
 from tests.postgres.scene import PIN, last_turn, next_turn
@@ -122,7 +123,7 @@ async def test_a_wrong_namespace_reveals_nothing(stage: Stage) -> None:
     assert (await stage.store.force_cancel(run_id, None, "default")).state is None
     assert await stage.reads.get_run(run_id, "default") is None
     assert await stage.reads.ends([run_id], "default") == {}
-    assert await stage.reads.history(run_id, "default", 0, 10) is None
+    assert await stage.reads.history(run_id, "default", Stretch()) is None
     assert not await stage.reads.set_attributes(run_id, "default", {"a": 1}, ())
     assert await stage.state(run_id) is RunState.RUNNING
     assert (await stage.run(run_id)).attributes == {}

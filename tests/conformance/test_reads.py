@@ -17,6 +17,7 @@ from continuum.journal.turn import NewRun, RunEnd, RunState
 from continuum.model import Omitted, Run
 from continuum.query.structured import parse_operand, parse_order, parse_where
 from continuum.query.tree import Field, Query
+from continuum.store.reading import Stretch
 from continuum.system import new_run_id
 from tests.conformance.stage import Stage, parked
 from tests.postgres.scene import NOON, PIN, first_turn, last_turn, next_turn
@@ -176,15 +177,47 @@ async def test_histories_come_in_pages(stage: Stage) -> None:
     """Events after a seq, at most so many, decoded; None for an unknown run."""
     run = await stage.created()
     await stage.commit(next_turn(run))
-    first = await stage.reads.history(run.run_id, None, 0, 2)
-    rest = await stage.reads.history(run.run_id, "default", 2, 10)
+    first = await stage.reads.history(run.run_id, None, Stretch(limit=2))
+    rest = await stage.reads.history(run.run_id, "default", Stretch(2))
     assert first is not None
     assert rest is not None
     assert [event.type for event in first] == ["run_started", "activity_scheduled"]
     assert [(e.seq, e.command, e.data) for e in rest] == [(3, 1, {"attempt": 1, "value": 1})]
     assert first[1].data == {"name": "shop:charge", "args": [1]}
     assert first[0].at == NOON
-    assert await stage.reads.history(uuid4(), None, 0, 10) is None
+    assert await stage.reads.history(uuid4(), None, Stretch()) is None
+
+
+async def test_histories_are_read_from_either_end(stage: Stage) -> None:
+    """The first or the last of any stretch, always oldest first; an empty stretch is empty."""
+    run = await stage.created()
+    await stage.commit(next_turn(run))
+    all_events = await stage.reads.history(run.run_id, None, Stretch())
+    assert all_events is not None
+    seqs = [event.seq for event in all_events]
+    assert seqs == [1, 2, 3]
+    for after, before, limit, newest in product((0, 1, 3, 9), (None, 1, 3, 9), (1, 2, 9), (0, 1)):
+        stretch = Stretch(after, before, limit, newest=bool(newest))
+        found = await stage.reads.history(run.run_id, None, stretch)
+        assert found is not None
+        inside = [seq for seq in seqs if after < seq < (before or 99)]
+        assert [event.seq for event in found] == (inside[-limit:] if newest else inside[:limit])
+
+
+async def test_payloads_are_fetched_up_to_a_size(stage: Stage) -> None:
+    """Of a journal and of a run: what is larger says its size, and comes when that is asked for."""
+    run = await stage.created()
+    await stage.commit(next_turn(run))
+    small = await stage.reads.history(run.run_id, None, Stretch(shown=25))
+    assert small is not None
+    whole = await stage.reads.history(run.run_id, None, Stretch())
+    assert whole is not None
+    sizes = [event.stored_data.size for event in whole]
+    assert min(sizes) <= 25 < max(sizes)
+    assert [event.stored_data.data is None for event in small] == [size > 25 for size in sizes]
+    found = await stage.reads.get_run(run.run_id, None, 0)
+    assert found is not None
+    assert found.input == Omitted((await stage.run(run.run_id)).stored_input.size)
 
 
 async def test_ends_tell_live_from_unknown(stage: Stage) -> None:

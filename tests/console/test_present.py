@@ -12,8 +12,8 @@ from textual.theme import BUILTIN_THEMES
 
 from console.present import (
     ages,
-    children,
     facts,
+    family,
     header,
     notices,
     plain,
@@ -27,7 +27,7 @@ from console.sample import NOW, SampleSource, sample_runs, stored
 from console.source import Pulse, RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable
-from continuum.model import HistoryEvent, Omitted, RunError, RunState, ServerInfo
+from continuum.model import Omitted, Run, RunError, RunState, ServerInfo
 
 PALETTE = Palette.from_variables(DARK.to_color_system().generate())
 
@@ -171,34 +171,25 @@ def test_pretty_stops_at_its_budget() -> None:
     assert "cut here" in lines[-1].plain
 
 
-def child_events(*kinds: str) -> children.Children:
-    """One child per kind of event, started by the run itself."""
-    found = children.Children()
-    for number, kind in enumerate(kinds):
-        body = {"run_id": str(UUID(int=number)), "name": "shop:part", "args": []}
-        found.learn(HistoryEvent(1, 1, "child_started", 1, stored(body), NOW))
-        found.learn(HistoryEvent(2, 1, kind, 1, stored({"run_id": body["run_id"]}), NOW))
-    return found
+def brief(run: Run, children: dict[str, int] | None = None) -> list[str]:
+    """The head of a small screen."""
+    return [line.plain for line in facts.brief(facts.Seen(run, NOW, None, children or {}), PALETTE)]
 
 
-def test_children_are_facts_failed_ones_first() -> None:
-    """Counted by how they ended, then listed with their whole ids."""
-    found = child_events("child_completed", "child_failed", "child_started", "run_started")
-    assert found.summary() == "4: 1 failed, 2 live, 1 completed"
+def told(run: Run) -> list[str]:
+    """All facts."""
+    return [line.plain for line in facts.facts(facts.Seen(run, NOW), PALETTE)]
+
+
+def test_children_are_counted_in_the_facts() -> None:
+    """By state, those first that need somebody; none are not mentioned."""
+    counts = {"completed": 1_000, "failed": 1, "running": 2}
+    assert family.summary(counts) == "1,003: 1 failed, 2 running, 1,000 completed"
+    assert family.summary({}) == ""
     run = sample_runs(1)[0]
-    shown = [line.plain for line in facts.facts(run, NOW, PALETTE, 100, found)]
-    at = next(index for index, line in enumerate(shown) if line.startswith("children"))
-    assert shown[at] == "children    4: 1 failed, 2 live, 1 completed"
-    assert shown[at + 1] == f"  ✗ {UUID(int=1)} part"
-    assert shown[at + 4] == f"  ✓ {UUID(int=0)} part"
-    assert "children 4: 1 failed" in facts.brief(run, NOW, PALETTE, found)[2].plain
-
-
-def test_many_children_are_counted() -> None:
-    """A fan-out of hundreds does not fill the pane for ever."""
-    found = child_events(*["child_completed"] * 60)
-    assert found.lines(PALETTE)[-1].plain == "and 10 more"
-    assert children.Children().summary() == ""
+    shown = [line.plain for line in facts.facts(facts.Seen(run, NOW, None, counts), PALETTE)]
+    assert "children    1,003: 1 failed, 2 running, 1,000 completed" in shown
+    assert "children 1,003: 1 failed" in brief(run, counts)[2]
 
 
 def test_a_cancellation_in_progress_says_since_when() -> None:
@@ -206,10 +197,14 @@ def test_a_cancellation_in_progress_says_since_when() -> None:
     run = next(run for run in sample_runs(60) if run.waiting_on)
     asked = replace(run, cancelling_since=NOW - timedelta(seconds=12))
     assert reason(asked, NOW, PALETTE).plain.startswith("cancelling 12s  ")
-    assert facts.brief(asked, NOW, PALETTE)[3].plain.startswith("cancelling 12s  waits for ")
-    [line] = [f.plain for f in facts.facts(asked, NOW, PALETTE) if f.plain.startswith("cancelling")]
+    assert brief(asked)[3].startswith("cancelling 12s  waits for ")
+    [line] = [
+        f.plain
+        for f in facts.facts(facts.Seen(asked, NOW), PALETTE)
+        if f.plain.startswith("cancelling")
+    ]
     assert line.startswith("cancelling  since 12s ago")
-    assert not any("cancelling" in f.plain for f in facts.facts(run, NOW, PALETTE))
+    assert not any("cancelling" in fact for fact in told(run))
 
 
 def test_a_failed_activity_says_why_at_once() -> None:
@@ -224,16 +219,16 @@ def test_a_failed_activity_says_why_at_once() -> None:
 def test_parent_and_incarnation_are_facts() -> None:
     """Also on a small screen; every label is apart from its value."""
     run = replace(sample_runs(1)[0], parent_id=UUID(int=7), incarnation=3)
-    shown = [line.plain for line in facts.facts(run, NOW, PALETTE)]
+    shown = [line.plain for line in facts.facts(facts.Seen(run, NOW), PALETTE)]
     assert f"parent      {UUID(int=7)}" in shown
     assert "incarnation 3" in shown
-    assert facts.brief(run, NOW, PALETTE)[2].plain.startswith("child of 0000…0007  incarnation 3  ")
+    assert brief(run)[2].startswith("child of 0000…0007  incarnation 3  ")
 
 
 def test_facts_wrap_under_their_content() -> None:
     """A long value goes on below itself, not below its label, and never beyond the pane."""
     run = next(run for run in sample_runs(60) if run.waiting_on and "activity" in run.waiting_on)
-    lines = [line.plain for line in facts.facts(run, NOW, PALETTE, 40)]
+    lines = [line.plain for line in facts.facts(facts.Seen(run, NOW), PALETTE, 40)]
     start = next(index for index, line in enumerate(lines) if line.startswith("waits for"))
     assert lines[start + 1].startswith(" " * facts.LABEL)
     assert max(len(line) for line in lines) <= 40
@@ -245,7 +240,7 @@ def test_facts_show_error_with_its_traceback() -> None:
     failed = type(run)(
         **{**_fields(run), "error": RunError("m.E", "no", "Traceback\n  \x1b[1mline 2")}
     )
-    text = "\n".join(line.plain for line in facts.facts(failed, NOW, PALETTE))
+    text = "\n".join(line.plain for line in facts.facts(facts.Seen(failed, NOW), PALETTE))
     assert "m.E" in text
     assert "Traceback\n    \\x1b[1mline 2" in text.replace("  Traceback", "Traceback")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.journal_window import PAGE
 from console.present import ages
 from console.present.facts import LABEL
 from console.sample import NOW, SampleSource, sample_history, stored
@@ -56,7 +57,9 @@ async def test_following_shows_what_is_appended() -> None:
         ]  # fmt: skip
         await ui.press("r")
         await wait_until(lambda: len(ui.run.events) == count + 1, "the new event")
-        assert ui.run.history.cursor_row == source.journals[run.id][-1]
+        row = ui.run.history.cursor_row
+        assert row is not None
+        assert row.step.last == source.journals[run.id][-1]
         await ui.press("up")
         assert not ui.run.history.following
         await ui.press("f")
@@ -74,25 +77,90 @@ async def test_the_age_of_an_ended_run_counts_from_now() -> None:
         assert f"{'started':<{LABEL}}{ages.ago(run.started_at, NOW)[:2].strip()}" in shown
 
 
-async def test_long_history_is_read_page_by_page() -> None:
-    """Events beyond the first page are fetched by seq, each once, in order."""
-    source = SampleSource()
+def long_journal(source: SampleSource, count: int) -> list[HistoryEvent]:
+    """A suspended run gets a journal of so many side effects."""
     run = next(run for run in source.all_runs if run.state is RunState.SUSPENDED)
     source.journals[run.id] = [
         HistoryEvent(seq, 1, "side_effect", seq, stored({"value": seq}), run.started_at)
-        for seq in range(1, 1701)
+        for seq in range(1, count + 1)
     ]
+    return source.journals[run.id]
+
+
+async def test_a_long_history_opens_at_its_end_and_is_read_as_it_is_scrolled() -> None:
+    """Of 100,000 events a page is read; the start is one key away, and so is the end again."""
+    source = SampleSource()
+    long_journal(source, 100_000)
     async with console(source) as ui:
         await open_run(ui, "suspended")
-        await wait_until(lambda: len(ui.run.events) == 1700, "all pages")
-        assert [event.seq for event in ui.run.events] == list(range(1, 1701))
+        assert ui.run.events[-1].seq == 100_000
+        assert len(ui.run.events) <= 2 * PAGE
+        await ui.press("g")
+        await wait_until(lambda: ui.run.events[0].seq == 1, "the start")
+        await ui.pilot.pause()
+        assert ui.run.history.cursor_index == 0
+        await ui.shows("1-250 of 100,000")
+        await ui.press(*["pagedown"] * 12)
+        await wait_until(lambda: ui.run.events[-1].seq > PAGE, "the page after")
+        assert [event.seq for event in ui.run.events] == list(range(1, len(ui.run.events) + 1))
+        await ui.press("G")
+        await wait_until(lambda: ui.run.events[-1].seq == 100_000, "the end")
+        await ui.press(*["pageup"] * 12)
+        await wait_until(lambda: ui.run.events[0].seq < 100_000 - PAGE, "what precedes it")
+
+
+async def test_a_filter_searches_the_whole_history() -> None:
+    """Words far from the end are found, what does not match is let go, and Esc brings all back."""
+    source = SampleSource()
+    events = long_journal(source, 3_000)
+    events[99] = replace(events[99], stored_data=stored({"value": "the needle"}))
+    async with console(source) as ui:
+        await open_run(ui, "suspended")
+        await ui.press("slash")
+        await ui.type("needle")
+        await ui.press("enter")
+        await wait_until(lambda: ui.run.history_pane.feed.window.at_start, "all was searched")
+        assert [row.step.head.seq for row in ui.run.history.rows] == [100]
+        await ui.shows("1 found")
+        await ui.press("escape")
+        await wait_until(lambda: len(ui.run.events) >= PAGE, "all of it")
+        assert ui.run.events[-1].seq == 3_000
+
+
+async def test_failures_only() -> None:
+    """`F` leaves the steps of which an attempt failed, folded with how they ended."""
+    async with console(SampleSource()) as ui:
+        await open_run(ui, "completed")
+        await ui.press("F")
+        await wait_until(lambda: len(ui.run.history.rows) == 1, "the failure")
+        [row] = ui.run.history.rows
+        assert (row.step.name, row.step.attempts, row.step.outcome) == (
+            "payments:charge", 2, "completed",
+        )  # fmt: skip
+        await ui.press("F")
+        await wait_until(lambda: len(ui.run.history.rows) > 1, "all of it")
+
+
+async def test_a_step_unfolds_to_its_events() -> None:
+    """Enter opens a step, Enter on an event its payload, Enter on the step folds it again."""
+    async with console(SampleSource()) as ui:
+        await open_run(ui, "completed")
+        folded = len(ui.run.history.rows)
+        await ui.press("g", "down", "enter")
+        assert len(ui.run.history.rows) == folded + 2
+        await ui.shows("orders:reserve_stock")
+        await ui.press("down", "enter")
+        await ui.on_screen("ValueDialog")
+        await ui.press("escape")
+        await ui.press("up", "enter")
+        assert len(ui.run.history.rows) == folded
 
 
 async def test_enter_shows_the_whole_payload() -> None:
     """The event under the cursor opens with its JSON indented."""
     async with console(SampleSource()) as ui:
         await open_run(ui, "suspended")
-        await ui.press("g", "down", "down", "enter")
+        await ui.press("g", "down", "enter", "down", "down", "enter")
         await ui.on_screen("ValueDialog")
         await ui.shows('"warehouse": "ber-2"')
         await ui.press("escape")

@@ -47,7 +47,7 @@ from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Qu
 from continuum.store.memory.matching import holds, stored
 from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.reading import CountGroup, Counts
+from continuum.store.reading import CountGroup, Counts, Stretch
 
 _NOT_SHOWN = -1
 
@@ -58,10 +58,12 @@ class MemoryReads:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+    async def get_run(
+        self, run_id: UUID, namespace: str | None, shown: int = MAX_SHOWN_PAYLOAD
+    ) -> Run | None:
         """The run as it is now."""
         row = self._row(run_id, namespace)
-        return None if row is None else self._snapshot(row, self._now(), MAX_SHOWN_PAYLOAD)
+        return None if row is None else self._snapshot(row, self._now(), shown)
 
     async def ends(
         self, run_ids: Sequence[UUID], namespace: str | None = None
@@ -71,32 +73,31 @@ class MemoryReads:
         return {row.run_id: self._end(row) for row in rows if row is not None}
 
     async def history(
-        self,
-        run_id: UUID,
-        namespace: str | None,
-        after: int,
-        limit: int,
-        *,
-        operators: bool = False,
+        self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """See `ReadStore.history`."""
+        """The events of a stretch, oldest first; None when there is no such run."""
         row = self._row(run_id, namespace)
         if row is None:
             return None
+        first, last = max(stretch.after, 0), len(row.events)
+        if stretch.before is not None:
+            last = max(0, min(last, stretch.before - 1))
+        if stretch.newest:
+            first = max(first, last - stretch.limit)
         events = [
             HistoryEvent(
                 event.seq,
                 event.incarnation,
                 event.kind.value,
                 event.command,
-                self._stored(event.payload, MAX_SHOWN_PAYLOAD),
+                self._stored(event.payload, stretch.shown),
                 event.at,
             )
-            for event in row.events[max(after, 0) : max(after, 0) + limit]
+            for event in row.events[first : min(last, first + stretch.limit)]
         ]
-        if not operators:
+        if not stretch.operators:
             return events
-        first, last = acts_range(events, after)
+        first, last = acts_range(events, stretch.after)
         expressions = self._tables.operators.expressions
         acts = [
             (seq, replace(act, expression=act.expression or expressions.get(act.plan_id)))

@@ -28,7 +28,7 @@ from continuum.query.tree import Operand, Query
 from continuum.store.postgres.recording import act_of, record
 from continuum.store.postgres.run_rows import RUN_COLUMNS, snapshot, stored
 from continuum.store.postgres.session import Row, Session, transient_errors
-from continuum.store.reading import Counts
+from continuum.store.reading import Counts, Stretch
 
 if TYPE_CHECKING:
     from continuum.store.postgres.paging import Bounds
@@ -57,13 +57,16 @@ WHERE r.id = ANY(%(run_ids)s) AND {_WITHIN}"""  # noqa: S608
 _RUN_EXISTS: Final[LiteralString] = f"""
 SELECT 1 FROM continuum_runs r WHERE r.id = %(run_id)s AND {_WITHIN}"""  # noqa: S608
 
-_HISTORY: Final[LiteralString] = """
+_EVENTS: Final[LiteralString] = """
 SELECT seq, incarnation, type, command, octet_length(payload),
        CASE WHEN octet_length(payload) <= %(shown)s THEN payload END, at
 FROM continuum_events
-WHERE run_id = %(run_id)s AND seq > %(after)s
-ORDER BY seq
-LIMIT %(limit)s"""
+WHERE run_id = %(run_id)s AND seq > %(after)s AND seq < %(before)s"""
+
+_OLDEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq LIMIT %(limit)s"
+_NEWEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq DESC LIMIT %(limit)s"
+_NO_END: Final = 2**63 - 1
+"""Larger than any seq."""
 
 _ACTS: Final[LiteralString] = """
 SELECT j.after_seq, j.id, j.at, j.operator, j.host, j.program, j.act, j.namespace, j.run_id,
@@ -155,10 +158,12 @@ class PostgresReads:
         self._bounds = bounds
         self._searching: PostgresSearch | None = None
 
-    async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
+    async def get_run(
+        self, run_id: UUID, namespace: str | None, shown: int = MAX_SHOWN_PAYLOAD
+    ) -> Run | None:
         """The run as it is now."""
         parameters = {
-            "run_id": run_id, "namespace": namespace, "read_at": None, "shown": MAX_SHOWN_PAYLOAD,
+            "run_id": run_id, "namespace": namespace, "read_at": None, "shown": shown,
         }  # fmt: skip
         async with bounded(self._pool, self._timeout) as connection:
             row = await (await connection.execute(_GET_RUN, parameters)).fetchone()
@@ -184,31 +189,29 @@ class PostgresReads:
         return RunEnd(state, None if result is None else self._codec.open(result), error)
 
     async def history(
-        self,
-        run_id: UUID,
-        namespace: str | None,
-        after: int,
-        limit: int,
-        *,
-        operators: bool = False,
+        self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:
-        """See `ReadStore.history`."""
+        """The events of a stretch, oldest first; None when there is no such run."""
+        before = _NO_END if stretch.before is None else stretch.before
         parameters = {
-            "run_id": run_id, "namespace": namespace, "after": after, "limit": limit,
-            "shown": MAX_SHOWN_PAYLOAD,
+            "run_id": run_id, "namespace": namespace, "after": stretch.after, "before": before,
+            "limit": stretch.limit, "shown": stretch.shown,
         }  # fmt: skip
+        statement = _NEWEST if stretch.newest else _OLDEST
         async with bounded(self._pool, self._timeout) as connection:
             known = await (await connection.execute(_RUN_EXISTS, parameters)).fetchone()
             if known is None:
                 return None
-            rows = await (await connection.execute(_HISTORY, parameters)).fetchall()
+            rows = await (await connection.execute(statement, parameters)).fetchall()
+            if stretch.newest:
+                rows.reverse()
             events = [
                 HistoryEvent(seq, incarnation, kind, command, stored(data, size, self._codec), at)
                 for seq, incarnation, kind, command, size, data, at in rows
             ]
-            if not operators:
+            if not stretch.operators:
                 return events
-            first, last = acts_range(events, after)
+            first, last = acts_range(events, stretch.after)
             wanted = {"run_id": run_id, "first": first, "last": last, "acts": MAX_ACTS}
             acts = await (await connection.execute(_ACTS, wanted)).fetchall()
         return with_acts(events, [(row[0], act_of(row[1:])) for row in acts])

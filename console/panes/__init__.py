@@ -1,0 +1,1 @@
+"""What the Run screen shows beside the facts: one pane a tab."""
