@@ -48,6 +48,9 @@ _SHOWN: Final = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "backspace": "Backspace",
     "plus": "+",
     "minus": "-",
     "colon": ":",
@@ -74,23 +77,23 @@ LISTED: Final = (RUNS, RUN)
 """Screens with a run under the cursor, or that are about one."""
 EVERY: Final = tuple(SCREENS)
 PUSHED: Final = tuple(screen for screen in SCREENS if screen not in MODES)
-NEXT: Final = ("right_square_bracket", "right")
-PREVIOUS: Final = ("left_square_bracket", "left")
 
 ACTIONS: Final = (
     Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
     Action("expand", ("enter",), "Payload", "Show the whole event.", False, (RUN,), 1),
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
-    Action("filter", ("slash",), "Filter", "Filter: plan = 'pro'.", False, (RUNS,), 4),
-    Action("next_state", NEXT, "State", "The next state.", False, (RUNS,), 5),
-    Action("previous_state", PREVIOUS, "Back", "The state before.", False, (RUNS,)),
+    Action("query", ("slash",), "Query", "Ask: state = 'failed'.", False, (RUNS,), 4),
+    Action("more", ("m",), "More", "Search on behind the last run.", False, (RUNS,)),
+    Action("drop_part", ("backspace",), "Drop", "Drop the query's last part.", False, (RUNS,)),
+    Action("next_state", ("greater_than_sign",), "State", "The next state.", False, (RUNS,)),
+    Action("previous_state", ("less_than_sign",), "Back", "The state before.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
     Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 7),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,), 6),
     Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, LISTED),
-    Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
+    Action("clear", ("escape",), "Clear", "Every run again, newest first.", False, (RUNS,)),
     Action("back", ("escape",), "Back", "Go back to the list.", False, (RUN,), 4),
     Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),

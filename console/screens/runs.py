@@ -1,11 +1,11 @@
-"""The list of runs: newest first, filtered, live."""
+"""The list of runs: the answer to one expression, live."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, cast
@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from console import actions, verbs
+from console import actions, expressions, pages, verbs
 from console.dialogs.namespace import NamespaceDialog
 from console.messages import OpenRun, ScopeChanged
 from console.present import notices
@@ -24,9 +24,10 @@ from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
 from console.screens.acting import ActingScreen
 from console.session import Scope, Session
-from console.source import MAX_ROWS, PAGE, RunsPage, RunsQuery
+from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
 from console.widgets.bars import StateTabs, palette_of
-from console.widgets.filter_bar import FilterBar
+from console.widgets.query_bar import QueryBar
+from console.widgets.query_parts import QueryParts
 from console.widgets.row_list import RowList
 from continuum.errors import QueryError
 from continuum.model import Run
@@ -36,14 +37,15 @@ COUNTS_EVERY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page together with the question it answers."""
+    """A page together with the question it answers, and whether it is the next one of it."""
 
     query: RunsQuery
     page: RunsPage
+    further: bool
 
 
 class RunsScreen(ActingScreen[Answer]):
-    """State tabs, filter line and table over one query."""
+    """State tabs, query bar and table over one query."""
 
     action_screen = actions.RUNS
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
@@ -53,17 +55,18 @@ class RunsScreen(ActingScreen[Answer]):
         super().__init__(session)
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
-        self._good_query = self.runs_query
-        self._depth = PAGE
+        self._good = (self.runs_query, self.page)
+        self._further = False
+        self._whole = False
         self._presenter = RunRows(datetime.now(UTC), all_namespaces=session.namespace is None)
-        self.counting: LiveLoop[Mapping[str, int]] = LiveLoop(
+        self.counting: LiveLoop[Counts] = LiveLoop(
             self._load_counts, self._show_counts, self._no_counts, interval=COUNTS_EVERY
         )
 
     def body(self) -> ComposeResult:
-        """States and filter above the table."""
+        """States and query above the table."""
         yield StateTabs()
-        yield FilterBar()
+        yield QueryBar(self.session)
         yield RowList[Run](self._presenter, id="runs")
         yield Static(classes="empty")
 
@@ -81,48 +84,63 @@ class RunsScreen(ActingScreen[Answer]):
     # reading
 
     async def load(self) -> Answer:
-        """The newest runs that match, as deep as the operator has scrolled."""
-        query, depth = self.runs_query, self._depth
+        """The first runs that match, as deep as they are in view, or the next page."""
+        query, page = self.runs_query, self.page
         source = self.session.source
         if self.session.server is None:
             self.session.server = await source.server()
-        return Answer(query, await source.runs(query, depth))
+        if self._further and page is not None and page.cursor is not None:
+            self._further = False
+            return Answer(query, await source.runs(query, cursor=page.cursor), further=True)
+        bottom = MAX_ROWS if self._whole else self.list.bottom
+        limit = pages.depth(bottom, page, query.order.operand)
+        self._whole = False
+        return Answer(query, await source.runs(query, limit), further=False)
 
     def show(self, loaded: Answer) -> None:
         """Swap the rows, unless the question has changed meanwhile."""
         if loaded.query != self.runs_query:
             return
-        self._good_query = loaded.query
-        self.page = loaded.page
-        self._presenter.now = loaded.page.at
-        self.session.saw_time(loaded.page.at)
-        self.list.set_rows(loaded.page.runs)
+        held, fresh = self.page, loaded.page
+        if loaded.further and held is not None:
+            self.page = pages.extended(held, fresh)
+        else:
+            self.page = pages.refreshed(held, fresh)
+        self._good = (loaded.query, self.page)
+        self._presenter.now = fresh.at
+        self.session.saw_time(fresh.at)
+        self.list.set_rows(self.page.runs)
         self.recovered()
         self._redraw()
 
     def fail(self, trouble: Trouble) -> None:
-        """A condition the database side refuses goes back to the filter line."""
-        if isinstance(trouble.error, QueryError) and self.runs_query != self._good_query:
-            refused = self.runs_query.conditions
-            self.runs_query = self._good_query
+        """An expression the database side refuses goes back to the query bar."""
+        good, page = self._good
+        if isinstance(trouble.error, QueryError) and self.runs_query != good:
+            refused = self.runs_query.expression
+            self.ask(good)
+            self.page = page
+            self.list.set_rows(() if page is None else page.runs)
             self.live.trouble = None
-            bar = self.query_one(FilterBar)
-            bar.open(refused)
-            bar.complain(notices.explain(trouble.error), trouble.error.position)
+            self.live.suspend()
+            bar = self.query_one(QueryBar)
+            bar.open(good, refused)
+            bar.complain(trouble.error)
             return
         super().fail(trouble)
         self._redraw()
 
-    async def _load_counts(self) -> Mapping[str, int]:
-        return await self.session.source.counts(self.runs_query)
+    async def _load_counts(self) -> Counts:
+        return await self.session.source.states(self.runs_query)
 
-    def _show_counts(self, counts: Mapping[str, int]) -> None:
+    def _show_counts(self, counts: Counts) -> None:
         self.query_one(StateTabs).counts = counts
+        self._redraw()
 
     def _no_counts(self, trouble: Trouble) -> None:
         """The banner of the list says it already; stale counts would mislead."""
         del trouble
-        self.query_one(StateTabs).counts = {}
+        self.query_one(StateTabs).counts = None
 
     def on_screen_suspend(self) -> None:
         """Nothing moves below a dialog (the base class suspends its own loop)."""
@@ -170,22 +188,20 @@ class RunsScreen(ActingScreen[Answer]):
         elif self.focused is None:
             rows.focus()
         self.query_one(StateTabs).chosen = self.runs_query.state
+        self.query_one(QueryBar).show_query(self.runs_query)
 
     def ask(self, query: RunsQuery) -> None:
-        """Another question: drop the old rows' depth and cursor, read at once."""
+        """Another question: drop the old rows and cursor, read at once."""
         if query == self.runs_query:
             return
-        if query.namespace != self.runs_query.namespace or (
-            query.conditions != self.runs_query.conditions
-        ):
-            self.query_one(StateTabs).counts = {}
-            self.counting.restart()
+        self.query_one(StateTabs).counts = None
+        self.counting.restart()
         self.runs_query = query
         if query.namespace != self.session.namespace:
             self.session.namespace = query.namespace
             self.post_message(ScopeChanged())
         self._presenter.all_namespaces = query.namespace is None
-        self._depth = PAGE
+        self._further = False
         self.page = None
         self.list.following = True
         self.list.set_rows(())
@@ -197,8 +213,14 @@ class RunsScreen(ActingScreen[Answer]):
     def on_row_list_near_end(self) -> None:
         """Read one page more, up to the cap."""
         page = self.page
-        if page is not None and page.more and self._depth <= len(page.runs) < MAX_ROWS:
-            self._depth = min(MAX_ROWS, len(page.runs) + PAGE)
+        if page is not None and page.complete:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Read the next page, if there is one."""
+        page = self.page
+        if page is not None and page.more and len(page.runs) < MAX_ROWS:
+            self._further = True
             self.live.refresh()
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
@@ -214,20 +236,33 @@ class RunsScreen(ActingScreen[Answer]):
 
     def on_state_tabs_chosen(self, event: StateTabs.Chosen) -> None:
         """A click on a tab."""
-        self.ask(self.runs_query.changed(state=event.state))
+        self._ask_state(event.state)
 
-    def on_filter_bar_applied(self, event: FilterBar.Applied) -> None:
-        """New conditions."""
-        self._leave_filter()
-        self.ask(self.runs_query.changed(conditions=event.conditions))
+    def _ask_state(self, state: str | None) -> None:
+        query = self.runs_query
+        self.ask(query.asking(expressions.with_state(query.condition, state)))
 
-    def on_filter_bar_closed(self) -> None:
+    def on_query_bar_asked(self, event: QueryBar.Asked) -> None:
+        """Another expression."""
+        self._leave_bar()
+        self.ask(self.runs_query.changed(expression=event.expression))
+
+    def on_query_bar_closed(self) -> None:
         """As before."""
-        self._leave_filter()
+        self._leave_bar()
 
-    def _leave_filter(self) -> None:
+    def _leave_bar(self) -> None:
         self.live.resume()
         self.focus_body()
+
+    def on_query_parts_removed(self, event: QueryParts.Removed) -> None:
+        """A click on a part."""
+        query = self.runs_query
+        self.ask(query.asking(expressions.without(query.condition, event.index)))
+
+    def on_query_parts_edit(self) -> None:
+        """A click beside the parts."""
+        self.do_query()
 
     def choices(self) -> dict[str, Callable[[], Sequence[str]]]:
         """The runs in the list can be opened by name."""
@@ -254,18 +289,33 @@ class RunsScreen(ActingScreen[Answer]):
         if run := self.target():
             self.post_message(OpenRun(run.id))
 
-    def do_filter(self) -> None:
-        """Open the filter line; nothing is read while it is being typed."""
+    def do_query(self) -> None:
+        """Open the query bar; nothing is read while it is being typed."""
         self.live.suspend()
-        self.query_one(FilterBar).open(self.runs_query.conditions)
+        self.query_one(QueryBar).open(self.runs_query)
+
+    def do_refresh(self) -> None:
+        """Read now, all that is on screen."""
+        self._whole = self.page is not None and len(self.page.runs) > PAGE
+        super().do_refresh()
+
+    def do_more(self) -> None:
+        """Search on behind the last run."""
+        self.go_on()
 
     def do_next_state(self) -> None:
         """The next tab."""
-        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(1)))
+        self._ask_state(self.query_one(StateTabs).step(1))
 
     def do_previous_state(self) -> None:
         """The tab before."""
-        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(-1)))
+        self._ask_state(self.query_one(StateTabs).step(-1))
+
+    def do_drop_part(self) -> None:
+        """Take the last part out of the expression."""
+        query = self.runs_query
+        last = len(expressions.parts(query.condition)) - 1
+        self.ask(query.asking(expressions.without(query.condition, last)))
 
     def do_namespace(self) -> None:
         """Pick one."""
@@ -288,8 +338,5 @@ class RunsScreen(ActingScreen[Answer]):
         self._redraw()
 
     def do_clear(self) -> None:
-        """Clear the filter, then the state."""
-        if self.runs_query.conditions:
-            self.ask(self.runs_query.changed(conditions=()))
-        elif self.runs_query.state:
-            self.ask(self.runs_query.changed(state=None))
+        """Every run again, newest first."""
+        self.ask(self.runs_query.changed(expression=""))

@@ -209,6 +209,11 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         return top <= index < top + self._body_height
 
     @property
+    def bottom(self) -> int:
+        """The number of the row behind the last one in view."""
+        return int(self.scroll_offset.y) + self._body_height
+
+    @property
     def _body_height(self) -> int:
         return max(1, self.scrollable_content_region.height - 1)
 

@@ -42,7 +42,7 @@ from continuum.query.ordering import (
 )
 from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
-from continuum.store.memory.matching import holds, stored
+from continuum.query.matching import holds, stored
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup, Counts
 
