@@ -8,27 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from console import actions, expressions, pages, verbs
-from console.dialogs.namespace import NamespaceDialog
+from console import actions, pages, verbs
 from console.messages import OpenRun, ScopeChanged
 from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.acting import ActingScreen
-from console.session import Scope, Session
+from console.screens.asking import AskingScreen
+from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
+from console.trail import Trail
 from console.widgets.bars import StateTabs, palette_of
 from console.widgets.query_bar import QueryBar
-from console.widgets.query_parts import QueryParts
 from console.widgets.row_list import RowList
+from console.widgets.run_table import RunTable
 from continuum.errors import QueryError
 from continuum.model import Run
 
@@ -44,7 +44,7 @@ class Answer:
     further: bool
 
 
-class RunsScreen(ActingScreen[Answer]):
+class RunsScreen(AskingScreen[Answer]):
     """State tabs, query bar and table over one query."""
 
     action_screen = actions.RUNS
@@ -55,6 +55,7 @@ class RunsScreen(ActingScreen[Answer]):
         super().__init__(session)
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
+        self.trail = Trail(self.runs_query)
         self._good = (self.runs_query, self.page)
         self._further = False
         self._whole = False
@@ -67,7 +68,7 @@ class RunsScreen(ActingScreen[Answer]):
         """States and query above the table."""
         yield StateTabs()
         yield QueryBar(self.session)
-        yield RowList[Run](self._presenter, id="runs")
+        yield RunTable(self._presenter, id="runs")
         yield Static(classes="empty")
 
     def on_mount(self) -> None:
@@ -75,11 +76,6 @@ class RunsScreen(ActingScreen[Answer]):
         self.list.palette = palette_of(self)
         self.run_worker(self.counting.run(), group="counts", exclusive=True, exit_on_error=False)
         self._redraw()
-
-    @property
-    def list(self) -> RowList[Run]:
-        """The table."""
-        return cast("RowList[Run]", self.query_one("#runs"))
 
     # reading
 
@@ -197,10 +193,12 @@ class RunsScreen(ActingScreen[Answer]):
         self.query_one(StateTabs).counts = None
         self.counting.restart()
         self.runs_query = query
+        self.trail.ask(query)
         if query.namespace != self.session.namespace:
             self.session.namespace = query.namespace
             self.post_message(ScopeChanged())
         self._presenter.all_namespaces = query.namespace is None
+        self._presenter.order = query.order
         self._further = False
         self.page = None
         self.list.following = True
@@ -234,14 +232,6 @@ class RunsScreen(ActingScreen[Answer]):
         """A click on the highlighted row opens it."""
         self.do_open()
 
-    def on_state_tabs_chosen(self, event: StateTabs.Chosen) -> None:
-        """A click on a tab."""
-        self._ask_state(event.state)
-
-    def _ask_state(self, state: str | None) -> None:
-        query = self.runs_query
-        self.ask(query.asking(expressions.with_state(query.condition, state)))
-
     def on_query_bar_asked(self, event: QueryBar.Asked) -> None:
         """Another expression."""
         self._leave_bar()
@@ -254,15 +244,6 @@ class RunsScreen(ActingScreen[Answer]):
     def _leave_bar(self) -> None:
         self.live.resume()
         self.focus_body()
-
-    def on_query_parts_removed(self, event: QueryParts.Removed) -> None:
-        """A click on a part."""
-        query = self.runs_query
-        self.ask(query.asking(expressions.without(query.condition, event.index)))
-
-    def on_query_parts_edit(self) -> None:
-        """A click beside the parts."""
-        self.do_query()
 
     def choices(self) -> dict[str, Callable[[], Sequence[str]]]:
         """The runs in the list can be opened by name."""
@@ -303,32 +284,6 @@ class RunsScreen(ActingScreen[Answer]):
         """Search on behind the last run."""
         self.go_on()
 
-    def do_next_state(self) -> None:
-        """The next tab."""
-        self._ask_state(self.query_one(StateTabs).step(1))
-
-    def do_previous_state(self) -> None:
-        """The tab before."""
-        self._ask_state(self.query_one(StateTabs).step(-1))
-
-    def do_drop_part(self) -> None:
-        """Take the last part out of the expression."""
-        query = self.runs_query
-        last = len(expressions.parts(query.condition)) - 1
-        self.ask(query.asking(expressions.without(query.condition, last)))
-
-    def do_namespace(self) -> None:
-        """Pick one."""
-        self.app.push_screen(NamespaceDialog(self.session), self._picked)
-
-    def _picked(self, chosen: Scope | None) -> None:
-        if chosen is not None:
-            self.ask(self.runs_query.changed(namespace=chosen.name))
-
-    def do_all_namespaces(self) -> None:
-        """Every namespace side by side."""
-        self.ask(self.runs_query.changed(namespace=None))
-
     def do_follow(self) -> None:
         """Switch between following the newest and holding the cursor."""
         if self.list.following:
@@ -336,7 +291,3 @@ class RunsScreen(ActingScreen[Answer]):
         else:
             self.list.follow_newest()
         self._redraw()
-
-    def do_clear(self) -> None:
-        """Every run again, newest first."""
-        self.ask(self.runs_query.changed(expression=""))
