@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -20,7 +20,9 @@ import msgspec
 
 from console import expressions
 from console.present.shapes import is_array
+from console.sample_reports import NOW, sample_audit
 from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery
+from continuum.audit.report import AuditReport
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.model import (
     AttributeKey,
@@ -35,8 +37,6 @@ from continuum.query import matching
 from continuum.query.text import parse_operands
 from continuum.query.times import pin
 from continuum.query.tree import All, Condition, Operand
-
-NOW: Final = datetime(2026, 3, 14, 9, 26, 53, 589000, tzinfo=UTC)
 
 _FLOWS: Final = {
     "billing": ("shop.payments:collect_invoice", "shop.payments:refund", "shop.plans:subscription"),
@@ -76,6 +76,7 @@ class SampleSource:
     now: datetime = NOW
     live_nodes: int = 3
     stuck: int = 0
+    report: AuditReport = field(default_factory=sample_audit)
     signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
@@ -133,7 +134,7 @@ class SampleSource:
         """The numbers of the header."""
         running = [run for run in self.all_runs if run.state is RunState.RUNNING]
         shown = [run for run in running if namespace in (None, run.namespace)]
-        return Pulse(self.live_nodes, len(shown), self.stuck)
+        return Pulse(self.live_nodes, len(shown), self.stuck, namespace)
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""
@@ -150,6 +151,10 @@ class SampleSource:
     async def namespaces(self) -> Sequence[str]:
         """Those that hold runs."""
         return sorted({run.namespace for run in self.all_runs})
+
+    async def audit(self) -> AuditReport:
+        """A report with one of everything."""
+        return self.report
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Record it; the run completes."""

@@ -16,6 +16,8 @@ from uuid import UUID
 
 from console import expressions
 from continuum import Continuum
+from continuum.audit.report import AuditReport
+from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
 from continuum.model import AttributeKey, HistoryEvent, Run, RunState, ServerInfo
 from continuum.query.tree import Condition, JsonText, Order
@@ -122,7 +124,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The numbers of the header, of one namespace or of all.
+    """The numbers of the header, of one namespace or of all (None).
 
     `stuck` counts runs that no live node can run, up to `MOST_STUCK`.
     """
@@ -130,6 +132,7 @@ class Pulse:
     live_nodes: int
     running: int
     stuck: int
+    namespace: str | None = None
 
 
 class Source(Protocol):
@@ -177,6 +180,10 @@ class Source(Protocol):
         """Every namespace that holds runs, sorted."""
         ...
 
+    async def audit(self) -> AuditReport:
+        """Live runs compared with code, over every namespace."""
+        ...
+
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal. Raises `RunNotFound`, `RunTerminal`, `PayloadError`."""
         ...
@@ -201,6 +208,7 @@ class ReadOnlySource:
         self.run = inner.run
         self.history = inner.history
         self.namespaces = inner.namespaces
+        self.audit = inner.audit
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Refuse."""
@@ -212,10 +220,16 @@ class ReadOnlySource:
 
 
 class ClientSource:
-    """The real thing, over one `Continuum` client."""
+    """The real thing, over one `Continuum` client.
 
-    def __init__(self, client: Continuum) -> None:
+    Args:
+        client: open.
+        flows: the code that is audited; None takes what live workers have loaded.
+    """
+
+    def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] | None = None) -> None:
         self._client = client
+        self._flows = flows
 
     async def server(self) -> ServerInfo:
         """Who and where we are connected, from the live connection."""
@@ -267,7 +281,7 @@ class ClientSource:
         nodes = await self._client.nodes()
         running = await self._client.count("state = 'running'", namespace=namespace)
         stuck = await self._client.query("stuck", namespace=namespace, limit=MOST_STUCK)
-        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries))
+        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries), namespace)
 
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""
@@ -280,6 +294,10 @@ class ClientSource:
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""
         return await self._client.namespaces()
+
+    async def audit(self) -> AuditReport:
+        """Live runs compared with code, over every namespace."""
+        return await self._client.audit(self._flows)
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal."""

@@ -69,7 +69,9 @@ if TYPE_CHECKING:
         NotInActivity,
         NotInWorkflow,
         PayloadError,
+        PlanError,
         QueryError,
+        ReasonRequired,
         RepairRefused,
         ResultTimeout,
         RunNotFound,
@@ -86,6 +88,8 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.operators.acts import OperatorAct
+    from continuum.operators.plans import BulkPlan, PlanRun
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
@@ -95,9 +99,12 @@ __all__ = [
     "PayloadCodec",
     # what it answers
     "AuditReport",
+    "BulkPlan",
     "HistoryEvent",
     "NodeInfo",
+    "OperatorAct",
     "Page",
+    "PlanRun",
     "Run",
     "SCHEDULED_AT",
     "Schedule",
@@ -156,7 +163,9 @@ __all__ = [
     "NotInActivity",
     "NotInWorkflow",
     "PayloadError",
+    "PlanError",
     "QueryError",
+    "ReasonRequired",
     "RepairRefused",
     "ResultTimeout",
     "RunNotFound",
@@ -194,6 +203,8 @@ _HOMES = {
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.operators.acts": ["OperatorAct"],
+    "continuum.operators.plans": ["BulkPlan", "PlanRun"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -18,6 +18,8 @@
     │   └── MalformedRunId        not a UUID at all
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
+    ├── ReasonRequired            the namespace wants to know why
+    ├── PlanError                 a plan cannot be made or applied as asked
     ├── DuplicateRun              same run id or idempotency key, different input
     ├── ScheduleError             a schedule makes no sense
     │   ├── ScheduleExists        there is one of that name
@@ -215,6 +217,16 @@ class RepairRefused(ContinuumError):
         self.run_id = run_id
         self.reason = reason
         super().__init__(f"run {run_id} cannot be {what}: {reason}", hint=hint)
+
+
+class ReasonRequired(ContinuumError):
+    """The namespace wants a reason for every act of an operator; nothing was changed."""
+
+    default_hint = "say why: --reason on the command line, reason= in a program"
+
+
+class PlanError(ContinuumError):
+    """A plan cannot be made or applied as asked; nothing was changed."""
 
 
 class DuplicateRun(ContinuumError):

@@ -31,7 +31,7 @@ def parts_line(
         if number:
             line.append(" and ", palette.faint)
         start = line.cell_len
-        line.append(f" {one_line(part, 120)} ", palette.text + Style(reverse=True))
+        line.append(one_line(part, 120), palette.strong)
         if line.cell_len > width - 2:
             break
         places.append((start, line.cell_len, number))

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console import actions, pages, verbs
-from console.messages import OpenRun, ScopeChanged
+from console.messages import OpenRun, ScopeChanged, ShowMode
 from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
@@ -45,24 +45,51 @@ class Answer:
 
 
 class RunsScreen(AskingScreen[Answer]):
-    """State tabs, query bar and table over one query."""
+    """State tabs, query bar and table over one query.
+
+    Args:
+        session: shared by all screens.
+        query: what to begin with.
+        behind: what the runs are in a few words, and the mode that asked for them; None for the
+            list at the top.
+    """
 
     action_screen = actions.RUNS
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
     AUTO_FOCUS = "RowList"
 
-    def __init__(self, session: Session, query: RunsQuery | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        query: RunsQuery | None = None,
+        *,
+        behind: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(session)
+        self._behind = behind
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
         self.trail = Trail(self.runs_query)
+        self._first = self.runs_query
         self._good = (self.runs_query, self.page)
         self._further = False
         self._whole = False
-        self._presenter = RunRows(datetime.now(UTC), all_namespaces=session.namespace is None)
+        everywhere = self.runs_query.namespace is None
+        self._presenter = RunRows(datetime.now(UTC), all_namespaces=everywhere)
+        self._presenter.order = self.runs_query.order
         self.counting: LiveLoop[Counts] = LiveLoop(
             self._load_counts, self._show_counts, self._no_counts, interval=COUNTS_EVERY
         )
+
+    @property
+    def scope(self) -> str | None:
+        """That of the query."""
+        return self.runs_query.namespace
+
+    @property
+    def crumb(self) -> str:
+        """What the runs are, when another screen asked for them."""
+        return "" if self._behind is None else self._behind[0]
 
     def body(self) -> ComposeResult:
         """States and query above the table."""
@@ -83,8 +110,7 @@ class RunsScreen(AskingScreen[Answer]):
         """The first runs that match, as deep as they are in view, or the next page."""
         query, page = self.runs_query, self.page
         source = self.session.source
-        if self.session.server is None:
-            self.session.server = await source.server()
+        await self.know_server()
         if self._further and page is not None and page.cursor is not None:
             self._further = False
             return Answer(query, await source.runs(query, cursor=page.cursor), further=True)
@@ -192,11 +218,13 @@ class RunsScreen(AskingScreen[Answer]):
             return
         self.query_one(StateTabs).counts = None
         self.counting.restart()
+        scope_changed = query.namespace != self.runs_query.namespace
         self.runs_query = query
         self.trail.ask(query)
-        if query.namespace != self.session.namespace:
-            self.session.namespace = query.namespace
+        if scope_changed:
             self.post_message(ScopeChanged())
+        if self._behind is None:
+            self.session.namespace = query.namespace
         self._presenter.all_namespaces = query.namespace is None
         self._presenter.order = query.order
         self._further = False
@@ -291,3 +319,18 @@ class RunsScreen(AskingScreen[Answer]):
         else:
             self.list.follow_newest()
         self._redraw()
+
+    def do_clear(self) -> None:
+        """Every run again; back to those that another screen asked for, then to that screen."""
+        if self._behind is None:
+            super().do_clear()
+        elif self.runs_query == self._first:
+            self.do_leave()
+        else:
+            self.ask(self._first)
+
+    def do_leave(self) -> None:
+        """Back, also to another mode."""
+        super().do_leave()
+        if self._behind is not None:
+            self.post_message(ShowMode(self._behind[1]))

@@ -30,13 +30,15 @@ class Format(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options common to all commands, as given."""
+    """The options common to all commands, and to all that act, as given."""
 
     dsn: str | None = None
     format: Format | None = None
     namespace: str | None = None
     all_namespaces: bool = False
     app: str | None = None
+    operator: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.namespace is None:
@@ -100,10 +102,25 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "all_namespaces": (_ALL, False),
     "app": (_APP, None),
 }
+_OPERATOR = Annotated[
+    str | None,
+    typer.Option(
+        "--operator", metavar="NAME", help="Who does this; else CONTINUUM_OPERATOR, user@host."
+    ),
+]
+_REASON = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; kept in the operator journal."),
+]
+_ACTING: dict[str, tuple[Any, Any]] = {"operator": (_OPERATOR, None), "reason": (_REASON, None)}
 
 
 def application(
-    function: CommandFunction, *, usage: str = "[OPTIONS]", common: bool = True
+    function: CommandFunction,
+    *,
+    usage: str = "[OPTIONS]",
+    common: bool = True,
+    acts: bool = False,
 ) -> typer.Typer:
     """A Typer application of one command.
 
@@ -112,6 +129,7 @@ def application(
             parameters are Typer's. It answers an exit code, or None for 0.
         usage: what the usage line says after the command's name.
         common: whether it has the common options; a command that needs no database has not.
+        acts: whether it does something that the operator journal records.
     """
 
     class Command(TyperCommand):
@@ -132,7 +150,9 @@ def application(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command(cls=Command)(_entry(function, _COMMON if common else {}))
+    app.command(cls=Command)(
+        _entry(function, (_COMMON if common else {}) | (_ACTING if acts else {}))
+    )
     return app
 
 

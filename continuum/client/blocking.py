@@ -13,10 +13,13 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.blocking_auditing import BlockingAuditing
+from continuum.client.blocking_journaling import BlockingJournaling
 from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_planning import BlockingPlanning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
+from continuum.client.blocking_steering import BlockingSteering
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
@@ -106,10 +109,13 @@ class BlockingWorker:
 
 class BlockingContinuum(
     BlockingLooking,
+    BlockingSteering,
     BlockingAttributes,
     BlockingAuditing,
     BlockingReplaying,
     BlockingOperating,
+    BlockingPlanning,
+    BlockingJournaling,
     BlockingSchedules,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
@@ -125,8 +131,17 @@ class BlockingContinuum(
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
+        operator: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn, direct_dsn=direct_dsn)
+        self._client = Continuum(
+            dsn,
+            codec=codec,
+            read_dsn=read_dsn,
+            direct_dsn=direct_dsn,
+            operator=operator,
+            reason=reason,
+        )
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
 
@@ -204,42 +219,6 @@ class BlockingContinuum(
             return BlockingRunHandle(self, self.call(prepared.insert()))
         # On this thread: the caller's connection is not to be used from any other.
         return BlockingRunHandle(self, prepared.insert_on_blocking(connection))
-
-    def signal(
-        self,
-        run_id: UUID | str,
-        name: str,
-        payload: Any = None,
-        *,
-        namespace: str | None = None,
-        delivery_id: str | None = None,
-    ) -> None:
-        """Post a signal; see `Continuum.signal`."""
-        self.call(
-            self._client.signal(run_id, name, payload, namespace=namespace, delivery_id=delivery_id)
-        )
-
-    def cancel(
-        self,
-        run_id: UUID | str,
-        *,
-        reason: str | None = None,
-        force: bool = False,
-        namespace: str | None = None,
-    ) -> None:
-        """Cancel a run; see `Continuum.cancel`."""
-        self.call(self._client.cancel(run_id, reason=reason, force=force, namespace=namespace))
-
-    def set_attributes(
-        self,
-        run_id: UUID | str,
-        attributes: Mapping[str, Any],
-        *,
-        unset: Iterable[str] = (),
-        namespace: str | None = None,
-    ) -> None:
-        """Merge attributes; see `Continuum.set_attributes`."""
-        self.call(self._client.set_attributes(run_id, attributes, unset=unset, namespace=namespace))
 
     def result(
         self, run_id: UUID | str, timeout: float | None = None, *, namespace: str | None = None

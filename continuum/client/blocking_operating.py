@@ -29,9 +29,11 @@ class BlockingOperating(BlockingCalls):
         with start_blocking_portal("asyncio") as portal:
             return portal.call(Operating.doctor, dsn)
 
-    def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+    def release(
+        self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None
+    ) -> None:
         """Let workers try a run in quarantine again; see `Continuum.release`."""
-        self.call(self._client.release(run_id, namespace=namespace))
+        self.call(self._client.release(run_id, reason=reason, namespace=namespace))
 
     def retry(
         self,
@@ -47,10 +49,16 @@ class BlockingOperating(BlockingCalls):
         return self.call(call(run_id, reason=reason, force=force, once=once, namespace=namespace))
 
     def restart(
-        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+        self,
+        run_id: UUID | str,
+        *,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
     ) -> BlockingRunHandle[Any]:
         """Start a run that has ended anew; see `Continuum.restart`."""
         from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
 
-        handle = self.call(self._client.restart(run_id, once=once, namespace=namespace))
+        call = self._client.restart
+        handle = self.call(call(run_id, once=once, reason=reason, namespace=namespace))
         return BlockingRunHandle(cast("BlockingContinuum", self), handle)

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
-
-from msgspec.structs import replace
 
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
-from continuum.codec.attributes import check_attributes, check_name, check_reason
-from continuum.errors import RepairRefused, RunNotFound
-from continuum.journal.turn import NewRun
-from continuum.store.repair import RepairOutcome, RetryOrder
+from continuum.codec.attributes import check_name
+from continuum.store.repair import RetryOrder
 
 if TYPE_CHECKING:
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.client.client import Continuum
-    from continuum.client.control import Control
+    from continuum.client.repairs import Repairs
     from continuum.health.doctor import Check
     from continuum.health.report import HealthReport, Limits
-
-
-RESTARTED_FROM: Final = "restarted_from"
-"""The attribute in which a run names the one that it repeats."""
 
 
 class Operating(ABC):
     """The operator's part of `Continuum`."""
 
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What starts runs."""
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -87,7 +77,9 @@ class Operating(ABC):
 
     # -- repair --------------------------------------------------------------------------------
 
-    async def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+    async def release(
+        self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None
+    ) -> None:
         """Let workers try a run in quarantine again.
 
         A run is in quarantine when four workers were lost with it and it had committed nothing
@@ -95,20 +87,18 @@ class Operating(ABC):
 
         Args:
             run_id: of a run in quarantine.
+            reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it is not in quarantine.
 
         Example:
             await ct.release(run_id)
         """
-        parsed = parse_run_id(run_id)
-        backend = self._backend
-        outcome = await backend.repair.release_quarantined(parsed, optional_namespace(namespace))
-        _check(parsed, "released", outcome)
-        backend.hints.runs_changed([parsed])
+        within, act = optional_namespace(namespace), self._acting.act("release", reason)
+        await self._repairs.release(parse_run_id(run_id), within, act)
 
     async def retry(
         self,
@@ -137,7 +127,7 @@ class Operating(ABC):
             Whether this call did it; False when one with the same `once` had.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it has not failed; no activity failed; or others have seen what the
                 workflow did about the failure (a compensation, another activity, a child).
 
@@ -145,21 +135,19 @@ class Operating(ABC):
             async for run in ct.stream("state = 'failed' and error_family = '73a0ad1c5a1f'"):
                 await ct.retry(run.id, reason="the payment service is back", once="incident-7")
         """
-        parsed = parse_run_id(run_id)
-        if reason is not None:
-            check_reason(reason)
         if once is not None:
             check_name(once, "once")
-        backend = self._backend
-        order = RetryOrder(optional_namespace(namespace), reason, force, once)
-        outcome = await backend.repair.retry(parsed, order)
-        _check(parsed, "retried", outcome)
-        if not outcome.repeated:
-            backend.hints.runs_changed([parsed])
-        return not outcome.repeated
+        act = self._acting.act("retry", reason)
+        order = RetryOrder(optional_namespace(namespace), act.reason, force, once)
+        return await self._repairs.retry(parse_run_id(run_id), order, act)
 
     async def restart(
-        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+        self,
+        run_id: UUID | str,
+        *,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
     ) -> RunHandle[Any]:
         """Start a run that has ended anew: same workflow, input and namespace, a new id.
 
@@ -171,10 +159,11 @@ class Operating(ABC):
             run_id: of a run that has ended.
             once: a key; calls with the same key for a run are one restart, and so are those
                 without a key: repeating the call answers the same new run.
+            reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it has not ended.
             AttributesError: there is no room for `restarted_from`.
 
@@ -182,30 +171,14 @@ class Operating(ABC):
             again = await ct.restart(run_id)
             print(await again.result(timeout=30))
         """
-        parsed = parse_run_id(run_id)
         if once is not None:
             check_name(once, "once")
-        found = await self._backend.repair.ended_start(parsed, optional_namespace(namespace))
-        if found is None:
-            raise RunNotFound(parsed)
-        if not isinstance(found, NewRun):
-            raise RepairRefused(
-                parsed, "restarted", f"it has not ended, it is {found}",
-                hint="cancel it first: continuum cancel",
-            )  # fmt: skip
-        attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(parsed)})
-        key = f"restart of {parsed}" + ("" if once is None else f": {once}")
-        wanted = replace(found, attributes=attributes, idempotency_key=key)
-        from continuum.client.starting import match_existing
-
-        existing = await self._controls.insert(wanted)
-        new_id = wanted.run_id if existing is None else match_existing(wanted, existing)
+        within, act = optional_namespace(namespace), self._acting.act("restart", reason)
+        new_id = await self._repairs.restart(parse_run_id(run_id), once, within, act)
         return RunHandle(cast("Continuum", self), new_id, None)
 
+    @property
+    def _repairs(self) -> Repairs:
+        from continuum.client.repairs import Repairs
 
-def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:
-    """Raise what the outcome says."""
-    if outcome.state is None:
-        raise RunNotFound(run_id)
-    if outcome.refusal is not None:
-        raise RepairRefused(run_id, what, outcome.refusal, hint=hint)
+        return Repairs(self._backend.repair, self._backend.hints)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.operators import PostgresOperators
+    from continuum.store.postgres.plans import PostgresPlans
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
     from continuum.store.schedules import ScheduleStore
@@ -145,6 +147,21 @@ class PostgresBackend:
         from continuum.store.postgres.session import Sessions
 
         return PostgresRepair(Sessions(self._pool), self._codec)
+
+    @property
+    def operators(self) -> PostgresOperators:
+        """What operators did, and which namespaces want reasons."""
+        from continuum.store.postgres.operators import PostgresOperators
+
+        return PostgresOperators(self._pool)
+
+    @property
+    def plans(self) -> PostgresPlans:
+        """Plans of acts upon many runs."""
+        from continuum.store.postgres.plans import PostgresPlans
+        from continuum.store.postgres.session import Sessions
+
+        return PostgresPlans(Sessions(self._pool), self._codec)
 
     @property
     def schedules(self) -> ScheduleStore:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
+from continuum.operators.acts import Act
 
 QUARANTINED_FROM: Final = 4
 """Workers lost with a run, since it last committed, from which on nobody claims it (rule 23)."""
@@ -58,7 +59,9 @@ class RetryOrder:
 class RepairStore(Protocol):
     """Repairs of single runs, each in one transaction under the run's locks."""
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """Let workers claim a run in quarantine again, as if none had been lost with it."""
         ...
 
@@ -69,6 +72,10 @@ class RepairStore(Protocol):
         """
         ...
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
+        """Insert `again`, the repetition of a run that has ended; or the run that has its key."""
+        ...
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """Make a failed run live again, to go on from the activity that failed."""
         ...

@@ -120,7 +120,9 @@ class Environment:
         """
         run_id = run.id if isinstance(run, RunHandle) else parse_run_id(run)
         events: list[HistoryEvent] = []
-        while page := await self.client.history(run_id, after=len(events), limit=5000):
+        while page := await self.client.history(
+            run_id, after=len(events), limit=5000, operators=False
+        ):
             events += page
         return events
 

@@ -7,7 +7,10 @@ from uuid import UUID
 
 from continuum.journal.events import Entry, EventKind, RunCancelled
 from continuum.journal.turn import NewRun, RunEnd, RunState
+from continuum.operators.acts import Act
 from continuum.store.family import news_of_end
+from continuum.store.mail import posted_as
+from continuum.store.memory.recording import check, record, write
 from continuum.store.memory.tables import RunRow, Tables
 from continuum.store.protocol import NewMessage, PostOutcome
 
@@ -28,11 +31,16 @@ class MemoryMail:
 
     def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
+        for message in messages:  # all of them or none, as in one transaction
+            if message.run_id in self._tables.leases:
+                check(self._tables, message.act, run_id=message.run_id)
         outcomes = [self._post(message) for message in messages]
         self._tables.changed()
         return outcomes
 
-    def force_cancel(self, run_id: UUID, reason: str | None, namespace: str | None) -> PostOutcome:
+    def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
+    ) -> PostOutcome:
         """See `ClientStore.force_cancel`."""
         row = self._tables.runs.get(run_id)
         if row is None or namespace not in (None, row.namespace):
@@ -41,6 +49,7 @@ class MemoryMail:
         lease = self._tables.leases.get(run_id)
         touched: list[UUID] = []
         if lease is not None:
+            record(self._tables, act, "cancelled", run_id=run_id, force=True)
             for message in news_of_end(run_id, reason, self._relatives(row)):
                 self._tables.deliver(message)
                 touched.append(message.run_id)
@@ -94,6 +103,12 @@ class MemoryMail:
         if message.delivery_id is not None:
             key = (message.name, message.delivery_id)
             if key in row.deliveries:
+                self._record(message, repeated=True)
                 return PostOutcome(state=row.state, posted=None, duplicate=True)
             row.deliveries.add(key)
+        self._record(message, repeated=False)
         return PostOutcome(row.state, self._tables.deliver(message))
+
+    def _record(self, message: NewMessage, *, repeated: bool) -> None:
+        done, detail = posted_as(message, repeated=repeated)
+        write(self._tables, message.act, done, run_id=message.run_id, **detail)

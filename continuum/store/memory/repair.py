@@ -7,6 +7,9 @@ from uuid import UUID
 from continuum.journal.events import Entry, Event, EventKind
 from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
+from continuum.operators.acts import Act
+from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NewMessage
 from continuum.store.repair import (
@@ -26,8 +29,11 @@ class MemoryRepair:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._mail = MemoryMail(tables)
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """See `RepairStore`."""
         row = self._tables.runs.get(run_id)
         if row is None or namespace not in (None, row.namespace):
@@ -35,6 +41,7 @@ class MemoryRepair:
         lease = self._tables.leases.get(run_id)
         if lease is None or lease.owner is not None or lease.takeovers < QUARANTINED_FROM:
             return RepairOutcome(row.state, NOT_QUARANTINED)
+        record(self._tables, act, "released", run_id=run_id)
         lease.takeovers, lease.ready, lease.token = 0, True, self._tables.next_token()
         self._tables.changed()
         return RepairOutcome(row.state)
@@ -49,13 +56,23 @@ class MemoryRepair:
         data = self._tables.codec.open(row.input)
         return NewRun(new_run_id(), row.namespace, row.workflow, data, dict(row.attributes))
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
+        """See `RepairStore`."""
+        known = self._tables.find_start(again)
+        new_id = again.run_id if known is None else known.run_id
+        outcome = "restarted" if known is None else "repeated"
+        record(self._tables, act, outcome, run_id=run_id, new_run_id=str(new_id))
+        [existing] = self._mail.insert_runs([again])
+        return existing
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
         row = self._tables.runs.get(run_id)
         if row is None or order.namespace not in (None, row.namespace):
             return RepairOutcome(None)
         key = (RETRY_KEYS, order.once or "")
         if order.once is not None and key in row.deliveries:
+            record(self._tables, act, "repeated", run_id=run_id)
             return RepairOutcome(row.state, repeated=True)
         if row.state is not RunState.FAILED:
             return RepairOutcome(row.state, not_failed(row.state))
@@ -71,6 +88,7 @@ class MemoryRepair:
             plan = plan_retry(events, order.reason, force=order.force)
         except CannotRetry as refusal:
             return RepairOutcome(row.state, str(refusal))
+        record(self._tables, act, "retried", run_id=run_id, force=order.force)
         if order.once is not None:
             row.deliveries.add(key)
         at = max(self._tables.clock.now(), events[-1].at)

@@ -11,7 +11,9 @@ from psycopg.errors import SerializationFailure
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, EventKind, RunCancelled
 from continuum.journal.turn import RunState
+from continuum.operators.acts import Act
 from continuum.store.family import news_of_end
+from continuum.store.mail import posted_as
 from continuum.store.postgres.arrays import (
     Element,
     blobs,
@@ -20,6 +22,7 @@ from continuum.store.postgres.arrays import (
     texts,
     uuids,
 )
+from continuum.store.postgres.recording import Record, record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome, StoreUnavailable
@@ -39,7 +42,7 @@ class PostgresInbox:
     async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
         outcomes: list[PostOutcome | None] = [None] * len(messages)
-        if all(m.kind == "signal" and m.delivery_id is None for m in messages):
+        if all(m.kind == "signal" and m.delivery_id is None and m.act is None for m in messages):
             outcomes = await self._post_at_once(messages)
         left = [n for n, outcome in enumerate(outcomes) if outcome is None]
         if left:
@@ -105,6 +108,11 @@ class PostgresInbox:
                 if message.run_id in live:
                     accepted.append(n)
             ids = await self._deliver(session, messages, accepted)
+            acts = Record()
+            for n in accepted:
+                done, detail = posted_as(messages[n], repeated=n not in ids)
+                acts.add(messages[n].act, done, run_id=messages[n].run_id, **detail)
+            await acts.write(session)
         for n in accepted:
             message = messages[n]
             state = outcomes[n].state
@@ -128,7 +136,7 @@ class PostgresInbox:
         ]
 
     async def force_cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """See `ClientStore.force_cancel`."""
         family = {run_id}
@@ -146,6 +154,7 @@ class PostgresInbox:
                     # One lock order (rule 11): all of them again, in one statement.
                     family.update(relative for relative, _ in relatives)
                     continue
+                await record(session, act, "cancelled", run_id=run_id, force=True)
                 body = RunCancelled(reason=reason, forced=True)
                 event = Entry(EventKind.RUN_CANCELLED, None, body, now)
                 payload = self._codec.seal(event.payload())

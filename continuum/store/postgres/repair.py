@@ -9,8 +9,11 @@ from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, Event, EventKind
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
+from continuum.operators.acts import Act
 from continuum.store.postgres.arrays import blobs, texts
+from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Session, Sessions
+from continuum.store.postgres.starts import insert_runs_on
 from continuum.store.postgres.statements import statements
 from continuum.store.repair import (
     NOT_QUARANTINED,
@@ -33,7 +36,9 @@ class PostgresRepair:
         self._sessions = sessions
         self._codec = codec
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             leases = await session.rows(_SQL["lock_lease"], [run_id])
@@ -43,6 +48,7 @@ class PostgresRepair:
             state = RunState(runs[0][1])
             if not leases or leases[0][0] or leases[0][1] < QUARANTINED_FROM:
                 return RepairOutcome(state, NOT_QUARANTINED)
+            await record(session, act, "released", run_id=run_id, namespace=runs[0][0])
             await session.run(_SQL["release_quarantined"], [run_id])
         return RepairOutcome(state)
 
@@ -58,7 +64,18 @@ class PostgresRepair:
             return state
         return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes)
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            [existing] = await insert_runs_on(
+                session.connection, [again], self._codec, notify=False
+            )
+            new_id = again.run_id if existing is None else existing.run_id
+            outcome = "restarted" if existing is None else "repeated"
+            await record(session, act, outcome, run_id=run_id, new_run_id=str(new_id))
+        return existing
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             await session.rows(_SQL["lock_run"], [run_id])
@@ -69,6 +86,7 @@ class PostgresRepair:
             incarnation, parent_lives, done_before, now = rest
             state = RunState(name)
             if done_before:
+                await record(session, act, "repeated", run_id=run_id)
                 return RepairOutcome(state, repeated=True)
             if state is not RunState.FAILED:
                 return RepairOutcome(state, not_failed(state))
@@ -79,6 +97,7 @@ class PostgresRepair:
                 plan = plan_retry(events, order.reason, force=order.force)
             except CannotRetry as refusal:
                 return RepairOutcome(state, str(refusal))
+            await record(session, act, "retried", run_id=run_id, force=order.force)
             at = max(now, events[-1].at)
             entry = Entry(EventKind.RUN_RETRIED, None, plan.body, at)
             pin = VersionPin(workflow, version, version_hash, runtime)
