@@ -22,7 +22,7 @@ from console.session import Session
 from console.source import RunsQuery, Source
 
 W = TypeVar("W", bound=Widget)
-PATIENCE = 6.0
+PATIENCE = 20.0
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
