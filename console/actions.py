@@ -13,6 +13,8 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 MOST_IN_FOOTER: Final = 8
+OPEN_A_LINE: Final = frozenset({"command", "filter"})
+"""What is typed after these keys is text, also when it is on its way already: they come first."""
 READ_ONLY_REFUSAL: Final = "read-only session"
 
 
@@ -72,15 +74,17 @@ def shown(key: str) -> str:
 RUNS: Final = "runs"
 RUN: Final = "run"
 AUDIT: Final = "audit"
-SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit"}
+NODES: Final = "nodes"
+HEALTH: Final = "health"
+SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit", NODES: "Nodes", HEALTH: "Health"}
 """Every screen with its title, in the order of the documentation."""
-MODES: Final = {RUNS: "1", AUDIT: "2"}
+MODES: Final = {RUNS: "1", AUDIT: "2", NODES: "3", HEALTH: "4"}
 """The screens at the top, each with a stack of its own, and the key that leads there."""
 
 LISTED: Final = (RUNS, RUN)
 """Screens with a run under the cursor, or that are about one."""
 EVERY: Final = tuple(SCREENS)
-REPORTS: Final = (AUDIT,)
+REPORTS: Final = (AUDIT, NODES, HEALTH)
 """Screens of which each line has runs behind it."""
 
 ACTIONS: Final = (
@@ -113,6 +117,8 @@ ACTIONS: Final = (
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
     Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
     Action("show_audit", ("2",), "Audit", "Go to the audit.", False, EVERY),
+    Action("show_nodes", ("3",), "Nodes", "Go to workers and queues.", False, EVERY),
+    Action("show_health", ("4",), "Health", "Go to the health report.", False, EVERY),
     Action("command", ("colon",), "Command", "Type a command, such as :run ID.", False, EVERY, 98),
     Action("leave", ("q",), "Leave", "Go back; at the top: leave the console.", False, EVERY),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, EVERY, 99),
@@ -148,7 +154,12 @@ def bindings(screen: str) -> list[BindingType]:
     """Textual bindings of a screen; each leads to the one dispatcher, `action_perform`."""
     return [
         Binding(
-            key, f"perform('{action.name}')", action.title, show=False, id=f"{screen}.{action.name}"
+            key,
+            f"perform('{action.name}')",
+            action.title,
+            show=False,
+            priority=action.name in OPEN_A_LINE,
+            id=f"{screen}.{action.name}",
         )
         for action in of_screen(screen)
         for key in action.keys

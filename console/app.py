@@ -22,7 +22,9 @@ from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
 from console.refresh import LiveLoop, Trouble
 from console.screens.audit import AuditScreen
+from console.screens.health import HealthScreen
 from console.screens.live import LiveScreen
+from console.screens.nodes import NodesScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
 from console.session import Scope, Session
@@ -72,6 +74,8 @@ class ConsoleApp(App[None]):
         self.theme = theme
         self.add_mode(actions.RUNS, partial(RunsScreen, session, query))
         self.add_mode(actions.AUDIT, partial(AuditScreen, session))
+        self.add_mode(actions.NODES, partial(NodesScreen, session))
+        self.add_mode(actions.HEALTH, partial(HealthScreen, session))
 
     def on_mount(self) -> None:
         """Open on the list of runs."""

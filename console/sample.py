@@ -20,10 +20,11 @@ import msgspec
 
 from console import expressions
 from console.present.shapes import is_array
-from console.sample_reports import NOW, sample_audit
-from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery
+from console.sample_reports import NOW, sample_audit, sample_health, sample_workforce
+from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery, Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import RunNotFound, RunTerminal
+from continuum.health.report import HealthReport
 from continuum.model import (
     AttributeKey,
     HistoryEvent,
@@ -77,6 +78,8 @@ class SampleSource:
     live_nodes: int = 3
     stuck: int = 0
     report: AuditReport = field(default_factory=sample_audit)
+    workers: Workforce = field(default_factory=sample_workforce)
+    health_report: HealthReport = field(default_factory=sample_health)
     signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
@@ -155,6 +158,14 @@ class SampleSource:
     async def audit(self) -> AuditReport:
         """A report with one of everything."""
         return self.report
+
+    async def workforce(self) -> Workforce:
+        """Workers of every sort."""
+        return self.workers
+
+    async def health(self) -> HealthReport:
+        """A report with one of everything."""
+        return self.health_report
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Record it; the run completes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from console.source import Workforce
 from continuum.audit.report import (
     AuditReport,
     Finding,
@@ -18,6 +19,23 @@ from continuum.audit.report import (
     WaitingRun,
 )
 from continuum.audit.selecting import live_runs_of
+from continuum.health.report import (
+    ClusterFacts,
+    ConnectionFacts,
+    DatabaseFacts,
+    Facts,
+    FailureFamily,
+    FamilyFact,
+    HealthReport,
+    IndexFact,
+    ParkedFact,
+    QueueFact,
+    Severity,
+    SnapshotFact,
+    TableFact,
+)
+from continuum.health.report import Finding as HealthFinding
+from continuum.model import NodeInfo
 from continuum.versions.facts import CodePlace
 
 NOW: Final = datetime(2026, 3, 14, 9, 26, 53, 589000, tzinfo=UTC)
@@ -109,4 +127,118 @@ def sample_audit() -> AuditReport:
         ),
         replay=ReplaySummary(12, 11, 0, 1, 0.041),
         elapsed=0.093,
+    )  # fmt: skip
+
+
+_DEAD: Final = UUID(int=NODES[0].int + 77)
+
+
+def sample_workforce() -> Workforce:
+    """Workers that are alive, draining and dead; a queue that nobody serves; a quarantine."""
+
+    def node(node_id: UUID, pid: int, runs: int, **more: Any) -> NodeInfo:
+        facts: dict[str, Any] = {
+            "heartbeat_at": NOW - timedelta(seconds=2),
+            "dead_at": None,
+            "draining": False,
+            "queues": ("mail",),
+            **more,
+        }
+        return NodeInfo(
+            id=node_id, host="worker-1.eu", pid=pid, version="0.5.0", build="4f1c09ab",
+            started_at=NOW - timedelta(hours=5), expires_at=NOW + timedelta(seconds=28),
+            capacity=200, owned_runs=runs,
+            workflows=(_ORDER, _REFUND), **facts,
+        )  # fmt: skip
+
+    dead = NOW - timedelta(minutes=12)
+    nodes = (
+        node(NODES[0], 4117, 17),
+        node(NODES[1], 4118, 21, queues=("mail", "reports")),
+        node(NODES[2], 902, 3, draining=True, queues=()),
+        node(_DEAD, 871, 0, dead_at=dead, alive=False, heartbeat_at=dead - timedelta(seconds=4)),
+    )
+    queues = (
+        QueueFact("mail", 12, 8, NOW - timedelta(seconds=4), 2),
+        QueueFact("reports", 0, 1, None, 1),
+        QueueFact("exports", 3, 0, NOW - timedelta(minutes=7), 0),
+    )
+    parked = (
+        ParkedFact(
+            "quarantine", _REFUND, _HASHES[2], 1, (_WAITS,), "four of its workers died, one after "
+            "the other",
+        ),
+    )  # fmt: skip
+    facts = Facts(cluster=_cluster(), queues=queues, parked=parked)
+    return Workforce(nodes, facts, timedelta(seconds=0.4), NOW)
+
+
+def _cluster() -> ClusterFacts:
+    runs = {"running": 17, "suspended": 34, "completed": 8_902, "failed": 146, "cancelled": 61}
+    return ClusterFacts(NOW, (), runs, 0, NOW - timedelta(hours=2))
+
+
+def sample_health() -> HealthReport:
+    """Something wrong, something that will be, two causes of failures, and the database."""
+
+    def family(name: str, message: str, hour: int, day: int, *, new: bool) -> FailureFamily:
+        fact = FamilyFact(
+            name, "shop.payments.CardDeclined", message, ("shop.payments:collect_invoice",), (3,),
+            NOW - timedelta(hours=1 if new else 90), NOW - timedelta(minutes=2), hour, day, _WAITS,
+        )  # fmt: skip
+        return FailureFamily(name, message, fact, new)
+
+    tables = tuple(
+        TableFact(f"continuum_{name}", live, dead, NOW - timedelta(minutes=age), NOW, 10, True)
+        for name, live, dead, age in (
+            ("runs", 9_160, 410, 14), ("leases", 51, 8, 1), ("events", 88_241, 120, 33),
+            ("inbox", 4, 2_204, 190),
+        )
+    )  # fmt: skip
+    facts = Facts(
+        cluster=_cluster(),
+        queues=(),
+        families=(
+            family(
+                "73a0ad1c5a1f", "GatewayTimeout: gateway did not answer in # s", 41, 57, new=True
+            ),
+            family("1f0c55e2b9d3", "CardDeclined: card ending # was declined", 3, 88, new=False),
+        ),
+        database=DatabaseFacts("18.1", 0.0, 84_120_771),
+        snapshot=SnapshotFact("session", "pg_dump", 3120, NOW - timedelta(minutes=31), 90_112),
+        tables=tables,
+        invalid_indexes=(IndexFact("continuum_runs_plan_idx", "continuum_runs", ("plan",)),),
+        connections=ConnectionFacts(31, 18, 100),
+        transactions_per_second=212.0,
+    )
+    return HealthReport(
+        NOW,
+        (
+            HealthFinding(
+                Severity.ERROR, "queue-unserved",
+                "queue exports: 3 attempts wait, the first for 7 min, and no living worker "
+                "serves it",
+                "continuum worker --app MODULE --queues exports",
+            ),
+            HealthFinding(
+                Severity.WARNING, "failures-new",
+                "GatewayTimeout: gateway did not answer in # s (shop.payments:collect_invoice): 41 "
+                "in the last hour, 57 in the last day, none before the last deploy",
+                "continuum query -A \"state = 'failed' and error_family = '73a0ad1c5a1f'\"",
+                (_WAITS,),
+            ),
+            HealthFinding(
+                Severity.WARNING, "old-snapshot",
+                "session pg_dump has had a transaction open for 31 min: no row that died since can "
+                "be removed",
+                "SELECT pg_terminate_backend(3120);",
+            ),
+            HealthFinding(
+                Severity.UNKNOWN, "inbox-unknown",
+                "inbox could not be looked at: permission denied",
+                "continuum doctor",
+            ),
+        ),
+        facts,
+        timedelta(seconds=0.4),
     )  # fmt: skip

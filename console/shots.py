@@ -92,6 +92,10 @@ SHOTS: Final = (
     Shot("audit-100x30", (100, 30), ("2", "j")),
     Shot("audit-140x40", (140, 40), ("2", "j", "j", "j")),
     Shot("audit-light", (120, 36), ("2",), theme=LIGHT.name),
+    Shot("nodes-80x24", (80, 24), ("3",)),
+    Shot("nodes-140x40", (140, 40), ("3",)),
+    Shot("health-80x24", (80, 24), ("4",)),
+    Shot("health-140x40", (140, 40), ("4",)),
     Shot("audit-runs", (100, 30), ("2", "enter"), theme=SAFE_DARK.name),
 )
 

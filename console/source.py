@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from continuum import Continuum
 from continuum.audit.report import AuditReport
 from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
-from continuum.model import AttributeKey, HistoryEvent, Run, RunState, ServerInfo
+from continuum.health.report import Facts, HealthReport
+from continuum.model import AttributeKey, HistoryEvent, NodeInfo, Run, RunState, ServerInfo
 from continuum.query.tree import Condition, JsonText, Order
 
 PAGE: Final = 100
@@ -135,6 +136,22 @@ class Pulse:
     namespace: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who works, at a moment of the database's clock.
+
+    Attributes:
+        nodes: every registered worker process.
+        facts: queues, leases and parked runs, as far as they are known.
+        wake_lag: how long the run waits that waits longest for a worker that can run it.
+    """
+
+    nodes: Sequence[NodeInfo]
+    facts: Facts
+    wake_lag: timedelta | None
+    at: datetime
+
+
 class Source(Protocol):
     """What the console needs of a database."""
 
@@ -184,6 +201,14 @@ class Source(Protocol):
         """Live runs compared with code, over every namespace."""
         ...
 
+    async def workforce(self) -> Workforce:
+        """Workers and queues."""
+        ...
+
+    async def health(self) -> HealthReport:
+        """What is wrong, over every namespace."""
+        ...
+
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal. Raises `RunNotFound`, `RunTerminal`, `PayloadError`."""
         ...
@@ -209,6 +234,8 @@ class ReadOnlySource:
         self.history = inner.history
         self.namespaces = inner.namespaces
         self.audit = inner.audit
+        self.workforce = inner.workforce
+        self.health = inner.health
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Refuse."""
@@ -298,6 +325,17 @@ class ClientSource:
     async def audit(self) -> AuditReport:
         """Live runs compared with code, over every namespace."""
         return await self._client.audit(self._flows)
+
+    async def workforce(self) -> Workforce:
+        """Workers and queues."""
+        report = await self._client.health(sample=0)
+        nodes = await self._client.nodes()
+        at = report.at or max((node.heartbeat_at for node in nodes), default=datetime.now(UTC))
+        return Workforce(nodes, report.facts, report.wake_lag, at)
+
+    async def health(self) -> HealthReport:
+        """What is wrong, over every namespace."""
+        return await self._client.health()
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal."""

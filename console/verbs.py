@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from console.actions import AUDIT, MODES, RUN, RUNS, Action
+from console.actions import AUDIT, HEALTH, MODES, NODES, RUN, RUNS, Action
 from console.session import Scope
 
 NAMESPACE: Final = "ns"
@@ -41,7 +41,11 @@ _GOING: Final = (
     Verb(RUNS, "[-n NAME | -A] [EXPR]", "List runs, of one namespace or of all.", ("query",)),
     Verb(RUN, "ID", "Open a run by its id, or by how that begins or ends.", ("show",)),
 )
-_MODES: Final = (Verb(AUDIT, "", "Compare live runs with code.", ("versions",)),)
+_MODES: Final = (
+    Verb(AUDIT, "", "Compare live runs with code.", ("versions",)),
+    Verb(NODES, "", "Show workers and queues."),
+    Verb(HEALTH, "", "Say whether runs go on, what fails, and what will."),
+)
 _OTHER: Final = (
     Verb(NAMESPACE, "[NAME | -A]", "Look at one namespace, or at all.", ("namespace",)),
     Verb(THEME, "NAME", "Change the colours."),

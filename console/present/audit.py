@@ -9,14 +9,13 @@ from typing import Final
 from rich.style import Style
 from rich.text import Text
 
-from console.present import ages
+from console.present import ages, findings
 from console.present.blocks import (
     Block,
     Cell,
     Opening,
     facts_line,
     heading,
-    labelled,
     paragraph,
     rows,
     without_gap,
@@ -39,7 +38,6 @@ SHOWN_HASH: Final = 12
 NAMED: Final = 3
 """Runs that are named of those that may never end."""
 WIDE: Final = 110
-_MARKS: Final = {"error": "✗", "warning": "!", "info": "·"}
 
 
 def title(report: AuditReport) -> str:
@@ -98,26 +96,11 @@ def blocks(report: AuditReport, width: int, palette: Palette) -> list[Block]:
 
 
 def _finding(finding: Finding, width: int, palette: Palette) -> Block:
-    look = severity(finding.severity, palette)
-    first = Text().append(f"{_MARKS[finding.severity]} {finding.severity:<8}", look)
-    first.append(finding.code, palette.strong)
-    if finding.strict:
-        first.append("  strict", palette.faint)
-    lines = [
-        first,
-        *paragraph(Text(one_line(finding.message, 2000), palette.text), width, 2),
-        *labelled(
-            Text("  fix", palette.key), Text(one_line(finding.fix, 2000), palette.muted), width, 7
-        ),
-    ]
     opening = Opening(finding.where, finding.code, "no query finds the runs of this finding")
-    return Block(tuple(lines), ("finding", finding.code, finding.message), opening)
-
-
-def severity(name: str, palette: Palette) -> Style:
-    """How a severity looks."""
-    looks = {"error": palette.bad, "warning": palette.warn}
-    return looks.get(name, palette.info) + Style(bold=name == "error")
+    return findings.finding(
+        finding.severity, finding.code, finding.message, finding.fix, opening,
+        note="strict" if finding.strict else "", width=width, palette=palette,
+    )  # fmt: skip
 
 
 # patches

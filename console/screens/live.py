@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widgets import Input
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
@@ -149,6 +150,11 @@ class LiveScreen(Screen[None], Generic[T]):
         del name
         return None
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a line of text the keys that open one are text."""
+        opens = action == "perform" and not actions.OPEN_A_LINE.isdisjoint(map(str, parameters))
+        return not (opens and isinstance(self.focused, Input))
+
     async def action_perform(self, name: str) -> None:
         """The one way to run an action; a read-only session refuses writes here."""
         if refused := self.refusal(actions.named(name)):
@@ -196,6 +202,14 @@ class LiveScreen(Screen[None], Generic[T]):
     def do_show_audit(self) -> None:
         """To the audit."""
         self.post_message(ShowMode(actions.AUDIT))
+
+    def do_show_nodes(self) -> None:
+        """To workers and queues."""
+        self.post_message(ShowMode(actions.NODES))
+
+    def do_show_health(self) -> None:
+        """To the health report."""
+        self.post_message(ShowMode(actions.HEALTH))
 
     def do_show_runs(self) -> None:
         """To the runs, as they were left."""

@@ -87,7 +87,7 @@ class CommandLine(Widget):
         line = self.query_one(Input)
         line.value = ""
         self.complain(None)
-        line.focus()
+        self.screen.set_focus(line)  # at once: the next key may be on its way already
         self.run_worker(self._read(), group="namespaces", exclusive=True, exit_on_error=False)
 
     async def _read(self) -> None:

@@ -81,7 +81,7 @@ class QueryBar(Widget):
             line.value = query.expression if expression is None else expression
         self._show(True)
         self.complain(None)
-        line.focus()
+        self.screen.set_focus(line)  # at once: the next key may be on its way already
         line.cursor_position = len(line.value)
         self._complete()
 

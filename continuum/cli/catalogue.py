@@ -59,7 +59,9 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),
 }
 
-VALUE_OPTIONS: Final = frozenset({"--dsn", "--format", "--namespace", "-n", "--app"})
+VALUE_OPTIONS: Final = frozenset({
+    "--dsn", "--format", "--namespace", "-n", "--app", "--profile",
+})  # fmt: skip
 FLAG_OPTIONS: Final = frozenset({"--all-namespaces", "-A"})
 
 _COMMON: Final = (
@@ -68,6 +70,7 @@ _COMMON: Final = (
     ("-n, --namespace NAME", "Namespace to look in."),
     ("-A, --all-namespaces", "Look in every namespace."),
     ("--app MODULE[:OBJECT]", "Load workflows and activities from here."),
+    ("--profile NAME", "A database of profiles.toml; else CONTINUUM_PROFILE."),
     ("--version", "Print the version and exit."),
     ("-h, --help", "Print this help, or the help of a command."),
 )

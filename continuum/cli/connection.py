@@ -26,6 +26,15 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
     operator = named_operator(options.operator) or local_user()
     # A read that is given up on purpose, as by `| head`, is no news.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    dsn = read_dsn or options.dsn
-    async with Continuum(dsn, operator=operator, reason=options.reason) as client:
+    if read_dsn is not None:
+        opened = Continuum(read_dsn, operator=operator, reason=options.reason)
+    else:
+        opened = Continuum(
+            options.dsn,
+            read_dsn=options.read_dsn,
+            direct_dsn=options.direct_dsn,
+            operator=operator,
+            reason=options.reason,
+        )
+    async with opened as client:
         yield client

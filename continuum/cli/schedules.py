@@ -170,7 +170,7 @@ def _one_namespace(options: Options, command: str, *, app: bool = True) -> str:
     options.without_effect(command, namespace=False, app=app)
     if options.all_namespaces:
         raise UsageError("a schedule is in one namespace", hint="use -n NAMESPACE")
-    return options.namespace or "default"
+    return options.own_namespace
 
 
 def _record(schedule: Schedule) -> dict[str, Any]:

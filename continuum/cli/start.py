@@ -72,7 +72,7 @@ async def start(
         handle = await client.start(
             flow if target is None else target,
             *values,
-            namespace=options.namespace or "default",
+            namespace=options.own_namespace,
             attributes=checked,
             idempotency_key=idempotency_key,
             run_id=chosen,
@@ -105,4 +105,4 @@ async def _answer(client: Continuum, run_id: UUID, shape: Format | None, *, wait
     return code
 
 
-app = application(start, usage="[OPTIONS] FLOW")
+app = application(start, usage="[OPTIONS] FLOW", writes=True)

@@ -24,10 +24,10 @@ class BlockingOperating(BlockingCalls):
         return self.call(self._client.health(limits=limits, sample=sample))
 
     @staticmethod
-    def doctor(dsn: str | None = None) -> list[Check]:
+    def doctor(dsn: str | None = None, direct_dsn: str | None = None) -> list[Check]:
         """Whether a database is fit for Continuum; see `Continuum.doctor`."""
         with start_blocking_portal("asyncio") as portal:
-            return portal.call(Operating.doctor, dsn)
+            return portal.call(Operating.doctor, dsn, direct_dsn)
 
     def release(
         self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None

@@ -19,6 +19,7 @@ from continuum.store.protocol import (
     PostOutcome,
 )
 from continuum.store.reading import ReadStore
+from continuum.telemetry.calling import calling
 
 
 class WorkerHere(Protocol):
@@ -93,7 +94,8 @@ class Control:
             check_name(delivery_id, "delivery_id")
         value = check_json(payload, f"payload of signal {name}")
         message = NewMessage(run_id, "signal", name, value, delivery_id, namespace, act)
-        _check_posted(run_id, await self._posts.submit(message))
+        with calling("signal", name, **{"run.id": str(run_id), "signal": name}):
+            _check_posted(run_id, await self._posts.submit(message))
 
     async def cancel(self, run_id: UUID, namespace: str | None, act: Act, *, force: bool) -> None:
         """Ask a run to stop, or end it at once; for the reason of the act."""

@@ -55,13 +55,13 @@ class Operating(ABC):
         return await make_report(self._backend.health, limits or Limits(), seconds)
 
     @staticmethod
-    async def doctor(dsn: str | None = None) -> list[Check]:
+    async def doctor(dsn: str | None = None, direct_dsn: str | None = None) -> list[Check]:
         """Whether a database is fit for Continuum: server, settings, sessions, schema, privileges.
 
         Needs no open client, and a database of any schema. It changes nothing.
 
         Args:
-            dsn: as for `Continuum`.
+            dsn, direct_dsn: as for `Continuum`.
 
         Raises:
             ConfigurationError, DatabaseUnavailable: it cannot be reached.
@@ -73,7 +73,7 @@ class Operating(ABC):
         from continuum.client.wiring import examine_installation
         from continuum.health.doctor import checks_of
 
-        return checks_of(await examine_installation(dsn))
+        return checks_of(await examine_installation(dsn, direct_dsn))
 
     # -- repair --------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from continuum.client.handle import RunHandle
 from continuum.client.starting import find_loaded_name, match_existing, prepare
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
+from continuum.telemetry.calling import calling
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
@@ -46,20 +50,31 @@ class PreparedStart:
 
     async def insert(self) -> RunHandle[Any]:
         """Commit it, with others of the same moment."""
-        if self._fresh:
-            here = await self._control.start_new(self._new_run)
-            return self._handle(None, here=here)
-        return self._handle(await self._control.insert(self._new_run))
+        with self._traced() as new_run:
+            if self._fresh:
+                here = await self._control.start_new(new_run)
+                return self._handle(None, here=here)
+            return self._handle(await self._control.insert(new_run))
 
     async def insert_on(self, connection: AsyncConnection[Any]) -> RunHandle[Any]:
         """Insert it in the caller's transaction."""
-        [existing] = await self._backend.insert_on(connection, [self._new_run])
+        with self._traced() as new_run:
+            [existing] = await self._backend.insert_on(connection, [new_run])
         return self._handle(existing)
 
     def insert_on_blocking(self, connection: Connection[Any]) -> RunHandle[Any]:
         """Insert it in the transaction of a synchronous caller, on its thread."""
-        [existing] = self._backend.insert_on_blocking(connection, [self._new_run])
+        with self._traced() as new_run:
+            [existing] = self._backend.insert_on_blocking(connection, [new_run])
         return self._handle(existing)
+
+    @contextmanager
+    def _traced(self) -> Generator[NewRun]:
+        """The run with the trace context of a span around its start, if there is one."""
+        new = self._new_run
+        about = {"run.id": str(new.run_id), "namespace": new.namespace, "workflow": new.workflow}
+        with calling("start", new.workflow, **about) as context:
+            yield new if context is None else replace(new, trace=context)
 
     def _handle(self, existing: NewRun | None, *, here: bool = False) -> RunHandle[Any]:
         wanted = self._new_run

@@ -14,6 +14,9 @@ from continuum.schedules.model import NewSchedule, Schedule, ScheduleFiring
 MAKE_ROOM: Final = b'"the next run of its schedule is due"'
 """Why runs are cancelled, as JSON."""
 
+KEPT_FIRINGS: Final = 100
+"""Times that are remembered of each schedule."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fired:

@@ -262,7 +262,7 @@ class Environment:
 
 async def _kill(worker: Worker) -> None:
     """Let it vanish as a killed process does: nothing is committed, given back or said any more."""
-    worker._accepting = False
+    worker.accepting = False
     worker.timers.stop()
     worker.activities.close()
     for service in worker._services():

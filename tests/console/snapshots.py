@@ -12,13 +12,16 @@ from pathlib import Path
 
 from console.app import ConsoleApp
 from console.sample import SampleSource
-from console.sample_reports import sample_audit
+from console.sample_reports import NOW, sample_audit
 from console.session import Session
+from console.source import Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import DatabaseUnavailable
+from continuum.health.report import Facts, HealthReport
 from tests.console.driving import Driver, wait_until
 
 FOLDER = Path(__file__).parent / "snapshots"
+AWAY = DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
 SIZES = ((80, 24), (100, 30), (140, 40))
 
 
@@ -27,7 +30,13 @@ class Away(SampleSource):
     """Its reports cannot be read."""
 
     async def audit(self) -> AuditReport:
-        raise DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
+        raise AWAY
+
+    async def workforce(self) -> Workforce:
+        raise AWAY
+
+    async def health(self) -> HealthReport:
+        raise AWAY
 
 
 def without_anything() -> SampleSource:
@@ -36,7 +45,14 @@ def without_anything() -> SampleSource:
         sample_audit(), audited="nodes", live_runs=0, workflows=(), unknown_versions=(),
         expired_leases=0, abandoned_leases=0, findings=(), replay=None,
     )  # fmt: skip
-    return SampleSource(all_runs=[], live_nodes=0, report=nothing)
+    facts = Facts(queues=(), families=(), parked=())
+    return SampleSource(
+        all_runs=[],
+        live_nodes=0,
+        report=nothing,
+        workers=Workforce((), facts, None, NOW),
+        health_report=HealthReport(NOW, (), facts, None),
+    )
 
 
 STATES: dict[str, Callable[[], SampleSource]] = {
@@ -44,7 +60,7 @@ STATES: dict[str, Callable[[], SampleSource]] = {
     "empty": without_anything,
     "error": Away,
 }
-SCREENS = {"audit": "2"}
+SCREENS = {"audit": "2", "nodes": "3", "health": "4"}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from console import actions, verbs
@@ -141,6 +142,17 @@ async def test_the_line_completes_namespaces_and_recalls() -> None:
         assert line.value == ""
         await ui.press("escape")
         assert ui.runs.focused is ui.runs.list
+
+
+async def test_what_is_typed_at_once_is_all_in_the_line() -> None:
+    """Keys that are on their way when the line opens are text in it, not keys of the screen."""
+    async with console(SampleSource()) as ui:
+        await ui.settled()
+        for key, character in (("colon", ":"), ("n", "n"), ("s", "s"), ("X", "X")):
+            ui.app.post_message(events.Key(key, character))
+        line = ui.app.screen.query_one("CommandLine Input", Input)
+        await wait_until(lambda: line.value == "nsX", "the text")
+        assert type(ui.app.screen).__name__ == "RunsScreen"
 
 
 async def test_a_mistake_stays_in_the_line() -> None:

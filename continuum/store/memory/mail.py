@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from continuum.journal.events import Entry, EventKind, RunCancelled
+from continuum.journal.trace import CONTEXT, encode_context
 from continuum.journal.turn import NewRun, RunEnd, RunState
 from continuum.operators.acts import Act
 from continuum.store.family import news_of_end
@@ -78,6 +79,9 @@ class MemoryMail:
         if existing is not None:
             return self._as_new(existing, new)
         self._tables.insert_free(new)
+        if new.trace is not None:
+            message = NewMessage(new.run_id, CONTEXT, "", encode_context(new.trace))
+            self._tables.deliver(message)
         return None
 
     def _as_new(self, row: RunRow, asked: NewRun) -> NewRun:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import NewRun
@@ -15,8 +17,10 @@ from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.recording import check, record
 from continuum.store.memory.tables import Tables
 from continuum.store.protocol import NewMessage
-from continuum.store.schedules import MAKE_ROOM, Fired
+from continuum.store.schedules import KEPT_FIRINGS, MAKE_ROOM, Fired
 from continuum.system import new_run_id
+
+_due_at: Final = attrgetter("due_at")
 
 
 @dataclass(slots=True)
@@ -131,7 +135,7 @@ class MemorySchedules:
         row = self._rows.get((namespace, name))
         if row is None:
             return []
-        newest = sorted(row.firings, key=lambda each: each.due_at, reverse=True)[:limit]
+        newest = sorted(row.firings, key=_due_at, reverse=True)[:limit]
         runs = self._tables.runs
         return [
             each if each.run_id is None else replace(each, state=runs[each.run_id].state)
@@ -154,6 +158,7 @@ class MemorySchedules:
                     row.firings.append(
                         ScheduleFiring(firing.due_at, now, firing.outcome, None, None)
                     )
+            row.firings = sorted(row.firings, key=_due_at)[-KEPT_FIRINGS:]
             if decision.cancel is not None:
                 cancelled.append(decision.cancel)
         self._mail.post([NewMessage(run_id, "cancel", "", MAKE_ROOM) for run_id in cancelled])

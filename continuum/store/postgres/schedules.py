@@ -31,11 +31,8 @@ from continuum.store.postgres.session import Row, Session, Sessions
 from continuum.store.postgres.starts import insert_runs_on
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import NewMessage
-from continuum.store.schedules import MAKE_ROOM, Fired
+from continuum.store.schedules import KEPT_FIRINGS, MAKE_ROOM, Fired
 from continuum.system import new_run_id
-
-KEPT_FIRINGS: Final = 100
-"""Times that are remembered of each schedule."""
 
 _SQL: Final = statements("schedules")
 

@@ -10,6 +10,7 @@ from msgspec.json import encode
 from psycopg import AsyncConnection, Connection
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.journal.trace import encode_context
 from continuum.journal.turn import NewRun
 from continuum.store.postgres.arrays import (
     NULL,
@@ -100,6 +101,7 @@ def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
             [NULL if run.parent_id is None else uuid_item(run.parent_id) for run in runs],
         ),
         int8s(run.unpinned.version_id for run in runs),
+        blobs(None if run.trace is None else codec.seal(encode_context(run.trace)) for run in runs),
     ]
 
 
