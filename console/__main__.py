@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "-A", "--all-namespaces", action="store_true", help="open on all namespaces together"
     )
-    found.add_argument("--query", metavar="EXPR", help="open on a filter: \"plan = 'pro'\"")
+    found.add_argument("--query", metavar="EXPR", help="open on a query: \"state = 'failed'\"")
     found.add_argument(
         "--app", metavar="MODULE[:OBJECT]", help="audit the live runs against this code"
     )
@@ -48,31 +48,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked without a database, then connect and open."""
     from console.app import theme_names
-    from console.filters import FilterError, parse
     from console.source import RunsQuery
     from console.themes import DEFAULT_THEME
     from continuum.declare.registry import load_app
-    from continuum.errors import ContinuumError
+    from continuum.errors import ContinuumError, QueryError
 
     if options.namespace and options.all_namespaces:
         return _refuse("--namespace and --all-namespaces exclude each other")
     options.theme = options.theme or DEFAULT_THEME
     if options.theme not in theme_names():
         return _refuse(f"no theme {options.theme!r}; there are: {', '.join(theme_names())}")
+    everywhere = options.all_namespaces or (options.demo and not options.namespace)
+    namespace = None if everywhere else options.namespace or "default"
     try:
-        conditions = parse(options.query or "")
-    except FilterError as error:
-        return _refuse(f"--query: {error} (at character {error.position + 1})")
+        query = RunsQuery(namespace, options.query or "")
+    except QueryError as error:
+        return _refuse(f"--query: {error}")
     try:
         flows = None if options.app is None else load_app(options.app).versions
     except ContinuumError as error:
         return _refuse(f"--app: {error}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("the console needs a terminal (in a script use: continuum query)")
-    everywhere = options.all_namespaces or (options.demo and not options.namespace)
-    namespace = None if everywhere else options.namespace or "default"
     try:
-        return asyncio.run(_open(options, RunsQuery(namespace, conditions=conditions), flows))
+        return asyncio.run(_open(options, query, flows))
     except KeyboardInterrupt:
         return OK
 

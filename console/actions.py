@@ -13,7 +13,7 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 MOST_IN_FOOTER: Final = 8
-OPEN_A_LINE: Final = frozenset({"command", "filter"})
+OPEN_A_LINE: Final = frozenset({"command", "query", "find"})
 """What is typed after these keys is text, also when it is on its way already: they come first."""
 READ_ONLY_REFUSAL: Final = "read-only session"
 
@@ -51,6 +51,11 @@ _SHOWN: Final = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "backspace": "Backspace",
+    "equals_sign": "=",
+    "backslash": "\\",
     "plus": "+",
     "minus": "-",
     "colon": ":",
@@ -81,8 +86,6 @@ LISTED: Final = (RUNS, RUN)
 EVERY: Final = tuple(SCREENS)
 REPORTS: Final = (AUDIT, NODES, HEALTH)
 """Screens of which each line has runs behind it."""
-NEXT: Final = ("right_square_bracket", "right")
-PREVIOUS: Final = ("left_square_bracket", "left")
 
 ACTIONS: Final = (
     Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
@@ -92,9 +95,17 @@ ACTIONS: Final = (
     Action("runs_behind", ("enter",), "Runs", "Show the runs behind it.", False, REPORTS, 1),
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
-    Action("filter", ("slash",), "Filter", "Filter: plan = 'pro'.", False, (RUNS,), 4),
-    Action("next_state", NEXT, "State", "The next state.", False, (RUNS,), 5),
-    Action("previous_state", PREVIOUS, "Back", "The state before.", False, (RUNS,)),
+    Action("query", ("slash",), "Query", "Ask: state = 'failed'.", False, (RUNS,), 4),
+    Action("more", ("m",), "More", "Search on behind the last run.", False, (RUNS,)),
+    Action("drop_part", ("backspace",), "Drop", "Drop the query's last part.", False, (RUNS,)),
+    Action("only", ("equals_sign",), "Only", "Only runs like this cell.", False, (RUNS,), 5),
+    Action("without", ("backslash",), "Without", "Without runs like it.", False, (RUNS,)),
+    Action("order", ("o",), "Order", "Order by this column, or turn round.", False, (RUNS,)),
+    Action("reverse", ("O",), "Reverse", "Turn the order round.", False, (RUNS,)),
+    Action("older_query", ("left_square_bracket",), "Before", "The query before.", False, (RUNS,)),
+    Action("newer_query", ("right_square_bracket",), "After", "The query after.", False, (RUNS,)),
+    Action("next_state", ("greater_than_sign",), "State", "The next state.", False, (RUNS,)),
+    Action("previous_state", ("less_than_sign",), "Back", "The state before.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
     Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 6),
@@ -109,7 +120,7 @@ ACTIONS: Final = (
     Action("wider", ("Z",), "Wider", "Timeline: twice as much time.", False, (RUN,)),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,)),
     Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, LISTED),
-    Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
+    Action("clear", ("escape",), "Clear", "Every run again, newest first.", False, (RUNS,)),
     Action("back", ("escape",), "Back", "Undo the filter; else go back.", False, (RUN,), 9),
     Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY, 7),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),

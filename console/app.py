@@ -15,7 +15,7 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
-from console import actions, filters, verbs
+from console import actions, verbs
 from console.dialogs.namespace import NamespaceDialog
 from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
@@ -31,6 +31,7 @@ from console.session import Scope, Session
 from console.source import Pulse, RunsQuery
 from console.themes import DEFAULT_THEME, THEMES, style_variables
 from console.widgets.bars import HeaderBar
+from continuum.errors import QueryError
 
 PULSE_EVERY: Final = 5.0
 
@@ -164,13 +165,11 @@ class ConsoleApp(App[None]):
                 self.switch_mode(mode)
 
     def _show_runs(self, order: verbs.Order) -> None:
-        try:
-            conditions = filters.parse(order.text)
-        except filters.FilterError as error:
-            self._complain(f"{error.message}, at character {error.position + 1}")
-            return
         scope = order.scope or Scope(self.session.namespace)
-        self._ask(RunsQuery(scope.name, conditions=conditions))
+        try:
+            self._ask(RunsQuery(scope.name, order.text))
+        except QueryError as error:
+            self._complain(str(error))
 
     def _show_namespace(self, scope: Scope | None) -> None:
         if scope is None:

@@ -6,25 +6,40 @@ stands still.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from console.present.shapes import is_array, is_object
+from console import expressions
+from console.present.shapes import is_array
 from console.run_source import RunReads
 from console.sample_reads import SampleReads
 from console.sample_reports import NOW, sample_audit, sample_health, sample_workforce
-from console.source import Condition, Pulse, RunsPage, RunsQuery, Workforce
+from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery, Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.health.report import HealthReport
-from continuum.model import HistoryEvent, Run, RunError, RunState, ServerInfo, StoredValue
+from continuum.model import (
+    AttributeKey,
+    HistoryEvent,
+    Run,
+    RunError,
+    RunState,
+    ServerInfo,
+    StoredValue,
+)
+from continuum.query import matching
+from continuum.query.text import parse_operands
+from continuum.query.times import pin
+from continuum.query.tree import All, Condition, Operand
 
 _FLOWS: Final = {
     "billing": ("shop.payments:collect_invoice", "shop.payments:refund", "shop.plans:subscription"),
@@ -76,20 +91,49 @@ class SampleSource:
         """A connection that looks like one."""
         return ServerInfo("ops", "shop", "db1", 5432, "18.1", replica=False)
 
-    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
-        """The newest that match."""
-        found = [run for run in self._newest() if _matches(run, query.namespace, query.where)]
-        if query.expression is not None:
-            found = [run for run in found if _named(run, query.expression)]
-        return RunsPage(tuple(found[:depth]), len(found) > depth, complete=True, at=self.now)
+    async def runs(
+        self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
+    ) -> RunsPage:
+        """Those that match, in order; a cursor is the id of the run that it goes on behind."""
+        found = self._found(query.namespace, query.condition)
+        found.sort(key=lambda run: (run.started_at, run.id), reverse=query.order.descending)
+        by = partial(_value, query.order.operand)
+        valued = [run for run in found if by(run) is not None]
+        valued.sort(key=by, reverse=query.order.descending)
+        found = [*valued, *(run for run in found if run not in valued)]
+        begin = 1 + [str(run.id) for run in found].index(cursor) if cursor else 0
+        shown = found[begin : begin + limit]
+        onward = str(shown[-1].id) if begin + limit < len(found) else None
+        return RunsPage(tuple(shown), onward, complete=True, at=self.now)
 
-    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
+    async def states(self, query: RunsQuery) -> Counts:
         """By state, without that of the query."""
-        counts = dict.fromkeys((state.value for state in RunState), 0)
-        for run in self.all_runs:
-            if _matches(run, query.namespace, list(query.conditions)):
-                counts[run.state] += 1
-        return counts
+        found = self._found(query.namespace, expressions.with_state(query.condition, None))
+        counted = Counter(run.state.value for run in found)
+        return Counts(dict.fromkeys((state.value for state in RunState), 0) | counted)
+
+    async def values(self, namespace: str | None, operand: str) -> Counts:
+        """The commonest first."""
+        [read] = parse_operands(operand)
+        found = [_value(read, run) for run in self._found(namespace, All())]
+        return Counts(dict(Counter(found).most_common()))
+
+    async def total(self, query: RunsQuery) -> Counts:
+        """All of them."""
+        return Counts({None: len(self._found(query.namespace, query.condition))})
+
+    async def attribute_keys(self, namespace: str | None) -> Sequence[AttributeKey]:
+        """The keys of the outermost object."""
+        runs = self._found(namespace, All())
+        held = Counter(key for run in runs for key in run.attributes)
+        return [
+            AttributeKey(
+                (key,),
+                {"string": count / len(runs)},
+                len({run.attributes.get(key) for run in runs}),
+            )
+            for key, count in held.most_common()
+        ]
 
     async def pulse(self, namespace: str | None) -> Pulse:
         """The numbers of the header."""
@@ -144,32 +188,35 @@ class SampleSource:
         ended = replace(run, state=state, completed_at=self.now, waiting_on=None, owner=None)
         self.all_runs[self.all_runs.index(run)] = ended
 
-    def _newest(self) -> list[Run]:
-        return sorted(self.all_runs, key=lambda run: (run.started_at, run.id), reverse=True)
+    def _found(self, namespace: str | None, condition: Condition) -> list[Run]:
+        asked = pin(condition, self.now)
+        return [
+            run
+            for run in self.all_runs
+            if namespace in (None, run.namespace)
+            and matching.holds(asked, partial(_field, run), run.attributes)
+        ]
 
 
-def _matches(run: Run, namespace: str | None, where: Sequence[Condition]) -> bool:
-    if namespace is not None and run.namespace != namespace:
-        return False
-    return all(_holds(run, *condition) for condition in where)
+def _field(run: Run, name: str) -> Any:
+    """A field as conditions compare it."""
+    match name:
+        case "state":
+            return run.state.value
+        case "duration":
+            return Decimal(run.duration // timedelta(microseconds=1)) / 1_000_000
+        case "error":
+            return None if run.error is None else run.error.message
+        case "error_type":
+            return None if run.error is None else run.error.type
+        case "stuck":
+            return False
+        case _:
+            return getattr(run, name, None)
 
 
-def _named(run: Run, expression: str) -> bool:
-    """Of an expression only the workflows that it names count."""
-    names = re.findall(r"workflow = '([^']*)'", expression)
-    return not names or run.workflow in names
-
-
-def _holds(run: Run, operator: str, path: str | list[str], value: object) -> bool:
-    found: Any = run
-    if isinstance(path, str):
-        found = getattr(run, path)
-    else:
-        found = run.attributes
-        for part in path[1:]:
-            found = found.get(part) if is_object(found) else None
-    equal = (type(found) is type(value) and found == value) or str(found) == value
-    return equal if operator == "eq" else not equal
+def _value(operand: Operand, run: Run) -> Any:
+    return matching.stored(operand, partial(_field, run), run.attributes)
 
 
 def sample_runs(count: int) -> list[Run]:
@@ -187,6 +234,8 @@ def _sample_run(random: Random, number: int, started: datetime) -> Run:
     namespace = random.choice(("billing", "billing", "orders", "orders", "orders", "reports"))
     workflow = random.choice(_FLOWS[namespace])
     version, version_hash = _HASHES[workflow]
+    if workflow == "shop.orders:order_flow" and number % 3 == 0:
+        version_hash = "9f2c41aa"  # the code before a patch, as the sample audit has it
     age = NOW - started
     state = _sample_state(random, number)
     took = min(age, timedelta(seconds=random.uniform(0.08, 9)))
@@ -203,7 +252,7 @@ def _sample_run(random: Random, number: int, started: datetime) -> Run:
         namespace=namespace,
         workflow=workflow,
         version=version,
-        version_hash=version_hash * 8,
+        version_hash=f"{version_hash}{'0' * 56}",
         state=state,
         attributes={
             "plan": random.choice(_PLANS),

@@ -24,7 +24,7 @@ from console.app import ConsoleApp
 from console.sample import SampleSource
 from console.screens.live import LiveScreen
 from console.session import Session
-from console.source import RunsPage, RunsQuery
+from console.source import PAGE, RunsPage, RunsQuery
 from console.themes import DARK, LIGHT, SAFE_DARK
 from continuum.errors import DatabaseUnavailable
 
@@ -38,12 +38,14 @@ class Failing(SampleSource):
 
     answers: int = 1
 
-    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
+    async def runs(
+        self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
+    ) -> RunsPage:
         """The first page, and no other."""
         if self.answers == 0:
             raise DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
         self.answers -= 1
-        return await SampleSource.runs(self, query, depth)
+        return await SampleSource.runs(self, query, limit, cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class Shot:
     query: RunsQuery | None = None
 
 
-PRO: Final = RunsQuery(None, conditions=(("eq", ["attributes", "plan"], "pro"),))
-REVIEW: Final = ("]", "]", "j", "k")
+PRO: Final = RunsQuery(None, "attributes.plan = 'pro'")
+REVIEW: Final = (">", ">", "j", "k")
 SHOTS: Final = (
     Shot("runs-80x24", (80, 24)),
     Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
@@ -77,10 +79,10 @@ SHOTS: Final = (
     Shot("database-away", (100, 30), ("r",), source=Failing),
     Shot("run-80x24", (80, 24), (*REVIEW, "enter")),
     Shot("run-140x40", (140, 40), (*REVIEW, "enter")),
-    Shot("run-200x50", (200, 50), ("]", "]", "]", "]", "enter")),
-    Shot("run-children", (140, 40), ("]", "]", "j", "k", "enter"), namespace="reports"),
+    Shot("run-200x50", (200, 50), (">", ">", ">", ">", "enter")),
+    Shot("run-children", (140, 40), (">", ">", "j", "k", "enter"), namespace="reports"),
     Shot("run-payload", (100, 30), (*REVIEW, "enter", "g", "j", "j", "enter")),
-    Shot("signal", (80, 24), ("]", "]", "s", '={"verdict": "approved"}')),
+    Shot("signal", (80, 24), (">", ">", "s", '={"verdict": "approved"}')),
     Shot("cancel", (80, 24), (*REVIEW, "X")),
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
     Shot("namespaces", (80, 24), ("n",), namespace="billing"),
@@ -126,7 +128,7 @@ async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
         elif isinstance(focused, Input):
             focused.insert_text_at_cursor(key[1:])
     else:
-        names = {"]": "right_square_bracket", "/": "slash", "?": "question_mark", ":": "colon"}
+        names = {">": "greater_than_sign", "/": "slash", "?": "question_mark", ":": "colon"}
         await pilot.press(names.get(key, key))
 
 

@@ -6,19 +6,23 @@ Everything the console knows comes through here, so a read-only session is enfor
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from console import expressions
 from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
 from continuum.audit.report import AuditReport
 from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
 from continuum.health.report import Facts, HealthReport
-from continuum.model import NodeInfo, Run, RunState, ServerInfo
+from continuum.model import AttributeKey, NodeInfo, Run, RunState, ServerInfo
+from continuum.query.tree import Condition, JsonText, Order
 
 PAGE: Final = 100
 """Rows asked for at once."""
@@ -27,8 +31,10 @@ MOST_STUCK: Final = 100
 MAX_ROWS: Final = 1_000
 """Rows held at most; beyond that the query is to be narrowed."""
 
-Condition = tuple[Any, ...]
-"""A structured condition of the client: ("eq", ["attributes", "plan"], "pro")."""
+BUDGET: Final = 0.25
+"""Seconds that a question about many runs may take; what is known by then is the answer."""
+SAMPLE: Final = 2_000
+"""Runs looked at for the attribute keys there are."""
 
 
 class ReadOnlyRefused(ContinuumError):
@@ -43,38 +49,79 @@ class RunsQuery:
 
     Attributes:
         namespace: None means all.
-        state: of the runs.
-        conditions: all must hold.
-        expression: must hold, too; in the query language, from a screen that leads to these runs.
+        expression: in the query language, with or without an order; as it was typed.
+
+    Raises:
+        QueryError: the expression cannot be read.
     """
 
     namespace: str | None = "default"
-    state: str | None = None
-    conditions: tuple[Condition, ...] = ()
-    expression: str | None = None
+    expression: str = ""
+
+    def __post_init__(self) -> None:
+        expressions.parse(self.expression)
 
     @property
-    def where(self) -> list[Condition]:
-        """All conditions, the state included."""
-        state: list[Condition] = [("eq", "state", self.state)] if self.state else []
-        return [*state, *self.conditions]
+    def condition(self) -> Condition:
+        """The tree of the expression."""
+        return expressions.parse(self.expression).condition
+
+    @property
+    def order(self) -> Order:
+        """Newest first, unless the expression says otherwise."""
+        return expressions.parse(self.expression).order
+
+    @property
+    def state(self) -> str | None:
+        """The one state that is asked for."""
+        return expressions.state_of(self.condition)
 
     def changed(self, **fields: Any) -> RunsQuery:
         """A copy with some fields replaced."""
         return replace(self, **fields)
 
+    def asking(self, condition: Condition | None = None, order: Order | None = None) -> RunsQuery:
+        """A copy with another condition or order, spelled anew."""
+        made = expressions.text(
+            self.condition if condition is None else condition,
+            self.order if order is None else order,
+        )
+        return replace(self, expression=made)
+
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """The newest runs that match, read at `at` by the database's clock.
+    """Runs that match, in the order asked for, read at `at` by the database's clock.
 
-    `more` says that there are further runs; `complete` is False when the search gave up early.
+    `cursor` goes on behind them; None when nothing is left. `complete` is False when the search
+    gave up early: then there may be fewer than were asked for, even none.
     """
 
     runs: tuple[Run, ...]
-    more: bool
+    cursor: str | None
     complete: bool
     at: datetime
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be further runs."""
+        return self.cursor is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each value occurs, the commonest first; at least so often when not `exact`."""
+
+    of: Mapping[Any, int]
+    exact: bool = True
+
+    def __getitem__(self, value: object) -> int:
+        return self.of.get(value, 0)
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.of.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +160,26 @@ class Source(Protocol):
         """Who and where we are connected, from the live connection."""
         ...
 
-    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
-        """The newest `depth` runs that match."""
+    async def runs(
+        self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
+    ) -> RunsPage:
+        """The first `limit` runs that match, or those behind a cursor, within `BUDGET`."""
         ...
 
-    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
-        """How many runs have each state, for the query without its state."""
+    async def states(self, query: RunsQuery) -> Counts:
+        """How many runs have each state, for the query without its state, within `BUDGET`."""
+        ...
+
+    async def values(self, namespace: str | None, operand: str) -> Counts:
+        """How many runs have each value of a field or attribute, within `BUDGET`."""
+        ...
+
+    async def total(self, query: RunsQuery) -> Counts:
+        """How many runs match, under the one key None, within `BUDGET`."""
+        ...
+
+    async def attribute_keys(self, namespace: str | None) -> Sequence[AttributeKey]:
+        """Which attribute keys a sample of runs has. Raises `TimeoutError` after `BUDGET`."""
         ...
 
     async def pulse(self, namespace: str | None) -> Pulse:
@@ -166,7 +227,10 @@ class ReadOnlySource:
         self._inner = inner
         self.server = inner.server
         self.runs = inner.runs
-        self.counts = inner.counts
+        self.states = inner.states
+        self.values = inner.values
+        self.total = inner.total
+        self.attribute_keys = inner.attribute_keys
         self.pulse = inner.pulse
         self.run = inner.run
         self.run_reads = inner.run_reads
@@ -201,36 +265,46 @@ class ClientSource:
         """Who and where we are connected, from the live connection."""
         return await self._client.server()
 
-    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
-        """The newest `depth` runs that match, page by page with the keyset cursor."""
-        found: list[Run] = []
-        cursor: str | None = None
-        complete = True
-        while True:
-            page = await self._client.query(
-                query.expression,
-                namespace=query.namespace,
-                where=query.where,
-                order_by=("desc", "started_at"),
-                limit=min(PAGE, depth - len(found)),
-                cursor=cursor,
-            )
-            found.extend(page.entries)
-            complete = complete and page.complete
-            cursor = page.next_cursor
-            if cursor is None or len(found) >= depth or not page.complete:
-                return RunsPage(tuple(found), cursor is not None, complete, page.stamp.at)
-
-    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
-        """How many runs have each state, for the query without its state."""
-        groups = await self._client.count(
+    async def runs(
+        self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
+    ) -> RunsPage:
+        """The first `limit` runs that match, or those behind a cursor."""
+        page = await self._client.query(
             query.expression,
             namespace=query.namespace,
-            where=list(query.conditions),
-            group_by="state",
+            limit=limit,
+            cursor=cursor,
+            budget=BUDGET,
         )
-        counts = dict.fromkeys((state.value for state in RunState), 0)
-        return counts | {str(group.key[0]): group.count for group in groups}
+        return RunsPage(page.entries, page.next_cursor, page.complete, page.stamp.at)
+
+    async def states(self, query: RunsQuery) -> Counts:
+        """How many runs have each state, for the query without its state."""
+        stateless = expressions.with_state(query.condition, None)
+        counts = await self._count(query.namespace, expressions.text(stateless), "state")
+        every = dict.fromkeys((state.value for state in RunState), 0)
+        return replace(counts, of=every | dict(counts.of))
+
+    async def values(self, namespace: str | None, operand: str) -> Counts:
+        """How many runs have each value of a field or attribute."""
+        return await self._count(namespace, "", operand)
+
+    async def total(self, query: RunsQuery) -> Counts:
+        """How many runs match, under the one key None."""
+        return await self._count(query.namespace, expressions.text(query.condition), None)
+
+    async def _count(self, namespace: str | None, expression: str, group_by: str | None) -> Counts:
+        found = await self._client.counts(
+            expression, namespace=namespace, group_by=group_by, budget=BUDGET
+        )
+        groups = sorted(found.groups, key=lambda group: group.count, reverse=True)
+        of = {_hashable(group.key[0] if group.key else None): group.count for group in groups}
+        return Counts(of, found.stamp.exact)
+
+    async def attribute_keys(self, namespace: str | None) -> Sequence[AttributeKey]:
+        """Which attribute keys a sample of runs has."""
+        async with asyncio.timeout(BUDGET):
+            return await self._client.attribute_keys(namespace=namespace, sample=SAMPLE)
 
     async def pulse(self, namespace: str | None) -> Pulse:
         """The numbers of the header."""
@@ -269,3 +343,10 @@ class ClientSource:
     async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
         """Ask a run to stop, or end it at once."""
         await self._client.cancel(run_id, reason=reason, force=force)
+
+
+def _hashable(value: Any) -> Any:
+    """A value as a key; an object or array by its JSON text, as the query language spells it."""
+    if isinstance(value, dict | list):
+        return JsonText(json.dumps(value, ensure_ascii=False))
+    return value

@@ -38,7 +38,7 @@ class Verb:
 
 
 _GOING: Final = (
-    Verb(RUNS, "[-n NAME | -A] [FILTER]", "List runs, of one namespace or of all.", ("query",)),
+    Verb(RUNS, "[-n NAME | -A] [EXPR]", "List runs, of one namespace or of all.", ("query",)),
     Verb(RUN, "ID", "Open a run by its id, or by how that begins or ends.", ("show",)),
 )
 _MODES: Final = (

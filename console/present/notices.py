@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.style import Style
 from rich.text import Text
 
-from console import filters
 from console.present import ages
 from console.present.plain import one_line
-from console.source import MAX_ROWS, RunsPage, RunsQuery
+from console.source import MAX_ROWS, Counts, RunsPage, RunsQuery
 from console.themes import Palette
 from continuum.errors import ContinuumError
+from continuum.query.tree import NEWEST_FIRST, All
 
 
 def banner(
@@ -34,34 +32,29 @@ def explain(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}", 400)
 
 
-def table_title(query: RunsQuery, page: RunsPage | None, counts: Mapping[str, int]) -> str:
-    """`runs(billing) newest 100 of 1,204 · attributes.plan = 'pro'`."""
-    parts = [f"runs({'all' if query.namespace is None else one_line(query.namespace, 40)})"]
-    if page is not None:
-        parts[0] += f" {shown(page, _total(query, counts))}"
-        if not page.complete:
-            parts.append("search not complete")
-    if query.expression:
-        parts.append(one_line(query.expression, 300))
-    if query.conditions:
-        parts.append(one_line(filters.describe(query.conditions), 120))
-    return " · ".join(parts)
+def table_title(query: RunsQuery, page: RunsPage | None, counts: Counts | None) -> str:
+    """`runs(billing) newest 100 of 1,204`, and what is missing of the answer."""
+    title = f"runs({'all' if query.namespace is None else one_line(query.namespace, 40)})"
+    if page is None:
+        return title
+    title += f" {shown(query, page, counts)}"
+    if not page.complete:
+        title += " · incomplete, m searches on"
+    return title
 
 
-def _total(query: RunsQuery, counts: Mapping[str, int]) -> int | None:
-    """How many match altogether, where it was counted."""
-    if not counts:
-        return None
-    return counts.get(query.state, 0) if query.state else sum(counts.values())
-
-
-def shown(page: RunsPage, total: int | None = None) -> str:
-    """How many rows, and of how many."""
+def shown(query: RunsQuery, page: RunsPage, counts: Counts | None = None) -> str:
+    """How many rows, and of how many; at least so many when they could not all be counted."""
     count = len(page.runs)
     if not page.more:
         return f"{count:,}"
-    of = f" of {total:,}" if total is not None and total > count else ""
-    return f"newest {count:,}{of}" + (", narrow the query" if count >= MAX_ROWS else "")
+    of = ""
+    if counts is not None:
+        total = counts.total if query.state is None else counts[query.state]
+        if total > count:
+            of = f" of {total:,}" if counts.exact else f" of at least {total:,}"
+    kind = "newest" if query.order == NEWEST_FIRST else "first"
+    return f"{kind} {count:,}{of}" + (", narrow the query" if count >= MAX_ROWS else "")
 
 
 def table_mode(*, following: bool) -> str:
@@ -75,14 +68,13 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
         return Text("reading runs…", palette.muted, justify="center")
     text = Text(justify="center")
     if not page.complete:
-        text.append("The search was cut short before it found a run.\n\n", palette.warn)
-        return _hint(text, "/", "narrow the filter", palette)
-    if query.conditions or query.state or query.expression:
-        described = filters.describe(tuple(query.where))
-        described = " and ".join(part for part in (query.expression, described) if part)
+        text.append("None found so far: the search stopped before its end.\n\n", palette.warn)
+        _hint(text, "m", "searches on", palette)
+        return _hint(text.append("    "), "/", "narrows the query", palette)
+    if query.condition != All():
         text.append("No run matches\n", palette.strong)
-        text.append(one_line(described, 200) + "\n\n", palette.muted)
-        _hint(text, "Esc", "clears the filter", palette)
+        text.append(one_line(query.expression, 200) + "\n\n", palette.muted)
+        _hint(text, "Esc", "clears the query", palette)
         if query.namespace is None:
             return text
         return _hint(text.append("    "), "0", "looks in all namespaces", palette)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from rich.text import Text
 
+from console import cells
 from console.present import ages, states
 from console.present.columns import Column
 from console.present.plain import one_line, short_id, short_name
@@ -17,6 +19,7 @@ from console.present.values import preview
 from console.present.waits import cancelling, waiting
 from console.themes import Palette
 from continuum.model import Run, RunError
+from continuum.query.tree import NEWEST_FIRST, Order
 
 GAP: Final = 2
 NARROW: Final = 70
@@ -31,7 +34,7 @@ _CAUSE: Final = re.compile(
 STATE: Final = Column("state", "STATE", 11)
 RUN: Final = Column("run", "RUN", 9)
 VERSION: Final = Column("version", "VERSION", 8)
-STARTED: Final = Column("started", "STARTED↓", 8, "right")
+STARTED: Final = Column("started", "STARTED", 8, "right")
 LASTED: Final = Column("lasted", "FOR", 7, "right")
 
 
@@ -46,6 +49,7 @@ class RunRows:
     def __init__(self, now: datetime, *, all_namespaces: bool = False) -> None:
         self.now = now
         self.all_namespaces = all_namespaces
+        self.order: Order = NEWEST_FIRST
 
     def key(self, row: Run) -> UUID:
         """The run id."""
@@ -73,7 +77,14 @@ class RunRows:
         found = {column.name: column for column in [*fixed, *_shared(flexible, room)]}
         order = ("state", "run", "namespace", "workflow", "version", "waits", "attributes",
                  "started", "lasted")  # fmt: skip
-        return tuple(found[name] for name in order if name in found)
+        return tuple(self._marked(found[name]) for name in order if name in found)
+
+    def _marked(self, column: Column) -> Column:
+        """With an arrow in the title when the rows are in its order."""
+        if column.name != cells.column_of(self.order.operand):
+            return column
+        arrow = "↓" if self.order.descending else "↑"
+        return replace(column, title=column.title[: column.width - 1] + arrow)
 
     def cell(self, row: Run, column: Column, palette: Palette, *, changed: bool) -> Text:
         """One cell."""

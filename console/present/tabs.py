@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from console.present import states
+from console.source import Counts
 from console.themes import Palette
 
 CHOICES: Final[tuple[str | None, ...]] = (None, *states.STATES)
@@ -25,19 +25,25 @@ class Tab:
     end: int
 
 
+def number(counts: Counts, state: str | None) -> str:
+    """`1,204`; `1,204+` when there are at least so many."""
+    found = counts.total if state is None else counts[state]
+    return f"{found:,}" + ("" if counts.exact else "+")
+
+
 def tabs(
-    chosen: str | None, counts: Mapping[str, int], width: int, palette: Palette
+    chosen: str | None, counts: Counts | None, width: int, palette: Palette
 ) -> tuple[Text, list[Tab]]:
     """The line and the places of its tabs; counts are left out where there is no room."""
     for counted, worded in ((True, True), (False, True), (False, False)):
-        line, places = _line(chosen, counts if counted else {}, palette, worded=worded)
+        line, places = _line(chosen, counts if counted else None, palette, worded=worded)
         if line.cell_len <= width:
             break
     return line, places
 
 
 def _line(
-    chosen: str | None, counts: Mapping[str, int], palette: Palette, *, worded: bool
+    chosen: str | None, counts: Counts | None, palette: Palette, *, worded: bool
 ) -> tuple[Text, list[Tab]]:
     line, places = Text(" "), list[Tab]()
     for state in CHOICES:
@@ -52,7 +58,7 @@ def _line(
 def _tab(
     state: str | None,
     on: bool,
-    counts: Mapping[str, int],
+    counts: Counts | None,
     palette: Palette,
     *,
     worded: bool,
@@ -61,11 +67,10 @@ def _tab(
     words = "All" if state is None else states.glyph(state)
     if worded and state is not None:
         words += f" {state.capitalize()}"
-    count = sum(counts.values()) if state is None else counts.get(state, 0)
-    if counts:
-        words += f" {count:,}"
+    if counts is not None:
+        words += f" {number(counts, state)}"
     if on:
         return Text(f" {words} ", look + Style(reverse=True, bold=True))
-    if counts and not count:
+    if counts is not None and state is not None and not counts[state]:
         return Text(f" {words} ", palette.faint)
     return Text(f" {words} ", palette.bad if state == "failed" else palette.muted)

@@ -1,33 +1,34 @@
-"""The list of runs: newest first, filtered, live."""
+"""The list of runs: the answer to one expression, live."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from console import actions, verbs
-from console.dialogs.namespace import NamespaceDialog
+from console import actions, pages, verbs
 from console.messages import OpenRun, ScopeChanged, ShowMode
 from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.acting import ActingScreen
-from console.session import Scope, Session
-from console.source import MAX_ROWS, PAGE, RunsPage, RunsQuery
+from console.screens.asking import AskingScreen
+from console.session import Session
+from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
+from console.trail import Trail
 from console.widgets.bars import StateTabs, palette_of
-from console.widgets.filter_bar import FilterBar
+from console.widgets.query_bar import QueryBar
 from console.widgets.row_list import RowList
+from console.widgets.run_table import RunTable
 from continuum.errors import QueryError
 from continuum.model import Run
 
@@ -36,14 +37,15 @@ COUNTS_EVERY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page together with the question it answers."""
+    """A page together with the question it answers, and whether it is the next one of it."""
 
     query: RunsQuery
     page: RunsPage
+    further: bool
 
 
-class RunsScreen(ActingScreen[Answer]):
-    """State tabs, filter line and table over one query.
+class RunsScreen(AskingScreen[Answer]):
+    """State tabs, query bar and table over one query.
 
     Args:
         session: shared by all screens.
@@ -67,11 +69,15 @@ class RunsScreen(ActingScreen[Answer]):
         self._behind = behind
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
-        self._good_query = self.runs_query
-        self._depth = PAGE
+        self.trail = Trail(self.runs_query)
+        self._first = self.runs_query
+        self._good = (self.runs_query, self.page)
+        self._further = False
+        self._whole = False
         everywhere = self.runs_query.namespace is None
         self._presenter = RunRows(datetime.now(UTC), all_namespaces=everywhere)
-        self.counting: LiveLoop[Mapping[str, int]] = LiveLoop(
+        self._presenter.order = self.runs_query.order
+        self.counting: LiveLoop[Counts] = LiveLoop(
             self._load_counts, self._show_counts, self._no_counts, interval=COUNTS_EVERY
         )
 
@@ -86,10 +92,10 @@ class RunsScreen(ActingScreen[Answer]):
         return "" if self._behind is None else self._behind[0]
 
     def body(self) -> ComposeResult:
-        """States and filter above the table."""
+        """States and query above the table."""
         yield StateTabs()
-        yield FilterBar()
-        yield RowList[Run](self._presenter, id="runs")
+        yield QueryBar(self.session)
+        yield RunTable(self._presenter, id="runs")
         yield Static(classes="empty")
 
     def on_mount(self) -> None:
@@ -98,55 +104,65 @@ class RunsScreen(ActingScreen[Answer]):
         self.run_worker(self.counting.run(), group="counts", exclusive=True, exit_on_error=False)
         self._redraw()
 
-    @property
-    def list(self) -> RowList[Run]:
-        """The table."""
-        return cast("RowList[Run]", self.query_one("#runs"))
-
     # reading
 
     async def load(self) -> Answer:
-        """The newest runs that match, as deep as the operator has scrolled."""
-        query, depth = self.runs_query, self._depth
+        """The first runs that match, as deep as they are in view, or the next page."""
+        query, page = self.runs_query, self.page
         source = self.session.source
         await self.know_server()
-        return Answer(query, await source.runs(query, depth))
+        if self._further and page is not None and page.cursor is not None:
+            self._further = False
+            return Answer(query, await source.runs(query, cursor=page.cursor), further=True)
+        bottom = MAX_ROWS if self._whole else self.list.bottom
+        limit = pages.depth(bottom, page, query.order.operand)
+        self._whole = False
+        return Answer(query, await source.runs(query, limit), further=False)
 
     def show(self, loaded: Answer) -> None:
         """Swap the rows, unless the question has changed meanwhile."""
         if loaded.query != self.runs_query:
             return
-        self._good_query = loaded.query
-        self.page = loaded.page
-        self._presenter.now = loaded.page.at
-        self.session.saw_time(loaded.page.at)
-        self.list.set_rows(loaded.page.runs)
+        held, fresh = self.page, loaded.page
+        if loaded.further and held is not None:
+            self.page = pages.extended(held, fresh)
+        else:
+            self.page = pages.refreshed(held, fresh)
+        self._good = (loaded.query, self.page)
+        self._presenter.now = fresh.at
+        self.session.saw_time(fresh.at)
+        self.list.set_rows(self.page.runs)
         self.recovered()
         self._redraw()
 
     def fail(self, trouble: Trouble) -> None:
-        """A condition the database side refuses goes back to the filter line."""
-        if isinstance(trouble.error, QueryError) and self.runs_query != self._good_query:
-            refused = self.runs_query.conditions
-            self.runs_query = self._good_query
+        """An expression the database side refuses goes back to the query bar."""
+        good, page = self._good
+        if isinstance(trouble.error, QueryError) and self.runs_query != good:
+            refused = self.runs_query.expression
+            self.ask(good)
+            self.page = page
+            self.list.set_rows(() if page is None else page.runs)
             self.live.trouble = None
-            bar = self.query_one(FilterBar)
-            bar.open(refused)
-            bar.complain(notices.explain(trouble.error), trouble.error.position)
+            self.live.suspend()
+            bar = self.query_one(QueryBar)
+            bar.open(good, refused)
+            bar.complain(trouble.error)
             return
         super().fail(trouble)
         self._redraw()
 
-    async def _load_counts(self) -> Mapping[str, int]:
-        return await self.session.source.counts(self.runs_query)
+    async def _load_counts(self) -> Counts:
+        return await self.session.source.states(self.runs_query)
 
-    def _show_counts(self, counts: Mapping[str, int]) -> None:
+    def _show_counts(self, counts: Counts) -> None:
         self.query_one(StateTabs).counts = counts
+        self._redraw()
 
     def _no_counts(self, trouble: Trouble) -> None:
         """The banner of the list says it already; stale counts would mislead."""
         del trouble
-        self.query_one(StateTabs).counts = {}
+        self.query_one(StateTabs).counts = None
 
     def on_screen_suspend(self) -> None:
         """Nothing moves below a dialog (the base class suspends its own loop)."""
@@ -194,25 +210,24 @@ class RunsScreen(ActingScreen[Answer]):
         elif self.focused is None:
             rows.focus()
         self.query_one(StateTabs).chosen = self.runs_query.state
+        self.query_one(QueryBar).show_query(self.runs_query)
 
     def ask(self, query: RunsQuery) -> None:
-        """Another question: drop the old rows' depth and cursor, read at once."""
+        """Another question: drop the old rows and cursor, read at once."""
         if query == self.runs_query:
             return
-        if query.namespace != self.runs_query.namespace or (
-            (query.conditions, query.expression)
-            != (self.runs_query.conditions, self.runs_query.expression)
-        ):
-            self.query_one(StateTabs).counts = {}
-            self.counting.restart()
+        self.query_one(StateTabs).counts = None
+        self.counting.restart()
         scope_changed = query.namespace != self.runs_query.namespace
         self.runs_query = query
+        self.trail.ask(query)
         if scope_changed:
             self.post_message(ScopeChanged())
         if self._behind is None:
             self.session.namespace = query.namespace
         self._presenter.all_namespaces = query.namespace is None
-        self._depth = PAGE
+        self._presenter.order = query.order
+        self._further = False
         self.page = None
         self.list.following = True
         self.list.set_rows(())
@@ -224,8 +239,14 @@ class RunsScreen(ActingScreen[Answer]):
     def on_row_list_near_end(self) -> None:
         """Read one page more, up to the cap."""
         page = self.page
-        if page is not None and page.more and self._depth <= len(page.runs) < MAX_ROWS:
-            self._depth = min(MAX_ROWS, len(page.runs) + PAGE)
+        if page is not None and page.complete:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Read the next page, if there is one."""
+        page = self.page
+        if page is not None and page.more and len(page.runs) < MAX_ROWS:
+            self._further = True
             self.live.refresh()
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
@@ -239,20 +260,16 @@ class RunsScreen(ActingScreen[Answer]):
         """A click on the highlighted row opens it."""
         self.do_open()
 
-    def on_state_tabs_chosen(self, event: StateTabs.Chosen) -> None:
-        """A click on a tab."""
-        self.ask(self.runs_query.changed(state=event.state))
+    def on_query_bar_asked(self, event: QueryBar.Asked) -> None:
+        """Another expression."""
+        self._leave_bar()
+        self.ask(self.runs_query.changed(expression=event.expression))
 
-    def on_filter_bar_applied(self, event: FilterBar.Applied) -> None:
-        """New conditions."""
-        self._leave_filter()
-        self.ask(self.runs_query.changed(conditions=event.conditions))
-
-    def on_filter_bar_closed(self) -> None:
+    def on_query_bar_closed(self) -> None:
         """As before."""
-        self._leave_filter()
+        self._leave_bar()
 
-    def _leave_filter(self) -> None:
+    def _leave_bar(self) -> None:
         self.live.resume()
         self.focus_body()
 
@@ -281,30 +298,19 @@ class RunsScreen(ActingScreen[Answer]):
         if run := self.target():
             self.post_message(OpenRun(run.id))
 
-    def do_filter(self) -> None:
-        """Open the filter line; nothing is read while it is being typed."""
+    def do_query(self) -> None:
+        """Open the query bar; nothing is read while it is being typed."""
         self.live.suspend()
-        self.query_one(FilterBar).open(self.runs_query.conditions)
+        self.query_one(QueryBar).open(self.runs_query)
 
-    def do_next_state(self) -> None:
-        """The next tab."""
-        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(1)))
+    def do_refresh(self) -> None:
+        """Read now, all that is on screen."""
+        self._whole = self.page is not None and len(self.page.runs) > PAGE
+        super().do_refresh()
 
-    def do_previous_state(self) -> None:
-        """The tab before."""
-        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(-1)))
-
-    def do_namespace(self) -> None:
-        """Pick one."""
-        self.app.push_screen(NamespaceDialog(self.session), self._picked)
-
-    def _picked(self, chosen: Scope | None) -> None:
-        if chosen is not None:
-            self.ask(self.runs_query.changed(namespace=chosen.name))
-
-    def do_all_namespaces(self) -> None:
-        """Every namespace side by side."""
-        self.ask(self.runs_query.changed(namespace=None))
+    def do_more(self) -> None:
+        """Search on behind the last run."""
+        self.go_on()
 
     def do_follow(self) -> None:
         """Switch between following the newest and holding the cursor."""
@@ -315,16 +321,13 @@ class RunsScreen(ActingScreen[Answer]):
         self._redraw()
 
     def do_clear(self) -> None:
-        """Clear the filter, then the state; then go back to where these runs were asked for."""
-        query = self.runs_query
-        if query.conditions:
-            self.ask(query.changed(conditions=()))
-        elif query.state:
-            self.ask(query.changed(state=None))
-        elif self._behind is not None:
+        """Every run again; back to those that another screen asked for, then to that screen."""
+        if self._behind is None:
+            super().do_clear()
+        elif self.runs_query == self._first:
             self.do_leave()
-        elif query.expression is not None:
-            self.ask(query.changed(expression=None))
+        else:
+            self.ask(self._first)
 
     def do_leave(self) -> None:
         """Back, also to another mode."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.style import Style
@@ -24,6 +24,7 @@ from console.present.modes import Place, modes
 from console.present.tabs import CHOICES, Tab, tabs
 from console.refresh import LiveLoop
 from console.session import Session
+from console.source import Counts
 from console.themes import Palette
 
 
@@ -98,7 +99,7 @@ class StateTabs(Widget):
     """The state filter; a click chooses."""
 
     chosen: reactive[str | None] = reactive(None)
-    counts: reactive[Mapping[str, int]] = reactive[Mapping[str, int]](dict)
+    counts: reactive[Counts | None] = reactive(None)
 
     class Chosen(Message):
         """The operator chose a state."""

@@ -39,7 +39,7 @@ class FindLine(Widget):
         self.display = True
         line = self.query_one(Input)
         line.value = words
-        line.focus()
+        self.screen.set_focus(line)  # at once: the next key may be on its way already
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Look for them."""

@@ -216,6 +216,11 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         return top <= index < top + self._body_height
 
     @property
+    def bottom(self) -> int:
+        """The number of the row behind the last one in view."""
+        return int(self.scroll_offset.y) + self._body_height
+
+    @property
     def _body_height(self) -> int:
         return max(1, self.scrollable_content_region.height - 1)
 
@@ -272,8 +277,14 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         line = Text("▸ " if key == self._cursor else "  ", style=self.palette.accent)
         for column in self._columns:
             cell = self.presenter.cell(row, column, self.palette, changed=key in self._changed)
-            line.append_text(_fit(cell, column)).append("  ")
+            fitted = self.decorate(_fit(cell, column), column, at_cursor=key == self._cursor)
+            line.append_text(fitted).append("  ")
         return self._strip(line, width, style)
+
+    def decorate(self, cell: Text, column: Column, *, at_cursor: bool) -> Text:
+        """A cell of the row under the cursor or of another, as it is to be drawn."""
+        del column, at_cursor
+        return cell
 
     def _header(self) -> Text:
         line = Text("  ")

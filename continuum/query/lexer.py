@@ -116,6 +116,29 @@ def read(expression: str) -> list[Word]:
     return _Reader(expression).words()
 
 
+def unfinished(expression: str) -> int:
+    """Where the word begins that is still being typed at the end of a text; its length if none is.
+
+    A name counts with the keys before it, a string and a name in quotes as soon as it is opened.
+
+    Example:
+        >>> unfinished("state = 'fai"), unfinished("attributes.pl"), unfinished("state = ")
+        (8, 0, 8)
+    """
+    at, begin, before = 0, 0, "space"
+    while at < len(expression):
+        match = _TOKEN.match(expression, at)
+        kind = (match.lastgroup or "") if match else "open"
+        if match is not None and kind in ("space", "sign"):
+            begin = match.end()
+        elif "dot" not in (kind, before) and (before, kind) != ("string", "open"):
+            begin = at
+        if match is None:
+            return begin
+        at, before = match.end(), kind
+    return begin
+
+
 def fail(expression: str, position: int, message: str, hint: str | None = None) -> NoReturn:
     """Refuse the expression at that place."""
     raise QueryError(message, position=position, hint=hint, expression=expression)

@@ -56,9 +56,9 @@ def print_condition(condition: Condition) -> str:
         case Not(part):
             return _print_negation(part)
         case Compare(operand, comparison, value):
-            return f"{print_operand(operand)} {_SIGNS[comparison]} {_print_value(value)}"
+            return f"{print_operand(operand)} {_SIGNS[comparison]} {print_value(value)}"
         case OneOf(operand, values):
-            return f"{print_operand(operand)} in ({', '.join(map(_print_value, values))})"
+            return f"{print_operand(operand)} in ({', '.join(map(print_value, values))})"
         case Matches(operand, pattern, ignore_case):
             like = "ilike" if ignore_case else "like"
             return f"{print_operand(operand)} {like} {_quoted(pattern)}"
@@ -73,12 +73,12 @@ def _print_negation(part: Condition) -> str:
         case Exists(operand):
             return f"{print_operand(operand)} is null"
         case Compare(operand, Comparison.EQ, value):
-            return f"{print_operand(operand)} != {_print_value(value)}"
+            return f"{print_operand(operand)} != {print_value(value)}"
         case Matches(operand, pattern, ignore_case):
             like = "ilike" if ignore_case else "like"
             return f"{print_operand(operand)} not {like} {_quoted(pattern)}"
         case OneOf(operand, values):
-            return f"{print_operand(operand)} not in ({', '.join(map(_print_value, values))})"
+            return f"{print_operand(operand)} not in ({', '.join(map(print_value, values))})"
         case _:
             return f"not {_bracketed(part)}"
 
@@ -102,7 +102,8 @@ def _print_key(key: str) -> str:
     return f'"{escaped}"'
 
 
-def _print_value(value: Any) -> str:
+def print_value(value: Any) -> str:
+    """`'pro'`, `4`, `true`, `now() - interval '2 hours'`."""
     match value:
         case bool():
             return "true" if value else "false"

@@ -163,7 +163,7 @@ async def test_filters_on_the_runs_behind_are_cleared_before_going_back() -> Non
     async with on_the_audit(Troubled()) as ui:
         await ui.press("enter")
         await ui.on_screen("RunsScreen")
-        await ui.press("right_square_bracket", "escape")
+        await ui.press("greater_than_sign", "escape")
         await ui.on_screen("RunsScreen")
         await ui.press("q")
         await ui.on_screen("AuditScreen")

@@ -31,7 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
     ("arguments", "words"),
     [
         (("--theme", "no-such"), "there are: continuum-dark, continuum-light"),
-        (("--query", "plan ="), "--query: expected a value"),
+        (("--query", "plan ="), "--query: unknown field 'plan'"),
         (("-A", "-n", "billing"), "exclude each other"),
         ((), "needs a terminal"),
     ],

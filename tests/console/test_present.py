@@ -24,7 +24,7 @@ from console.present import (
 )
 from console.present.runs import RunRows, error_line, reason
 from console.sample import NOW, SampleSource, sample_runs, stored
-from console.source import Pulse, RunsPage, RunsQuery
+from console.source import Counts, Pulse, RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable
 from continuum.model import Omitted, Run, RunError, RunState, ServerInfo
@@ -320,7 +320,7 @@ def test_freshness(age: float | None, paused: bool, failing: bool, shown: str) -
 
 def test_tabs_drop_counts_then_words_when_narrow() -> None:
     """At 80 columns every state is still named."""
-    counts = dict.fromkeys(states.STATES, 1234)
+    counts = Counts(dict.fromkeys(states.STATES, 1234))
     wide, _ = tabs.tabs("failed", counts, 140, PALETTE)
     assert "Failed 1,234" in wide.plain
     middle, places = tabs.tabs("failed", counts, 80, PALETTE)
@@ -333,15 +333,13 @@ def test_tabs_drop_counts_then_words_when_narrow() -> None:
 
 def test_three_empty_states_differ() -> None:
     """Still loading, nothing matches and nothing yet are different things."""
-    page = RunsPage((), more=False, complete=True, at=NOW)
+    page = RunsPage((), None, complete=True, at=NOW)
     texts = [
         notices.empty(RunsQuery(None), None, PALETTE).plain,
         notices.empty(RunsQuery(None), page, PALETTE).plain,
         notices.empty(RunsQuery("billing"), page, PALETTE).plain,
-        notices.empty(RunsQuery(None, state="failed"), page, PALETTE).plain,
-        notices.empty(
-            RunsQuery(None), RunsPage((), more=True, complete=False, at=NOW), PALETTE
-        ).plain,
+        notices.empty(RunsQuery(None, "state = 'failed'"), page, PALETTE).plain,
+        notices.empty(RunsQuery(None), RunsPage((), "on", complete=False, at=NOW), PALETTE).plain,
     ]
     assert len(set(texts)) == len(texts)
     assert "continuum demo" in texts[1]
@@ -369,7 +367,7 @@ def test_a_palette_comes_out_of_every_theme(name: str) -> None:
 async def test_sample_source_pages_like_a_database() -> None:
     """The fixed world used by screenshots filters, orders and cuts."""
     source = SampleSource()
-    page = await source.runs(RunsQuery("billing", "failed"), 3)
+    page = await source.runs(RunsQuery("billing", "state = 'failed'"), 3)
     assert [run.state for run in page.runs] == [RunState.FAILED] * len(page.runs)
     assert list(page.runs) == sorted(page.runs, key=lambda run: run.started_at, reverse=True)
 

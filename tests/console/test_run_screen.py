@@ -181,7 +181,7 @@ async def test_going_back_restores_the_list() -> None:
     """Cursor, filter and namespace are as they were left."""
     async with console(SampleSource(), namespace="orders") as ui:
         await ui.settled()
-        await ui.press("right_square_bracket", "right_square_bracket")
+        await ui.press("greater_than_sign", "greater_than_sign")
         await wait_until(lambda: ui.runs.page and ui.runs.runs_query.state == "suspended")
         await ui.press("down", "down", "down")
         aimed = ui.runs.list.cursor_row

@@ -11,10 +11,12 @@ import pytest
 
 from console.present.plain import short_id
 from console.sample import NOW, SampleSource, sample_runs
-from console.source import MAX_ROWS, RunsPage, RunsQuery
+from console.source import MAX_ROWS, PAGE, RunsPage, RunsQuery
 from continuum.errors import DatabaseUnavailable, QueryError
 from continuum.model import Run
 from tests.console.driving import console, wait_until
+
+Asked = tuple[RunsQuery, int, str | None]
 
 
 @dataclass(slots=True)
@@ -22,16 +24,18 @@ class Troubled(SampleSource):
     """A source that can be away, slow, or asked what it was asked."""
 
     error: Exception | None = None
-    asked: list[tuple[RunsQuery, int]] = field(default_factory=list[tuple[RunsQuery, int]])
+    asked: list[Asked] = field(default_factory=list[Asked])
     gate: asyncio.Event | None = None
 
-    async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
-        self.asked.append((query, depth))
+    async def runs(
+        self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
+    ) -> RunsPage:
+        self.asked.append((query, limit, cursor))
         if self.gate is not None:
             await self.gate.wait()
         if self.error is not None:
             raise self.error
-        return await SampleSource.runs(self, query, depth)
+        return await SampleSource.runs(self, query, limit, cursor)
 
 
 def newer(run: Run, seconds: float, tail: int) -> Run:
@@ -76,15 +80,15 @@ async def test_the_cursor_stays_on_its_run_while_others_arrive() -> None:
 
 
 async def test_state_tabs_filter_and_go_round() -> None:
-    """`]` and `[` walk the states; what is shown has that state."""
+    """`>` and `<` walk the states; what is shown has that state."""
     async with console(SampleSource()) as ui:
         await ui.settled()
-        await ui.press("right_square_bracket", "right_square_bracket")
+        await ui.press("greater_than_sign", "greater_than_sign")
         await wait_until(
             lambda: ui.runs.page is not None and ui.runs.runs_query.state == "suspended"
         )
         assert {run.state for run in ui.runs.list.rows} == {"suspended"}
-        await ui.press("left_square_bracket", "left_square_bracket", "left_square_bracket")
+        await ui.press("less_than_sign", "less_than_sign", "less_than_sign")
         await wait_until(lambda: ui.runs.runs_query.state == "cancelled" and ui.runs.page)
         await ui.press("escape")
         await wait_until(lambda: ui.runs.runs_query.state is None and ui.runs.page)
@@ -95,17 +99,17 @@ async def test_attribute_filter_narrows_and_esc_clears() -> None:
     async with console(SampleSource()) as ui:
         await ui.settled()
         await ui.press("slash")
-        await ui.type("plan = 'pro' and region=eu")
+        await ui.type("attributes.plan = 'pro' and attributes.region = 'eu'")
         await ui.press("enter")
-        await wait_until(lambda: ui.runs.runs_query.conditions and ui.runs.page)
+        await wait_until(lambda: ui.runs.runs_query.expression and ui.runs.page)
         rows = ui.runs.list.rows
         assert rows
         assert all(
             run.attributes["plan"] == "pro" and run.attributes["region"] == "eu" for run in rows
         )
-        await ui.shows("attributes.plan = 'pro' and attributes.region = 'eu'")
+        await ui.shows("attributes.region = 'eu'")
         await ui.press("escape")
-        await wait_until(lambda: not ui.runs.runs_query.conditions and ui.runs.page)
+        await wait_until(lambda: not ui.runs.runs_query.expression and ui.runs.page)
 
 
 async def test_keys_typed_into_the_filter_run_no_action() -> None:
@@ -126,9 +130,9 @@ async def test_a_filter_that_cannot_be_read_says_where() -> None:
         await ui.settled()
         before = ui.runs.list.rows
         await ui.press("slash")
-        await ui.type("plan")
+        await ui.type("stat = 'failed'")
         await ui.press("enter")
-        await ui.shows("^ expected = != < <= > >= after plan")
+        await ui.shows("^ unknown field 'stat' (did you mean state?)")
         assert ui.runs.list.rows == before
 
 
@@ -137,14 +141,17 @@ async def test_a_condition_the_database_refuses_returns_to_the_line() -> None:
     source = Troubled()
     async with console(source) as ui:
         await ui.settled()
-        source.error = QueryError("state cannot be 3", suggestion="'failed'")
+        before = ui.runs.list.rows
+        source.error = QueryError("sorting takes too long", hint="index attributes.plan")
         await ui.press("slash")
-        await ui.type("state = 3")
+        await ui.type("stuck order by attributes.plan")
         await ui.press("enter")
-        await ui.shows("state cannot be 3")
+        await ui.shows("sorting takes too long (index attributes.plan)")
+        assert ui.runs.list.rows == before
+        assert ui.runs.runs_query.expression == ""
         source.error = None
         await ui.press("escape")
-        await wait_until(lambda: ui.runs.page is not None and not ui.runs.runs_query.conditions)
+        await wait_until(lambda: ui.runs.page is not None and not ui.runs.runs_query.expression)
         await wait_until(lambda: len(ui.runs.list.rows) > 0, "rows again")
 
 
@@ -187,7 +194,7 @@ async def test_paging_goes_deeper_while_scrolling_and_stops_at_the_cap() -> None
             await wait_until(lambda before=before: len(ui.runs.list.rows) > before, "more")
         await ui.press("G", "r")
         await ui.shows("narrow the query")
-        assert max(depth for _, depth in source.asked) == MAX_ROWS
+        assert max(limit for _, limit, _ in source.asked) == MAX_ROWS
 
 
 async def test_database_away_keeps_rows_dimmed_and_recovers() -> None:
@@ -239,7 +246,7 @@ async def test_an_answer_to_an_old_question_is_dropped() -> None:
     [
         (lambda: RunsQuery(None), "No runs yet"),
         (lambda: RunsQuery("billing"), "No runs in billing"),
-        (lambda: RunsQuery("billing", "failed"), "No run matches"),
+        (lambda: RunsQuery("billing", "state = 'failed'"), "No run matches"),
     ],
 )
 async def test_empty_states(make: Callable[[], RunsQuery], words: str) -> None:

@@ -34,6 +34,7 @@ from continuum.operators.acts import Act, acts_range, with_acts
 from continuum.query import cursor as cursors
 from continuum.query.cursor import Cursor, Position
 from continuum.query.fields import FIELDS, Kind, check_groupable
+from continuum.query.matching import holds, stored
 from continuum.query.ordering import (
     SORTED_CHARACTERS,
     TYPES,
@@ -44,7 +45,6 @@ from continuum.query.ordering import (
 )
 from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
-from continuum.store.memory.matching import holds, stored
 from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup, Counts, Stretch

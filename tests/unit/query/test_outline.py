@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from continuum.query.matching import holds, stored
 from continuum.query.outline import (
     LIVE,
     MISSING,
@@ -22,7 +23,6 @@ from continuum.query.outline import (
 from continuum.query.structured import parse_where
 from continuum.query.times import pin
 from continuum.query.tree import All, Attribute, Condition, all_of
-from continuum.store.memory.matching import holds, stored
 from tests.client.rows import KEYS, make_run, with_duration
 from tests.client.test_query_meaning import _conditions
 
