@@ -50,8 +50,8 @@ async def migrate(
         return
     if roles:
         rows = Rows(options.shape, [Column("role")], fields=("role",), key="role")
-        names = await wiring.create_roles(options.dsn, options.direct_dsn)
-        rows.add(*({"role": name} for name in names))
+        created = await wiring.create_roles(options.dsn, options.direct_dsn)
+        rows.add(*({"role": name} for name in created))
         rows.close()
         return
     if options.shape is Format.IDS:

@@ -51,17 +51,20 @@ async def test_a_plan_names_its_runs_and_changes_none(place: Place) -> None:
     runs = await parked(place, 3)
     await place.app.signal(runs[0].id, "go", 1)
     assert await runs[0].result(30) == "1"
-    plan = await place.ann.plan("cancel", "workflow like '%waiting' order by started_at",
-                                reason="cleaning up")  # fmt: skip
+    expression = "workflow like '%waiting' order by started_at"
+    in_order = [run.id async for run in place.app.stream(expression)]  # ties go by id
+    plan = await place.ann.plan("cancel", expression, reason="cleaning up")
     late = await parked(place, 1)
     assert (plan.act, plan.count, plan.matched, plan.namespace) == ("cancel", 2, 3, "default")
     assert (plan.operator, plan.reason, plan.status) == ("ann", "cleaning up", "planned")
-    assert plan.sample == tuple(run.id for run in runs)
-    assert plan.expression == "workflow like '%waiting' order by started_at"
+    assert plan.sample == tuple(in_order)
+    assert set(in_order) == {run.id for run in runs}
+    assert plan.expression == expression
     assert [(run.run_id, run.outcome, run.detail) for run in await results(place.app, plan)] == [
-        (runs[0].id, "skipped", "already completed"),
-        (runs[1].id, "pending", None),
-        (runs[2].id, "pending", None),
+        (run_id, "skipped", "already completed")
+        if run_id == runs[0].id
+        else (run_id, "pending", None)
+        for run_id in in_order
     ]
     for run in [*runs[1:], *late]:
         assert (await run.get()).cancelling_since is None
