@@ -65,8 +65,14 @@ class Shot:
     query: RunsQuery | None = None
 
 
+_NAMES: Final = {
+    ">": "greater_than_sign", "/": "slash", "?": "question_mark", ":": "colon",
+    "[": "left_square_bracket", "]": "right_square_bracket",
+}  # fmt: skip
 PRO: Final = RunsQuery(None, "attributes.plan = 'pro'")
 REVIEW: Final = (">", ">", "j", "k")
+GOOD: Final = (">", ">", ">", "j", "k")
+FAILED: Final = (">", ">", ">", ">", "j", "k")
 SHOTS: Final = (
     Shot("runs-80x24", (80, 24)),
     Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
@@ -82,6 +88,13 @@ SHOTS: Final = (
     Shot("run-200x50", (200, 50), (">", ">", ">", ">", "enter")),
     Shot("run-children", (140, 40), (">", ">", "j", "k", "enter"), namespace="reports"),
     Shot("run-payload", (100, 30), (*REVIEW, "enter", "g", "j", "j", "enter")),
+    Shot("run-timeline-80x24", (80, 24), (*REVIEW, "enter", "]")),
+    Shot("run-timeline-200x50", (200, 50), (*GOOD, "enter", "]")),
+    Shot("run-values-100x30", (100, 30), (*FAILED, "enter", "]", "]")),
+    Shot("run-family-80x24", (80, 24), (*REVIEW, "enter", "]", "]", "]")),
+    Shot("run-waits-80x24", (80, 24), (*REVIEW, "enter", "w")),
+    Shot("run-diff-80x24", (80, 24), (*FAILED, "enter", "[")),
+    Shot("run-diff-200x50", (200, 50), (*FAILED, "enter", "[")),
     Shot("signal", (80, 24), (">", ">", "s", '={"verdict": "approved"}')),
     Shot("cancel", (80, 24), (*REVIEW, "X")),
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
@@ -128,8 +141,7 @@ async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
         elif isinstance(focused, Input):
             focused.insert_text_at_cursor(key[1:])
     else:
-        names = {">": "greater_than_sign", "/": "slash", "?": "question_mark", ":": "colon"}
-        await pilot.press(names.get(key, key))
+        await pilot.press(_NAMES.get(key, key))
 
 
 async def _settle(app: ConsoleApp, pilot: Pilot[None]) -> None:

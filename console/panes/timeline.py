@@ -22,6 +22,7 @@ from console.panes.history import HistoryPane, child_of
 from console.panes.pane import Pane
 from console.present import ages
 from console.present.step_rows import shape
+from console.present.steps import EVENT
 from console.session import Session
 from console.themes import Palette
 from console.widgets.bars import palette_of
@@ -112,7 +113,8 @@ class TimelinePane(Pane):
         line = Text(f"{ages.clock(event.at)} ", palette.muted, no_wrap=True, overflow="ellipsis")
         line.append(f"+{ages.duration((event.at - started).total_seconds())} ", palette.faint)
         glyph, words, tone = shape(step)
-        line.append(f"{glyph} {words} {step.outcome} ", getattr(palette, tone))
+        stands = "" if step.kind == EVENT else f"{step.outcome} "  # an event says it itself
+        line.append(f"{glyph} {words} {stands}", getattr(palette, tone))
         if (lasted := step.lasted) is not None:
             line.append(f"{ages.duration(lasted.total_seconds())} ", palette.text)
         second = Text(f"{self.feed.names.title(event)} ", palette.text, no_wrap=True)

@@ -184,13 +184,13 @@ def ruler(on: Scale, palette: Palette) -> Text:
 
 
 def name_cell(step: Step, palette: Palette, width: int = NAME) -> Text:
-    """Glyph and name of a step, exactly `width` cells."""
+    """Glyph and name of a step, exactly `width` cells, of which the last is empty."""
     glyph, words, tone = shape(step)
     line = Text(f"{glyph} ", getattr(palette, tone), no_wrap=True, end="")
     shown = words if step.kind in (EVENT, TIMER) else step.name or words
     line.append(one_line(shown, 100), palette.bad if step.outcome == FAILED else palette.text)
-    line.truncate(width, overflow="ellipsis", pad=True)
-    return line
+    line.truncate(width - 1, overflow="ellipsis", pad=True)
+    return line.append(" ")
 
 
 def nearest(step: Step, at: datetime) -> HistoryEvent:

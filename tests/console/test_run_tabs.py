@@ -126,6 +126,8 @@ async def test_the_timeline_tells_what_is_under_the_cursor_and_zooms() -> None:
         await to_tab(ui, lambda: ui.run.timeline_pane)
         view = ui.run.timeline_pane.view
         await ui.shows("╎1h╎")
+        await ui.shows("✓ run completed ")
+        assert "completed completed" not in ui.text()
         await ui.press("g")
         assert view.step is not None
         first = view.step

@@ -88,6 +88,17 @@ def test_attempts_back_off_waits_and_gaps() -> None:
     assert rows[4].rstrip().endswith("─")
 
 
+def test_a_long_name_does_not_touch_its_bar() -> None:
+    """It is cut, and a blank follows, whatever the width."""
+    journal = Journal()
+    journal.add("activity_scheduled", 1, 0, name="shop.orders:reserve_all_of_the_stock", args=[])
+    [step] = fold(journal.events)
+    for width in range(10, 30):
+        name = timeline.name_cell(step, PALETTE, width)
+        assert name.cell_len == width
+        assert name.plain.endswith("… ")
+
+
 def test_back_off_ends_when_the_next_attempt_was_due() -> None:
     """Also where the journal does not tell when that began."""
     journal = Journal()
