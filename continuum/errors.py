@@ -15,15 +15,18 @@
     ├── NamespaceError            a namespace name is empty, too long or not printable
     ├── QueryError                an expression, condition or cursor is wrong
     ├── RunNotFound
-    │   └── MalformedRunId        not a UUID at all
+    │   ├── MalformedRunId        neither an id nor a key
+    │   └── AmbiguousKey          several runs have that key
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
+    │   └── KeyTaken              the key is that of another run
     ├── ScheduleError             a schedule makes no sense
     │   ├── ScheduleExists        there is one of that name
     │   └── ScheduleNotFound
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
+    ├── ExecutionTimeout          names the failure of a run that was out of time
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
     ├── NotInWorkflow             a workflow call outside a workflow
     ├── NonDeterminismError       workflow code tried real I/O
@@ -41,6 +44,7 @@ The class docstring is the default message; `hint` says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -184,12 +188,28 @@ class RunNotFound(ContinuumError):
 
 
 class MalformedRunId(RunNotFound, ValueError):
-    """A run id is a UUID."""
+    """A run is named by its id, a UUID, or by its key."""
 
     def __init__(self, run_id: object) -> None:
         super().__init__(str(run_id)[:80])
-        self.message = f"{self.run_id!r} is not a run id"
-        self.hint = "a run id is a UUID, as printed by: continuum start"
+        self.message = f"{self.run_id!r} is neither a run id nor a key"
+        self.hint = (
+            "a run id is a UUID, as printed by: continuum start; a key has 1 to 255 characters"
+        )
+
+
+class AmbiguousKey(RunNotFound):
+    """Runs of several workflows or namespaces have this key.
+
+    Attributes:
+        run_ids: of those runs.
+    """
+
+    def __init__(self, key: str, run_ids: Sequence[UUID], told: Sequence[str]) -> None:
+        super().__init__(key)
+        self.run_ids = tuple(run_ids)
+        self.message = f"key {key!r} is that of several runs: {', '.join(told)}"
+        self.hint = "name one by its id, as workflow/key, or with a namespace"
 
 
 class RunTerminal(ContinuumError):
@@ -223,6 +243,22 @@ class DuplicateRun(ContinuumError):
     default_hint = "use another key, or start with the same workflow and input"
 
 
+class KeyTaken(DuplicateRun):
+    """A run of the workflow has this key, and the start was not to find one.
+
+    Attributes:
+        key: of both.
+        run_id: of the run that has it.
+        state: of that run.
+    """
+
+    def __init__(self, key: str, workflow: str, run_id: UUID, state: str, hint: str) -> None:
+        self.key = key
+        self.run_id = run_id
+        self.state = state
+        super().__init__(f"key {key!r} of {workflow} is that of run {run_id}, {state}", hint=hint)
+
+
 class ScheduleError(ContinuumError):
     """A schedule makes no sense."""
 
@@ -254,6 +290,10 @@ class WorkflowFailed(ContinuumError):
         self.details = details
         self.error_message = message
         super().__init__(f"run {run_id} failed: {type}: {message}")
+
+
+class ExecutionTimeout(ContinuumError):
+    """The run did not end within its execution timeout; the `type` of such a `WorkflowFailed`."""
 
 
 class WorkflowCancelled(ContinuumError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
 
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
-from continuum.cli.inputs import parse_run_id
+from continuum.cli.inputs import parse_run
 from continuum.cli.output import (
     Rows,
     colour,
@@ -65,11 +65,11 @@ async def show(
 ) -> None:
     """Show one run, what it waits for, its children, and its history.
 
-    RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
-    {"run": ..., "history": [...]}, and jsonl and csv print the events only.
+    RUN is the id or the key of the run. JSON is one object with the fields of the run; with
+    --history it is {"run": ..., "history": [...]}, and jsonl and csv print the events only.
     """
     options.without_effect("show", namespace=False)
-    run_id = parse_run_id(run)
+    run_id = parse_run(run)
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
         if follow:
@@ -84,11 +84,19 @@ async def _run(client: Continuum, run: Run, options: Options) -> None:
     if options.shape is Format.TABLE:
         await _facts(client, run, options.namespace)
     else:
-        write_record(run_record(run), options.shape)
+        write_record(_record(run), options.shape)
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """The fields of a run, with its key when it has one."""
+    record = run_record(run)
+    if run.key is not None:
+        record["key"] = run.key
+    return record
 
 
 async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
-    record = run_record(run)
+    record = _record(run)
     if run.error is not None:
         record["error"] = f"{run.error.type}: {run.error.message}"
     record["cancelling_since"] = run.cancelling_since
@@ -127,7 +135,7 @@ async def _history(client: Continuum, run: Run, options: Options) -> None:
     shape, events = options.shape, _events(client, run.id)
     if shape is Format.JSON:
         listed = [event_record(event) async for event in events]
-        write_json({"run": run_record(run), "history": listed})
+        write_json({"run": _record(run), "history": listed})
         return
     if shape is Format.TABLE:
         await _facts(client, run, options.namespace)

@@ -14,8 +14,8 @@ from continuum.client.identifiers import (
     check_fields,
     check_limit,
     check_timeout,
+    find_run_id,
     optional_namespace,
-    parse_run_id,
 )
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Page, Run, ServerInfo
@@ -49,7 +49,8 @@ class Looking(ABC):
         Example:
             print((await ct.get_run(run_id)).waiting_on)
         """
-        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        within = optional_namespace(namespace)
+        parsed = await find_run_id(self._reads, run_id, within)
         run = await self._reads.get_run(parsed, within)
         if run is None:
             raise RunNotFound(parsed)
@@ -78,8 +79,9 @@ class Looking(ABC):
             for event in await ct.history(run_id):
                 print(event.seq, event.type, event.data)
         """
-        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        within = optional_namespace(namespace)
         check_limit(limit, MAX_EVENTS)
+        parsed = await find_run_id(self._reads, run_id, within)
         events = await self._reads.history(parsed, within, after or 0, limit)
         if events is None:
             raise RunNotFound(parsed)

@@ -9,11 +9,12 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from continuum.client.handle import RunHandle
-from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
 from continuum.codec.attributes import check_attributes, check_name, check_reason
-from continuum.errors import RepairRefused, RunNotFound
+from continuum.errors import KeyTaken, RepairRefused, RunNotFound
 from continuum.journal.turn import NewRun
 from continuum.store.repair import RepairOutcome, RetryOrder
+from continuum.store.starts import StartOrder, StartOutcome
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -104,9 +105,10 @@ class Operating(ABC):
         Example:
             await ct.release(run_id)
         """
-        parsed = parse_run_id(run_id)
+        within = optional_namespace(namespace)
         backend = self._backend
-        outcome = await backend.repair.release_quarantined(parsed, optional_namespace(namespace))
+        parsed = await find_run_id(backend.reads, run_id, within)
+        outcome = await backend.repair.release_quarantined(parsed, within)
         _check(parsed, "released", outcome)
         backend.hints.runs_changed([parsed])
 
@@ -145,13 +147,13 @@ class Operating(ABC):
             async for run in ct.stream("state = 'failed' and error_family = '73a0ad1c5a1f'"):
                 await ct.retry(run.id, reason="the payment service is back", once="incident-7")
         """
-        parsed = parse_run_id(run_id)
         if reason is not None:
             check_reason(reason)
         if once is not None:
             check_name(once, "once")
         backend = self._backend
         order = RetryOrder(optional_namespace(namespace), reason, force, once)
+        parsed = await find_run_id(backend.reads, run_id, order.namespace)
         outcome = await backend.repair.retry(parsed, order)
         _check(parsed, "retried", outcome)
         if not outcome.repeated:
@@ -161,7 +163,7 @@ class Operating(ABC):
     async def restart(
         self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
     ) -> RunHandle[Any]:
-        """Start a run that has ended anew: same workflow, input and namespace, a new id.
+        """Start a run that has ended anew: same workflow, input, key and namespace, a new id.
 
         The new run has the attributes of the old one, and `restarted_from` with its id. It is
         bound to the newest code, and everything is executed again. After `continue_as_new` the
@@ -175,17 +177,18 @@ class Operating(ABC):
 
         Raises:
             RunNotFound.
-            RepairRefused: it has not ended.
+            RepairRefused: it has not ended, or a live run has its key.
             AttributesError: there is no room for `restarted_from`.
 
         Example:
             again = await ct.restart(run_id)
             print(await again.result(timeout=30))
         """
-        parsed = parse_run_id(run_id)
         if once is not None:
             check_name(once, "once")
-        found = await self._backend.repair.ended_start(parsed, optional_namespace(namespace))
+        within = optional_namespace(namespace)
+        parsed = await find_run_id(self._backend.reads, run_id, within)
+        found = await self._backend.repair.ended_start(parsed, within)
         if found is None:
             raise RunNotFound(parsed)
         if not isinstance(found, NewRun):
@@ -194,13 +197,25 @@ class Operating(ABC):
                 hint="cancel it first: continuum cancel",
             )  # fmt: skip
         attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(parsed)})
-        key = f"restart of {parsed}" + ("" if once is None else f": {once}")
-        wanted = replace(found, attributes=attributes, idempotency_key=key)
-        from continuum.client.starting import match_existing
+        once_key = f"restart of {parsed}" + ("" if once is None else f": {once}")
+        wanted = replace(found, attributes=attributes, idempotency_key=once_key)
+        from continuum.client.starting import started_run
 
-        existing = await self._controls.insert(wanted)
-        new_id = wanted.run_id if existing is None else match_existing(wanted, existing)
-        return RunHandle(cast("Continuum", self), new_id, None)
+        order = StartOrder(wanted)
+        outcome = (
+            StartOutcome(await self._controls.insert(wanted))
+            if order.plain
+            else await self._controls.start(order)
+        )
+        try:
+            new_id = started_run(order, outcome, "fail")
+        except KeyTaken as error:
+            raise RepairRefused(
+                parsed, "restarted", f"its key {error.key!r} is that of run {error.run_id}, which "
+                "is live",
+            ) from None  # fmt: skip
+        new = outcome.existing is None
+        return RunHandle(cast("Continuum", self), new_id, None, new=new)
 
 
 def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.journal.ends import RunEnd
-from continuum.model import HistoryEvent, Page, Plan, Run, ServerInfo, Stamp
+from continuum.model import HistoryEvent, Page, Plan, Run, RunState, ServerInfo, Stamp
 from continuum.query.tree import Operand, Query
 
 
@@ -33,11 +33,29 @@ class Counts:
     plan: Plan = field(default_factory=Plan)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyMatch:
+    """A run that a key stands for."""
+
+    run_id: UUID
+    namespace: str
+    workflow: str
+    state: RunState
+
+
 class ReadStore(Protocol):
     """What the client's reading calls need. `namespace` None means any."""
 
     async def get_run(self, run_id: UUID, namespace: str | None) -> Run | None:
         """The run as it is now; None when there is none, or only in another namespace."""
+        ...
+
+    async def find_key(self, key: str, namespace: str | None) -> Sequence[KeyMatch]:
+        """The run of each namespace and workflow that has this key: the live one, else the last.
+
+        `workflow/key`, with the full or the bare name of a workflow, is understood when no run has
+        the whole text as its key.
+        """
         ...
 
     async def ends(

@@ -23,6 +23,11 @@ def not_failed(state: RunState) -> str:
     return f"it has not failed, it is {state}"
 
 
+def key_taken(run_id: UUID) -> str:
+    """Why a run that has ended is not made live again."""
+    return f"its key is that of run {run_id}, which is live"
+
+
 @dataclass(frozen=True, slots=True)
 class RepairOutcome:
     """What became of one repair.

@@ -93,7 +93,7 @@ async def test_a_malformed_run_id_is_told_apart(dsn: str, run_id: Any) -> None:
             ct.set_attributes(run_id, {}),
         )
         for call in calls:
-            with pytest.raises(MalformedRunId, match="not a run id"):
+            with pytest.raises(MalformedRunId, match="neither a run id nor a key"):
                 await call
 
 

@@ -16,6 +16,7 @@ from continuum.store.repair import (
     RETRY_KEYS,
     RepairOutcome,
     RetryOrder,
+    key_taken,
     not_failed,
 )
 from continuum.system import new_run_id
@@ -47,7 +48,9 @@ class MemoryRepair:
         if not row.state.terminal:
             return row.state
         data = self._tables.codec.open(row.input)
-        return NewRun(new_run_id(), row.namespace, row.workflow, data, dict(row.attributes))
+        return NewRun(
+            new_run_id(), row.namespace, row.workflow, data, dict(row.attributes), key=row.key
+        )
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
         """See `RepairStore`."""
@@ -61,6 +64,9 @@ class MemoryRepair:
             return RepairOutcome(row.state, not_failed(row.state))
         if row.parent_id in self._tables.leases:
             return RepairOutcome(row.state, PARENT_LIVES)
+        holder = self._holder(row)
+        if holder is not None:
+            return RepairOutcome(row.state, key_taken(holder))
         opened = self._tables.codec.open
         events = [
             Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
@@ -81,6 +87,15 @@ class MemoryRepair:
             self._tables.deliver(NewMessage(run_id, kind, name, value))
         self._tables.changed()
         return RepairOutcome(RunState.FAILED)
+
+    def _holder(self, row: RunRow) -> UUID | None:
+        """The live run that has its key."""
+        name = (row.namespace, row.workflow, row.key)
+        for run_id in self._tables.leases if row.key is not None else ():
+            other = self._tables.runs[run_id]
+            if (other.namespace, other.workflow, other.key) == name:
+                return run_id
+        return None
 
     def _revive(self, row: RunRow) -> None:
         row.state, row.completed_at, row.result = RunState.RUNNING, None, None

@@ -9,7 +9,8 @@ from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, Event, EventKind
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
-from continuum.store.postgres.arrays import blobs, texts
+from continuum.store.postgres.arrays import blobs, int8s, texts
+from continuum.store.postgres.orders import LOCK_KEYS, lock_of
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.repair import (
@@ -19,6 +20,7 @@ from continuum.store.repair import (
     RETRY_KEYS,
     RepairOutcome,
     RetryOrder,
+    key_taken,
     not_failed,
 )
 from continuum.system import new_run_id
@@ -52,21 +54,22 @@ class PostgresRepair:
             rows = await session.rows(_SQL["read_start"], [run_id])
         if not rows or namespace not in (None, rows[0][0]):
             return None
-        [(within, name, workflow, data, attributes)] = rows
+        [(within, name, workflow, data, attributes, key)] = rows
         state = RunState(name)
         if not state.terminal:
             return state
-        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes)
+        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes, key=key)
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
+            await self._lock_key(session, run_id)
             await session.rows(_SQL["lock_run"], [run_id])
             rows = await session.rows(_SQL["read_failed"], [run_id, RETRY_KEYS, order.once])
             if not rows or order.namespace not in (None, rows[0][0]):
                 return RepairOutcome(None)
             [(_, name, workflow, version, version_hash, runtime, *rest)] = rows
-            incarnation, parent_lives, done_before, now = rest
+            incarnation, parent_lives, done_before, now, holder = rest
             state = RunState(name)
             if done_before:
                 return RepairOutcome(state, repeated=True)
@@ -74,6 +77,8 @@ class PostgresRepair:
                 return RepairOutcome(state, not_failed(state))
             if parent_lives:
                 return RepairOutcome(state, PARENT_LIVES)
+            if holder is not None:
+                return RepairOutcome(state, key_taken(holder))
             events = await self._journal(session, run_id, incarnation)
             try:
                 plan = plan_retry(events, order.reason, force=order.force)
@@ -91,6 +96,12 @@ class PostgresRepair:
             )  # fmt: skip
             await self._deliver_again(session, run_id, plan)
         return RepairOutcome(state)
+
+    async def _lock_key(self, session: Session, run_id: UUID) -> None:
+        """Before any row: starts of the run's key, if it has one, wait until this is decided."""
+        for namespace, workflow, key in await session.rows(_SQL["read_key"], [run_id]):
+            named = NewRun(run_id, namespace, workflow, b"", key=key)
+            await session.rows(LOCK_KEYS, [int8s([lock_of(named)])])
 
     async def _journal(self, session: Session, run_id: UUID, incarnation: int) -> list[Event]:
         rows = await session.rows(_SQL["read_journal"], [run_id, incarnation])

@@ -18,8 +18,15 @@ SELECT r.namespace, r.state, r.workflow, r.version, r.version_hash, r.runtime, r
        EXISTS (SELECT FROM continuum_leases p WHERE p.run_id = r.parent_id),
        EXISTS (SELECT FROM continuum_deliveries d
                WHERE d.run_id = r.id AND d.name = $2::text AND d.delivery_id = $3::text),
-       clock_timestamp()
+       clock_timestamp(),
+       (SELECT o.id FROM continuum_runs o
+        WHERE o.namespace = r.namespace AND o.workflow = r.workflow AND o.key = r.key
+          AND o.completed_at IS NULL)
 FROM continuum_runs r WHERE r.id = $1::uuid;
+
+-- name: read_key
+SELECT r.namespace, r.workflow, r.key FROM continuum_runs r
+WHERE r.id = $1::uuid AND r.key IS NOT NULL;
 
 -- name: read_journal
 SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
@@ -51,5 +58,5 @@ FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS m (kind, nam
 ORDER BY m.n;
 
 -- name: read_start
-SELECT r.namespace, r.state, r.workflow, r.input, r.attributes
+SELECT r.namespace, r.state, r.workflow, r.input, r.attributes, r.key
 FROM continuum_runs r WHERE r.id = $1::uuid;
