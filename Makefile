@@ -7,6 +7,7 @@ SEEDS ?= 1000
 RUNS ?= 1000000
 APP ?= continuum.demo.shop
 ARGS ?=
+POOLER ?= 0
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -18,7 +19,8 @@ RUN := $(BIN)/python -m
 help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
 	@echo "make test          the whole test suite; ARGS='-k name' narrows it"
-	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form"
+	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form;"
+	@echo "                   POOLER=1: behind PgBouncer in transaction mode"
 	@echo "make simulate      random workflows with random faults; SEEDS=$(SEEDS) of them"
 	@echo "make lint          ruff, types, import contracts"
 	@echo "make release-check all of it, the suite in paranoid mode too, and an audit of APP=$(APP): before a release"
@@ -37,7 +39,7 @@ test: $(READY)
 	$(RUN) pytest -n logical --dist worksteal $(ARGS)
 
 test-cluster: $(READY)
-	CONTINUUM_CLUSTER=long $(RUN) pytest -v -n 0 --timeout 1800 -m "cluster or cluster_long" \
+	CONTINUUM_CLUSTER=long CONTINUUM_TEST_POOLER=$(POOLER) $(RUN) pytest -v -n 0 --timeout 1800 -m "cluster or cluster_long" \
 	  tests/cluster $(ARGS)
 
 simulate: $(READY)

@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--query", metavar="EXPR", help="open on a filter: \"plan = 'pro'\"")
     found.add_argument("--read-only", action="store_true", help="refuse every change")
+    found.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    found.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     found.add_argument("--theme", metavar="NAME", help="colours; an unknown name lists them all")
     found.add_argument("--demo", action="store_true", help="run the demo shop beside the console")
     return found
@@ -90,18 +92,24 @@ async def _show(client: Continuum, options: argparse.Namespace, query: RunsQuery
     from console.source import ClientSource
 
     session = Session(ClientSource(client), query.namespace, read_only=options.read_only)
-    app = ConsoleApp(session, theme=options.theme, query=query)
+    plain = options.ascii or not _writes_unicode()
+    app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
     demo = DemoProcess(options.dsn) if options.demo else None
     try:
         if demo is not None:
             await demo.start(app.demo_ended)
-        await app.run_async()
+        await app.run_async(mouse=not options.no_mouse)
     finally:
         if demo is not None:
             _progress("stopping the demo…")
             await demo.stop()
             _progress("")
     return app.return_code or OK
+
+
+def _writes_unicode() -> bool:
+    """Whether the locale is one in which the terminal shows more than ASCII."""
+    return sys.stdout.encoding.lower().replace("-", "").startswith("utf")
 
 
 def _refuse(message: str, code: int = WRONG_USAGE) -> int:

@@ -1,7 +1,8 @@
 """Every action of the console in one table: keys, help, footer, palette and read-only come from it.
 
 An action names a method `do_<name>` of the screen it belongs to. `writes` is mandatory: in a
-read-only session `refusal` answers for every action that has it set, whatever the screen.
+read-only session `refusal` answers for every action that has it set, whatever the screen. Why an
+action cannot run just now, its screen says (`LiveScreen.refusal`); it is greyed then, not hidden.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _SHOWN: Final = {
     "right_square_bracket": "]",
     "plus": "+",
     "minus": "-",
+    "colon": ":",
     "enter": "Enter",
     "escape": "Esc",
     "left": "←",
@@ -63,31 +65,41 @@ def shown(key: str) -> str:
 
 RUNS: Final = "runs"
 RUN: Final = "run"
-BOTH: Final = (RUNS, RUN)
+SCREENS: Final = {RUNS: "Runs", RUN: "Run"}
+"""Every screen with its title, in the order of the documentation."""
+MODES: Final = {RUNS: "1"}
+"""The screens at the top, each with a stack of its own, and the key that leads there."""
+
+LISTED: Final = (RUNS, RUN)
+"""Screens with a run under the cursor, or that are about one."""
+EVERY: Final = tuple(SCREENS)
+PUSHED: Final = tuple(screen for screen in SCREENS if screen not in MODES)
 NEXT: Final = ("right_square_bracket", "right")
 PREVIOUS: Final = ("left_square_bracket", "left")
 
 ACTIONS: Final = (
     Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
     Action("expand", ("enter",), "Payload", "Show the whole event.", False, (RUN,), 1),
-    Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, BOTH, 2),
-    Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, BOTH, 3),
+    Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
+    Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
     Action("filter", ("slash",), "Filter", "Filter: plan = 'pro'.", False, (RUNS,), 4),
     Action("next_state", NEXT, "State", "The next state.", False, (RUNS,), 5),
     Action("previous_state", PREVIOUS, "Back", "The state before.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
-    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, BOTH, 7),
+    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 7),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,), 6),
-    Action("refresh", ("r",), "Refresh", "Read again now.", False, BOTH),
-    Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, BOTH, 8),
-    Action("slower", ("plus",), "Slower", "Longer time between reads.", False, BOTH),
-    Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, BOTH),
-    Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, BOTH),
+    Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, LISTED),
     Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
     Action("back", ("escape",), "Back", "Go back to the list.", False, (RUN,), 4),
-    Action("leave", ("q",), "Leave", "Go back; on the list: leave the console.", False, BOTH),
-    Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, BOTH, 99),
+    Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY),
+    Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),
+    Action("slower", ("plus",), "Slower", "Longer time between reads.", False, EVERY),
+    Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
+    Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
+    Action("command", ("colon",), "Command", "Type a command, such as :run ID.", False, EVERY, 98),
+    Action("leave", ("q",), "Leave", "Go back; at the top: leave the console.", False, EVERY),
+    Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, EVERY, 99),
 )  # fmt: skip
 
 

@@ -1,71 +1,202 @@
-"""The Textual app: themes, screens, palette. No business logic."""
+"""The Textual app: themes, modes, palette, and where commands lead. No business logic."""
+
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
+from uuid import UUID
 
-from textual.app import App, SystemCommand
-from textual.screen import Screen
+from textual.app import App
+from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
-from console import actions
-from console.messages import OpenRun
+from console import actions, filters, verbs
+from console.dialogs.namespace import NamespaceDialog
+from console.messages import OpenRun, Ordered, ShowMode
+from console.palette import ActionCommands, Places
+from console.plain_characters import PlainCharacters
+from console.refresh import LiveLoop, Trouble
 from console.screens.live import LiveScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
-from console.session import Session
-from console.source import RunsQuery
-from console.themes import DARK, DEFAULT_THEME, LIGHT
+from console.session import Scope, Session
+from console.source import Pulse, RunsQuery
+from console.themes import DEFAULT_THEME, THEMES, style_variables
+from console.widgets.bars import HeaderBar
+
+PULSE_EVERY: Final = 5.0
 
 
 def theme_names() -> list[str]:
     """Every theme there is, the console's own first."""
-    return [DARK.name, LIGHT.name, *sorted(BUILTIN_THEMES)]
+    return [*(theme.name for theme in THEMES), *sorted(BUILTIN_THEMES)]
 
 
 class ConsoleApp(App[None]):
-    """The operations console over one session."""
+    """The operations console over one session.
+
+    Args:
+        session: shared by all screens.
+        theme: name of the colours to begin with.
+        query: what the list of runs opens on.
+        plain: draw with ASCII characters only.
+    """
 
     TITLE = "continuum"
     CSS_PATH = str(Path(__file__).parent / "styles" / "console.tcss")
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {ActionCommands, Places}  # noqa: RUF012  (typed by Textual)
 
     def __init__(
-        self, session: Session, *, theme: str = DEFAULT_THEME, query: RunsQuery | None = None
+        self,
+        session: Session,
+        *,
+        theme: str = DEFAULT_THEME,
+        query: RunsQuery | None = None,
+        plain: bool = False,
     ) -> None:
         super().__init__()
-        self._first_query = query
         self.session = session
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        self._plain = [PlainCharacters()] if plain else []
+        self.pulse: LiveLoop[Pulse] = LiveLoop(
+            self._load_pulse, self._show_pulse, self._no_pulse, interval=PULSE_EVERY
+        )
+        for own in THEMES:
+            self.register_theme(own)
         self.theme = theme
+        self.add_mode(actions.RUNS, partial(RunsScreen, session, query))
 
     def on_mount(self) -> None:
         """Open on the list of runs."""
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        self.push_screen(RunsScreen(self.session, self._first_query))
+        self.run_worker(self.pulse.run(), group="pulse", exclusive=True, exit_on_error=False)
+        self.switch_mode(actions.RUNS)
 
-    def on_open_run(self, message: OpenRun) -> None:
-        """One run on top of the list."""
-        self.push_screen(RunScreen(self.session, message.run_id))
+    def get_css_variables(self) -> dict[str, str]:
+        """Those of the theme, and the console's own inks."""
+        found = super().get_css_variables()
+        return {**dict.fromkeys(("muted", "faint", "wrong"), "ansi_default"), **found,
+                **style_variables(found)}  # fmt: skip
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """In plain characters the last thing that is done to a line is to translate it."""
+        return [*super().get_line_filters(), *self._plain]
+
+    def _theme_changed(self, _: object) -> None:
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, LiveScreen) and screen.is_mounted:
+                    screen.palette_changed()
 
     def demo_ended(self, said: str) -> None:
         """The demo workload stopped by itself: say why, the console goes on."""
         self.notify(said, title="the demo ended", severity="error", timeout=30, markup=False)
 
-    def _theme_changed(self, _: object) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, LiveScreen):
-                screen.palette_changed()
+    # the numbers of the header
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette holds what the registry holds, the theme and the way out."""
-        if isinstance(screen, LiveScreen):
-            for action in actions.of_screen(screen.action_screen):
-                if actions.refusal(action, read_only=self.session.read_only) is None:
-                    run = partial(screen.call_later, screen.action_perform, action.name)
-                    yield SystemCommand(action.title, f"{action.help} ({action.shown_key})", run)
-        yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)
-        yield SystemCommand("Exit", "Leave the console.", self.exit)
+    async def _load_pulse(self) -> Pulse:
+        return await self.session.source.pulse(self.session.namespace)
+
+    def _show_pulse(self, pulse: Pulse) -> None:
+        self.session.pulse = pulse
+        self._redraw_header()
+
+    def _no_pulse(self, trouble: Trouble) -> None:
+        """Old numbers would mislead; the screen says already what is wrong."""
+        del trouble
+        self.session.pulse = None
+        self._redraw_header()
+
+    def _redraw_header(self) -> None:
+        for bar in self.screen.query(HeaderBar):
+            bar.refresh()
+
+    def on_scope_changed(self) -> None:
+        """The numbers are those of the namespace."""
+        self.session.pulse = None
+        self.pulse.restart()
+
+    # going somewhere
+
+    def on_show_mode(self, message: ShowMode) -> None:
+        """To a mode, as it was left."""
+        self.switch_mode(message.name)
+
+    def on_open_run(self, message: OpenRun) -> None:
+        """One run on top of what is shown."""
+        self.push_screen(RunScreen(self.session, message.run_id))
+
+    def on_ordered(self, message: Ordered) -> None:
+        """Do what was typed."""
+        order = message.order
+        match order.verb:
+            case verbs.RUNS:
+                self._show_runs(order)
+            case verbs.RUN:
+                self._show_run(order.text)
+            case verbs.NAMESPACE:
+                self._show_namespace(order.scope)
+            case verbs.THEME:
+                self._show_theme(order.text)
+            case verbs.QUIT:
+                self.exit()
+            case mode:
+                self.switch_mode(mode)
+
+    def _show_runs(self, order: verbs.Order) -> None:
+        try:
+            conditions = filters.parse(order.text)
+        except filters.FilterError as error:
+            self._complain(f"{error.message}, at character {error.position + 1}")
+            return
+        scope = order.scope or Scope(self.session.namespace)
+        self._ask(RunsQuery(scope.name, conditions=conditions))
+
+    def _show_namespace(self, scope: Scope | None) -> None:
+        if scope is None:
+            self.push_screen(NamespaceDialog(self.session), self._show_namespace_chosen)
+        else:
+            self._ask(self._list.runs_query.changed(namespace=scope.name))
+
+    def _show_namespace_chosen(self, scope: Scope | None) -> None:
+        if scope is not None:
+            self._show_namespace(scope)
+
+    def _ask(self, query: RunsQuery) -> None:
+        self.switch_mode(actions.RUNS)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._list.ask(query)
+
+    @property
+    def _list(self) -> RunsScreen:
+        """The list of runs at the bottom of its mode."""
+        found = self._screen_stacks[actions.RUNS][0]
+        assert isinstance(found, RunsScreen)
+        return found
+
+    def _show_run(self, text: str) -> None:
+        try:
+            self.post_message(OpenRun(UUID(text)))
+            return
+        except ValueError:
+            found = self._list.found(text)
+        if len(found) == 1:
+            self.post_message(OpenRun(found[0].id))
+        elif found:
+            self._complain(f"{len(found)} runs of the list are called {text}: type more of it")
+        else:
+            self._complain(f"no run of the list is called {text}: type its whole id")
+
+    def _show_theme(self, name: str) -> None:
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self._complain(f"no theme {name}; there are: {', '.join(theme_names())}")
+
+    def _complain(self, text: str) -> None:
+        self.notify(text, severity="warning", timeout=6, markup=False)

@@ -6,6 +6,28 @@ from uuid import UUID
 
 from textual.message import Message
 
+from console.verbs import Order
+
+
+class ShowMode(Message):
+    """Go to a screen at the top, as it was left."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__()
+
+
+class ScopeChanged(Message):
+    """Another namespace is looked at."""
+
+
+class Ordered(Message):
+    """A command that the screen on top does not obey itself."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        super().__init__()
+
 
 class OpenRun(Message):
     """Show this run."""

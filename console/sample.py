@@ -6,7 +6,7 @@ stands still.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from console.present.shapes import is_array, is_object
-from console.source import Condition, Overview, RunsPage, RunsQuery
+from console.source import Condition, Pulse, RunsPage, RunsQuery
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.model import HistoryEvent, Run, RunError, RunState, ServerInfo, StoredValue
 
@@ -74,13 +74,19 @@ class SampleSource:
         found = [run for run in self._newest() if _matches(run, query.namespace, query.where)]
         return RunsPage(tuple(found[:depth]), len(found) > depth, complete=True, at=self.now)
 
-    async def overview(self, query: RunsQuery) -> Overview:
-        """Counts without the state."""
+    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
+        """By state, without that of the query."""
         counts = dict.fromkeys((state.value for state in RunState), 0)
         for run in self.all_runs:
             if _matches(run, query.namespace, list(query.conditions)):
                 counts[run.state] += 1
-        return Overview(self.live_nodes, counts, self.stuck)
+        return counts
+
+    async def pulse(self, namespace: str | None) -> Pulse:
+        """The numbers of the header."""
+        running = [run for run in self.all_runs if run.state is RunState.RUNNING]
+        shown = [run for run in running if namespace in (None, run.namespace)]
+        return Pulse(self.live_nodes, len(shown), self.stuck)
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""

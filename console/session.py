@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
-from console.source import ReadOnlySource, Source
+from console.source import Pulse, ReadOnlySource, Source
 from continuum.model import ServerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A choice of namespace; a name of None means all."""
+
+    name: str | None
 
 
 @dataclass(slots=True)
 class Session:
-    """Shared by all screens. With `read_only` the source itself refuses every write."""
+    """Shared by all screens. With `read_only` the source itself refuses every write.
+
+    Attributes:
+        server: who and where we are connected; None until the first answer.
+        pulse: the numbers of the header; None while they are not known.
+        commands: what was typed after `:`, the oldest first.
+    """
 
     source: Source
     namespace: str | None = "default"
     read_only: bool = False
     server: ServerInfo | None = None
-    live_nodes: int | None = None
-    stuck: int = 0
+    pulse: Pulse | None = None
     clock: Callable[[], float] = monotonic
+    commands: list[str] = field(default_factory=list[str])
     _seen: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:

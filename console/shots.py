@@ -130,7 +130,8 @@ def _settled(app: ConsoleApp) -> bool:
     if not isinstance(app.screen, LiveScreen):
         return True
     live = cast("LiveScreen[Any]", app.screen).live
-    return live.idle and (live.loads > 0 or live.trouble is not None)
+    known = app.pulse.idle and (app.pulse.loads > 0 or app.pulse.trouble is not None)
+    return known and live.idle and (live.loads > 0 or live.trouble is not None)
 
 
 def _stable(svg: str, name: str) -> str:

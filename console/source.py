@@ -7,7 +7,7 @@ Everything the console knows comes through here, so a read-only session is enfor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -66,15 +66,15 @@ class RunsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """What stands around the table: live nodes, and runs by state where counting is cheap.
+class Pulse:
+    """The numbers of the header, of one namespace or of all.
 
     `stuck` counts runs that no live node can run, up to `MOST_STUCK`.
     """
 
     live_nodes: int
-    by_state: Mapping[str, int] = field(default_factory=dict[str, int])
-    stuck: int = 0
+    running: int
+    stuck: int
 
 
 class Source(Protocol):
@@ -88,8 +88,12 @@ class Source(Protocol):
         """The newest `depth` runs that match."""
         ...
 
-    async def overview(self, query: RunsQuery) -> Overview:
-        """Live nodes, and counts by state for the query without its state."""
+    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
+        """How many runs have each state, for the query without its state."""
+        ...
+
+    async def pulse(self, namespace: str | None) -> Pulse:
+        """The numbers of the header."""
         ...
 
     async def run(self, run_id: UUID) -> Run:
@@ -120,7 +124,8 @@ class ReadOnlySource:
         self._inner = inner
         self.server = inner.server
         self.runs = inner.runs
-        self.overview = inner.overview
+        self.counts = inner.counts
+        self.pulse = inner.pulse
         self.run = inner.run
         self.history = inner.history
         self.namespaces = inner.namespaces
@@ -163,16 +168,20 @@ class ClientSource:
             if cursor is None or len(found) >= depth or not page.complete:
                 return RunsPage(tuple(found), cursor is not None, complete, page.stamp.at)
 
-    async def overview(self, query: RunsQuery) -> Overview:
-        """Live nodes, and counts by state for the query without its state."""
-        nodes = await self._client.nodes()
+    async def counts(self, query: RunsQuery) -> Mapping[str, int]:
+        """How many runs have each state, for the query without its state."""
         groups = await self._client.count(
             namespace=query.namespace, where=list(query.conditions), group_by="state"
         )
         counts = dict.fromkeys((state.value for state in RunState), 0)
-        counts |= {str(group.key[0]): group.count for group in groups}
-        stuck = await self._client.query("stuck", namespace=query.namespace, limit=MOST_STUCK)
-        return Overview(sum(node.alive for node in nodes), counts, len(stuck.entries))
+        return counts | {str(group.key[0]): group.count for group in groups}
+
+    async def pulse(self, namespace: str | None) -> Pulse:
+        """The numbers of the header."""
+        nodes = await self._client.nodes()
+        running = await self._client.count("state = 'running'", namespace=namespace)
+        stuck = await self._client.query("stuck", namespace=namespace, limit=MOST_STUCK)
+        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries))
 
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""

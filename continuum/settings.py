@@ -26,7 +26,7 @@ class Dsn:
         text: a PostgreSQL connection string or URL; None means the embedded server.
         source: for messages: "argument", "CONTINUUM_DSN", a pyproject.toml, or "embedded".
         direct: a second way to the same database around a transaction pooler, for LISTEN and
-            session locks.
+            session locks; `text` then leads through the pooler.
     """
 
     text: str | None
@@ -37,6 +37,7 @@ class Dsn:
 def resolve_dsn(
     argument: str | None = None,
     *,
+    direct: str | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Dsn:
@@ -44,18 +45,23 @@ def resolve_dsn(
 
     Args:
         argument: what the caller or `--dsn` gave; wins over everything.
+        direct: the way around a transaction pooler, instead of CONTINUUM_DIRECT_DSN.
         environ: the environment to look at (default: this process').
         directory: where the search for pyproject.toml starts (default: the current directory).
 
     Raises:
-        ConfigurationError: a DSN is given but empty, or pyproject.toml cannot be read.
+        ConfigurationError: a DSN is given but empty, a direct one without another, or
+            pyproject.toml cannot be read.
 
     Example:
         >>> resolve_dsn("postgresql://db/shop", environ={}).source
         'argument'
     """
     environ = os.environ if environ is None else environ
-    direct = _checked(environ.get(DIRECT_DSN_VARIABLE) or None, DIRECT_DSN_VARIABLE)
+    if direct is None:
+        direct = _checked(environ.get(DIRECT_DSN_VARIABLE) or None, DIRECT_DSN_VARIABLE)
+    else:
+        _checked(direct, "the direct DSN")
     if argument is not None:
         return Dsn(_checked(argument, "the DSN argument"), "argument", direct)
     if DSN_VARIABLE in environ:
@@ -65,7 +71,12 @@ def resolve_dsn(
         from_project = _project_dsn(project)
         if from_project is not None:
             return Dsn(from_project, str(project), direct)
-    return Dsn(None, "embedded", direct)
+    if direct is not None:
+        raise ConfigurationError(
+            f"{DIRECT_DSN_VARIABLE} leads around the pooler of a DSN, and no DSN is given",
+            hint=f"name the database: --dsn, or {DSN_VARIABLE}",
+        )
+    return Dsn(None, "embedded")
 
 
 def nearest_pyproject(directory: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,10 +25,10 @@ class KeysDialog(ModalScreen[str | None]):
         Binding("up", "cursor(-1)", show=False, priority=True),
     ]
 
-    def __init__(self, screen_name: str, *, read_only: bool) -> None:
+    def __init__(self, screen_name: str, refusal: Callable[[actions.Action], str | None]) -> None:
         super().__init__()
         self._actions = actions.of_screen(screen_name)
-        self._read_only = read_only
+        self._refusals = {action.name: refusal(action) for action in self._actions}
 
     def compose(self) -> ComposeResult:
         """A filter line above the list."""
@@ -71,7 +72,7 @@ class KeysDialog(ModalScreen[str | None]):
         options.highlighted = 0 if options.option_count else None
 
     def _option(self, action: actions.Action) -> Option:
-        refused = actions.refusal(action, read_only=self._read_only)
+        refused = self._refusals[action.name]
         keys = " ".join(actions.shown(key) for key in action.keys)
         line = Content.assemble((f" {keys:<9}", "bold $text-accent"), action.help)
         if refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,17 +15,10 @@ from textual.widgets.option_list import Option
 
 from console.present.notices import explain
 from console.present.plain import one_line
-from console.session import Session
+from console.session import Scope, Session
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenNamespace:
-    """What was chosen; None means all."""
-
-    name: str | None
-
-
-class NamespaceDialog(ModalScreen[ChosenNamespace | None]):
+class NamespaceDialog(ModalScreen[Scope | None]):
     """Those that hold runs, and all of them together; typing narrows the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,7 +67,7 @@ class NamespaceDialog(ModalScreen[ChosenNamespace | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Close with it."""
-        self.dismiss(ChosenNamespace(self._shown[event.option_index]))
+        self.dismiss(Scope(self._shown[event.option_index]))
 
     def action_cursor(self, step: int) -> None:
         """Move while the filter keeps the focus."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
@@ -52,3 +52,8 @@ def clock(at: datetime) -> str:
 def stamp(at: datetime) -> str:
     """Local date and time with the zone, to the second."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def zone() -> str:
+    """The zone in which times are shown: `UTC`, `CET`, `+0530`."""
+    return datetime.now(UTC).astimezone().strftime("%Z")

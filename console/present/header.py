@@ -9,7 +9,7 @@ from rich.text import Text
 
 from console.present import ages
 from console.present.plain import one_line
-from console.source import MOST_STUCK
+from console.source import MOST_STUCK, Pulse
 from console.themes import Palette
 from continuum.model import ServerInfo
 
@@ -25,8 +25,8 @@ class HeaderFacts:
     user: str
     namespace: str | None
     read_only: bool
-    live_nodes: int | None
-    stuck: int
+    pulse: Pulse | None
+    zone: str
     age: float | None
     interval: float
     paused: bool
@@ -51,10 +51,9 @@ def freshness(facts: HeaderFacts, palette: Palette) -> Text:
 
 
 def header(facts: HeaderFacts, width: int, palette: Palette) -> Text:
-    """Exactly `width` cells; the server's user, then the nodes, give way first."""
-    right = Text().append_text(freshness(facts, palette)).append(" ")
-    for detail in (3, 2, 1, 0):
-        left = _left(facts, detail, palette)
+    """Exactly `width` cells; user, zone, running runs and nodes give way, in this order."""
+    for detail in (5, 4, 3, 2, 1, 0):
+        left, right = _left(facts, detail, palette), _right(facts, detail, palette)
         if left.cell_len + right.cell_len + 2 <= width:
             break
     gap = width - left.cell_len - right.cell_len
@@ -64,10 +63,17 @@ def header(facts: HeaderFacts, width: int, palette: Palette) -> Text:
     return left.append(" " * gap).append_text(right)
 
 
+def _right(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
+    line = Text()
+    if detail >= 4 and facts.zone:
+        line.append(f"{facts.zone}  ", palette.faint)
+    return line.append_text(freshness(facts, palette)).append(" ")
+
+
 def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
     line = Text().append(f" {NAME}", palette.strong)
     where = f"{one_line(facts.server, 40)}/{one_line(facts.database, 40)}"
-    if detail >= 3 and facts.user:
+    if detail >= 5 and facts.user:
         where = f"{one_line(facts.user, 20)}@{where}"
     line.append("  ").append(where, palette.text)
     line.append("  ns ", palette.faint)
@@ -79,11 +85,20 @@ def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
         line.append("  ").append(" READ-ONLY ", palette.warn + Style(reverse=True, bold=True))
     else:
         line.append("  RW", palette.muted)
-    if detail >= 1 and facts.live_nodes is not None:
-        nodes = f"{facts.live_nodes} node{'' if facts.live_nodes == 1 else 's'}"
-        style = palette.muted if facts.live_nodes else palette.warn + Style(bold=True)
-        line.append(f"  {nodes if facts.live_nodes else 'no worker'}", style)
-    if detail >= 1 and facts.stuck:
-        shown = f"{MOST_STUCK - 1}+" if facts.stuck >= MOST_STUCK else facts.stuck
-        line.append(f"  {shown} stuck", palette.warn + Style(bold=True))
+    return line if facts.pulse is None else line.append_text(_numbers(facts.pulse, detail, palette))
+
+
+def _numbers(pulse: Pulse, detail: int, palette: Palette) -> Text:
+    line, loud = Text(), palette.warn + Style(bold=True)
+    if not pulse.live_nodes and detail >= 1:
+        line.append("  no worker", loud)
+    elif detail >= 2:
+        line.append(
+            f"  {pulse.live_nodes} node{'' if pulse.live_nodes == 1 else 's'}", palette.muted
+        )
+    if detail >= 3:
+        line.append(f"  {pulse.running:,} running", palette.muted)
+    if detail >= 1 and pulse.stuck:
+        shown = f"{MOST_STUCK - 1}+" if pulse.stuck >= MOST_STUCK else pulse.stuck
+        line.append(f"  {shown} stuck", loud)
     return line

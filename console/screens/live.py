@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from inspect import isawaitable
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
+from textual.app import ComposeResult
 from textual.screen import Screen
 
-from console import actions
-from console.dialogs.cancel import CancelDialog
+from console import actions, verbs
 from console.dialogs.keys import KeysDialog
-from console.dialogs.signal import SignalDialog
-from console.present.plain import one_line, short_id
+from console.messages import Ordered, ShowMode
+from console.present.plain import one_line
 from console.refresh import LiveLoop, Trouble
 from console.session import Session
-from console.widgets.bars import Banner, HeaderBar
-from continuum.model import Run
+from console.widgets.bars import Banner, HeaderBar, KeyBar, ModeBar
+from console.widgets.command_line import CommandLine
 
 T = TypeVar("T")
 
@@ -27,12 +28,30 @@ T = TypeVar("T")
 class LiveScreen(Screen[None], Generic[T]):
     """A screen whose data is read again and again."""
 
-    action_screen: str
+    action_screen: ClassVar[str]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (typed by Textual)
+        (0, "-narrow"),
+        (100, "-wide"),
+        (140, "-xwide"),
+    ]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.live: LiveLoop[T] = LiveLoop(self.load, self.show, self.fail)
+
+    def compose(self) -> ComposeResult:
+        """Bars above and below what the screen is about."""
+        yield HeaderBar(self.session, self.live)
+        yield ModeBar(self.crumbs, self.mode)
+        yield Banner(self.live)
+        yield from self.body()
+        yield CommandLine(self.session, self.verb_actions, self.choices)
+        yield KeyBar(self.action_screen, self.refusal)
+
+    @abstractmethod
+    def body(self) -> ComposeResult:
+        """What the screen is about."""
 
     @abstractmethod
     async def load(self) -> T:
@@ -43,12 +62,29 @@ class LiveScreen(Screen[None], Generic[T]):
         """Put what was read on screen."""
 
     @abstractmethod
-    def target(self) -> Run | None:
-        """The run that an action means."""
-
-    @abstractmethod
     def dim(self, stale: bool) -> None:
         """Draw old data as old."""
+
+    @abstractmethod
+    def palette_changed(self) -> None:
+        """Another theme is active: paint again."""
+
+    # where we are
+
+    @property
+    def crumb(self) -> str:
+        """This screen in the line of crumbs; empty for one at the top."""
+        return ""
+
+    def crumbs(self) -> list[str]:
+        """From below the mode to this screen."""
+        stack = self.app.screen_stack
+        found = [screen.crumb for screen in stack if isinstance(screen, LiveScreen)]
+        return [crumb for crumb in found if crumb]
+
+    def mode(self) -> str:
+        """The mode whose stack this screen is on."""
+        return self.app.current_mode
 
     # the loop
 
@@ -63,6 +99,7 @@ class LiveScreen(Screen[None], Generic[T]):
     def on_screen_resume(self) -> None:
         """Back on top: read at once."""
         self.live.resume()
+        self.query_one(ModeBar).refresh()
 
     def fail(self, trouble: Trouble) -> None:
         """Keep what is on screen, dimmed, and say why."""
@@ -76,16 +113,26 @@ class LiveScreen(Screen[None], Generic[T]):
         self.update_bars()
 
     def update_bars(self) -> None:
-        """Redraw header and banner."""
+        """Redraw header, banner and keys."""
         self.query_one(HeaderBar).refresh()
         self.query_one(Banner).update()
+        self.query_one(KeyBar).refresh()
 
     # actions
 
+    def refusal(self, action: actions.Action) -> str | None:
+        """Why an action would not run now, or None; for footer, help and the dispatcher alike."""
+        refused = actions.refusal(action, read_only=self.session.read_only)
+        return refused or self.unavailable(action.name)
+
+    def unavailable(self, name: str) -> str | None:
+        """What stands against an action on this screen, apart from a read-only session."""
+        del name
+        return None
+
     async def action_perform(self, name: str) -> None:
         """The one way to run an action; a read-only session refuses writes here."""
-        action = actions.named(name)
-        if refused := actions.refusal(action, read_only=self.session.read_only):
+        if refused := self.refusal(actions.named(name)):
             self.toast(refused, "warning")
             return
         done = getattr(self, f"do_{name}")()
@@ -98,34 +145,9 @@ class LiveScreen(Screen[None], Generic[T]):
         """Say something for a few seconds; never read as markup, never more than a line."""
         self.app.notify(one_line(text), severity=severity, timeout=4, markup=False)
 
-    def do_signal(self) -> None:
-        """Open the signal dialog."""
-        if run := self._live_target():
-            self.app.push_screen(SignalDialog(self.session, run), self._acted)
-
-    def do_cancel(self) -> None:
-        """Open the cancel dialog."""
-        if run := self._live_target():
-            self.app.push_screen(CancelDialog(self.session, run), self._acted)
-
-    def _live_target(self) -> Run | None:
-        run = self.target()
-        if run is None:
-            self.toast("no run under the cursor", "warning")
-        elif run.state.terminal:
-            self.toast(f"run {short_id(run.id)} has already ended: {run.state}", "warning")
-            return None
-        return run
-
-    def _acted(self, outcome: str | None) -> None:
-        if outcome:
-            self.toast(outcome)
-            self.live.refresh()
-
     def do_help(self) -> None:
         """Show the keys of this screen."""
-        dialog = KeysDialog(self.action_screen, read_only=self.session.read_only)
-        self.app.push_screen(dialog, self._chosen_key)
+        self.app.push_screen(KeysDialog(self.action_screen, self.refusal), self._chosen_key)
 
     def _chosen_key(self, name: str | None) -> None:
         if name:
@@ -152,15 +174,44 @@ class LiveScreen(Screen[None], Generic[T]):
         self.toast(f"reading every {seconds:g} s")
         self.update_bars()
 
-    def do_yank(self) -> None:
-        """Copy the run id."""
-        run = self.target()
-        if run is None:
-            self.toast("no run under the cursor", "warning")
-            return
-        self.app.copy_to_clipboard(str(run.id))
-        self.toast(f"copied {run.id}")
+    def do_show_runs(self) -> None:
+        """To the runs, as they were left."""
+        self.post_message(ShowMode(actions.RUNS))
 
-    @abstractmethod
-    def palette_changed(self) -> None:
-        """Another theme is active: paint again."""
+    def do_leave(self) -> None:
+        """Back, or out of the console."""
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            self.app.exit()
+
+    # the command line
+
+    def verb_actions(self) -> Sequence[actions.Action]:
+        """What can be typed besides the verbs that lead somewhere."""
+        return actions.of_screen(self.action_screen)
+
+    def choices(self) -> dict[str, Callable[[], Sequence[str]]]:
+        """What this screen knows that can follow a verb."""
+        return {}
+
+    def do_command(self) -> None:
+        """Open the command line; nothing is read while it is being typed."""
+        self.live.suspend()
+        self.query_one(CommandLine).open()
+
+    def on_command_line_closed(self, event: CommandLine.Closed) -> None:
+        """Go on, and do what was asked for."""
+        self.live.resume()
+        self.focus_body()
+        order = event.order
+        if order is None:
+            return
+        if order.verb in {verb.name for verb in verbs.VERBS}:
+            self.post_message(Ordered(order))
+        else:
+            self.call_later(self.action_perform, order.verb)
+
+    def focus_body(self) -> None:
+        """Give the focus to what the screen is about."""
+        self.set_focus(self.query(self.AUTO_FOCUS or "*").first())

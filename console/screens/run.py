@@ -24,9 +24,9 @@ from console.present.children import Children
 from console.present.history import HistoryRows, body
 from console.present.plain import short_id, short_name
 from console.present.values import pretty
-from console.screens.live import LiveScreen
+from console.screens.acting import ActingScreen
 from console.session import Session
-from console.widgets.bars import Banner, HeaderBar, KeyBar, palette_of
+from console.widgets.bars import palette_of
 from console.widgets.row_list import RowList
 from continuum.model import HistoryEvent, Run
 
@@ -44,7 +44,7 @@ class Loaded:
     more: bool
 
 
-class RunScreen(LiveScreen[Loaded]):
+class RunScreen(ActingScreen[Loaded]):
     """Facts at the left (on top when narrow), history at the right."""
 
     action_screen = actions.RUN
@@ -65,17 +65,19 @@ class RunScreen(LiveScreen[Loaded]):
         self._presenter = HistoryRows()
         self._children = Children()
 
-    def compose(self) -> ComposeResult:
+    @property
+    def crumb(self) -> str:
+        """The run, in short."""
+        return short_id(self.run_id)
+
+    def body(self) -> ComposeResult:
         """Facts beside or above the history."""
-        yield HeaderBar(self.session, self.live)
-        yield Banner(self.live)
         yield Static(id="brief")
         with Horizontal(id="body"):
             with VerticalScroll(id="facts") as pane:
                 pane.border_title = Content(f"runs / {short_id(self.run_id)}")
                 yield Static(id="facts-text")
             yield RowList[HistoryEvent](self._presenter, newest="bottom", id="history")
-        yield KeyBar(self.action_screen, self.session)
 
     def on_mount(self) -> None:
         """Stand at the start of the history until told to follow, unless the run is live."""
@@ -124,7 +126,7 @@ class RunScreen(LiveScreen[Loaded]):
         """Old events stay, dimmed."""
         self.history.stale = stale
 
-    def target(self) -> Run | None:
+    def run_in_view(self) -> Run | None:
         """This run."""
         return self.run_shown
 
@@ -196,8 +198,4 @@ class RunScreen(LiveScreen[Loaded]):
 
     def do_back(self) -> None:
         """To the list, which stands as it was left."""
-        self.app.pop_screen()
-
-    def do_leave(self) -> None:
-        """As Esc."""
         self.app.pop_screen()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, cast
@@ -14,23 +15,23 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from console import actions
-from console.dialogs.namespace import ChosenNamespace, NamespaceDialog
-from console.messages import OpenRun
+from console import actions, verbs
+from console.dialogs.namespace import NamespaceDialog
+from console.messages import OpenRun, ScopeChanged
 from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.live import LiveScreen
-from console.session import Session
-from console.source import MAX_ROWS, PAGE, Overview, RunsPage, RunsQuery
-from console.widgets.bars import Banner, HeaderBar, KeyBar, StateTabs, palette_of
+from console.screens.acting import ActingScreen
+from console.session import Scope, Session
+from console.source import MAX_ROWS, PAGE, RunsPage, RunsQuery
+from console.widgets.bars import StateTabs, palette_of
 from console.widgets.filter_bar import FilterBar
 from console.widgets.row_list import RowList
 from continuum.errors import QueryError
 from continuum.model import Run
 
-OVERVIEW_EVERY = 5.0
+COUNTS_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Answer:
     page: RunsPage
 
 
-class RunsScreen(LiveScreen[Answer]):
+class RunsScreen(ActingScreen[Answer]):
     """State tabs, filter line and table over one query."""
 
     action_screen = actions.RUNS
@@ -55,24 +56,21 @@ class RunsScreen(LiveScreen[Answer]):
         self._good_query = self.runs_query
         self._depth = PAGE
         self._presenter = RunRows(datetime.now(UTC), all_namespaces=session.namespace is None)
-        self.around: LiveLoop[Overview] = LiveLoop(
-            self._load_overview, self._show_overview, self._no_overview, interval=OVERVIEW_EVERY
+        self.counting: LiveLoop[Mapping[str, int]] = LiveLoop(
+            self._load_counts, self._show_counts, self._no_counts, interval=COUNTS_EVERY
         )
 
-    def compose(self) -> ComposeResult:
-        """Bars around the table."""
-        yield HeaderBar(self.session, self.live)
-        yield Banner(self.live)
+    def body(self) -> ComposeResult:
+        """States and filter above the table."""
         yield StateTabs()
         yield FilterBar()
         yield RowList[Run](self._presenter, id="runs")
         yield Static(classes="empty")
-        yield KeyBar(self.action_screen, self.session)
 
     def on_mount(self) -> None:
-        """Read the counts and nodes beside the runs."""
+        """Read the counts beside the runs."""
         self.list.palette = palette_of(self)
-        self.run_worker(self.around.run(), group="around", exclusive=True, exit_on_error=False)
+        self.run_worker(self.counting.run(), group="counts", exclusive=True, exit_on_error=False)
         self._redraw()
 
     @property
@@ -115,31 +113,32 @@ class RunsScreen(LiveScreen[Answer]):
         super().fail(trouble)
         self._redraw()
 
-    async def _load_overview(self) -> Overview:
-        return await self.session.source.overview(self.runs_query)
+    async def _load_counts(self) -> Mapping[str, int]:
+        return await self.session.source.counts(self.runs_query)
 
-    def _show_overview(self, overview: Overview) -> None:
-        self.session.live_nodes = overview.live_nodes
-        self.session.stuck = overview.stuck
-        self.query_one(StateTabs).counts = overview.by_state
-        self.query_one(HeaderBar).refresh()
+    def _show_counts(self, counts: Mapping[str, int]) -> None:
+        self.query_one(StateTabs).counts = counts
 
-    def _no_overview(self, trouble: Trouble) -> None:
+    def _no_counts(self, trouble: Trouble) -> None:
         """The banner of the list says it already; stale counts would mislead."""
         del trouble
         self.query_one(StateTabs).counts = {}
 
     def on_screen_suspend(self) -> None:
         """Nothing moves below a dialog (the base class suspends its own loop)."""
-        self.around.suspend()
+        self.counting.suspend()
 
     def on_screen_resume(self) -> None:
         """Read at once."""
-        self.around.resume()
+        self.counting.resume()
 
     def dim(self, stale: bool) -> None:
         """Old rows stay, dimmed."""
         self.list.stale = stale
+
+    def run_in_view(self) -> Run | None:
+        """The run under the cursor."""
+        return self.list.cursor_row
 
     def target(self) -> Run | None:
         """The run under the cursor; acting on it holds the cursor."""
@@ -172,7 +171,7 @@ class RunsScreen(LiveScreen[Answer]):
             rows.focus()
         self.query_one(StateTabs).chosen = self.runs_query.state
 
-    def _ask(self, query: RunsQuery) -> None:
+    def ask(self, query: RunsQuery) -> None:
         """Another question: drop the old rows' depth and cursor, read at once."""
         if query == self.runs_query:
             return
@@ -180,9 +179,11 @@ class RunsScreen(LiveScreen[Answer]):
             query.conditions != self.runs_query.conditions
         ):
             self.query_one(StateTabs).counts = {}
-            self.around.restart()
+            self.counting.restart()
         self.runs_query = query
-        self.session.namespace = query.namespace
+        if query.namespace != self.session.namespace:
+            self.session.namespace = query.namespace
+            self.post_message(ScopeChanged())
         self._presenter.all_namespaces = query.namespace is None
         self._depth = PAGE
         self.page = None
@@ -205,6 +206,7 @@ class RunsScreen(LiveScreen[Answer]):
         if event.lost is not None:
             self.toast(f"{short_id(event.lost)} left this view")  # pyright: ignore[reportArgumentType]
         self._redraw()
+        self.update_bars()
 
     def on_row_list_chosen(self) -> None:
         """A click on the highlighted row opens it."""
@@ -212,12 +214,12 @@ class RunsScreen(LiveScreen[Answer]):
 
     def on_state_tabs_chosen(self, event: StateTabs.Chosen) -> None:
         """A click on a tab."""
-        self._ask(self.runs_query.changed(state=event.state))
+        self.ask(self.runs_query.changed(state=event.state))
 
     def on_filter_bar_applied(self, event: FilterBar.Applied) -> None:
         """New conditions."""
         self._leave_filter()
-        self._ask(self.runs_query.changed(conditions=event.conditions))
+        self.ask(self.runs_query.changed(conditions=event.conditions))
 
     def on_filter_bar_closed(self) -> None:
         """As before."""
@@ -225,6 +227,24 @@ class RunsScreen(LiveScreen[Answer]):
 
     def _leave_filter(self) -> None:
         self.live.resume()
+        self.focus_body()
+
+    def choices(self) -> dict[str, Callable[[], Sequence[str]]]:
+        """The runs in the list can be opened by name."""
+        return {verbs.RUN: lambda: [str(run.id) for run in self.list.rows]}
+
+    def found(self, text: str) -> list[Run]:
+        """The runs in the list whose id begins or ends so, as ids are shown or typed."""
+        start, _, end = text.lower().partition("…")
+        pairs = [(start, end)] if "…" in text else [(start, ""), ("", start)]
+        return [
+            run
+            for run in self.list.rows
+            if any(str(run.id).startswith(a) and str(run.id).endswith(b) for a, b in pairs)
+        ]
+
+    def focus_body(self) -> None:
+        """The table, also when it is hidden because it is empty."""
         self.list.focus()
 
     # actions
@@ -241,23 +261,23 @@ class RunsScreen(LiveScreen[Answer]):
 
     def do_next_state(self) -> None:
         """The next tab."""
-        self._ask(self.runs_query.changed(state=self.query_one(StateTabs).step(1)))
+        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(1)))
 
     def do_previous_state(self) -> None:
         """The tab before."""
-        self._ask(self.runs_query.changed(state=self.query_one(StateTabs).step(-1)))
+        self.ask(self.runs_query.changed(state=self.query_one(StateTabs).step(-1)))
 
     def do_namespace(self) -> None:
         """Pick one."""
         self.app.push_screen(NamespaceDialog(self.session), self._picked)
 
-    def _picked(self, chosen: ChosenNamespace | None) -> None:
+    def _picked(self, chosen: Scope | None) -> None:
         if chosen is not None:
-            self._ask(self.runs_query.changed(namespace=chosen.name))
+            self.ask(self.runs_query.changed(namespace=chosen.name))
 
     def do_all_namespaces(self) -> None:
         """Every namespace side by side."""
-        self._ask(self.runs_query.changed(namespace=None))
+        self.ask(self.runs_query.changed(namespace=None))
 
     def do_follow(self) -> None:
         """Switch between following the newest and holding the cursor."""
@@ -270,10 +290,6 @@ class RunsScreen(LiveScreen[Answer]):
     def do_clear(self) -> None:
         """Clear the filter, then the state."""
         if self.runs_query.conditions:
-            self._ask(self.runs_query.changed(conditions=()))
+            self.ask(self.runs_query.changed(conditions=()))
         elif self.runs_query.state:
-            self._ask(self.runs_query.changed(state=None))
-
-    def do_leave(self) -> None:
-        """Leave the console."""
-        self.app.exit()
+            self.ask(self.runs_query.changed(state=None))

@@ -1,11 +1,11 @@
-"""The one-line parts around a screen: header, state tabs, banner and key bar."""
+"""The one-line parts around a screen: header, modes and crumbs, state tabs, banner, keys."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.style import Style
@@ -16,8 +16,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from console import actions
+from console.messages import ShowMode
 from console.present import notices
+from console.present.ages import zone
 from console.present.header import HeaderFacts, address, header
+from console.present.modes import Place, modes
 from console.present.tabs import CHOICES, Tab, tabs
 from console.refresh import LiveLoop
 from console.session import Session
@@ -51,14 +54,40 @@ class HeaderBar(Widget):
             user=server.user if server else "",
             namespace=session.namespace,
             read_only=session.read_only,
-            live_nodes=session.live_nodes,
-            stuck=session.stuck,
+            pulse=session.pulse,
+            zone=zone(),
             age=live.age,
             interval=live.interval,
             paused=live.paused,
             failing=live.trouble is not None,
         )
         return header(facts, self.size.width, palette_of(self))
+
+
+class ModeBar(Widget):
+    """The modes, and the crumbs below the one on screen; a click goes there.
+
+    Args:
+        crumbs: from below the mode to the screen on top.
+        mode: the one whose stack the screen is on.
+    """
+
+    def __init__(self, crumbs: Callable[[], Sequence[str]], mode: Callable[[], str]) -> None:
+        super().__init__()
+        self._crumbs = crumbs
+        self._mode = mode
+        self._places: list[Place] = []
+
+    def render(self) -> Text:
+        """All modes, and as much of the crumbs as there is room for."""
+        line, self._places = modes(self._mode(), self._crumbs(), self.size.width, palette_of(self))
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the mode under the pointer."""
+        for place in self._places:
+            if place.start <= event.x < place.end:
+                self.post_message(ShowMode(place.mode))
 
 
 class StateTabs(Widget):
@@ -128,16 +157,21 @@ class Banner(Widget):
 
 
 class KeyBar(Widget):
-    """The keys for the screen, from the registry; drops from the right when narrow."""
+    """The keys for the screen, from the registry; drops from the right when narrow.
 
-    def __init__(self, screen_name: str, session: Session) -> None:
+    Args:
+        screen_name: in the registry.
+        refusal: why an action would not run now.
+    """
+
+    def __init__(self, screen_name: str, refusal: Callable[[actions.Action], str | None]) -> None:
         super().__init__()
         self._screen_name = screen_name
-        self._session = session
+        self._refusal = refusal
         self._places: list[tuple[int, int, str]] = []
 
     def render(self) -> Text:
-        """As many keys as fit, `? Keys` always."""
+        """As many keys as fit, the last one always."""
         palette = palette_of(self)
         *shown, last = actions.in_footer(self._screen_name)
         ending = self._entry(last, palette)
@@ -155,12 +189,10 @@ class KeyBar(Widget):
         line.append_text(entry).append("  ")
 
     def _entry(self, action: actions.Action, palette: Palette) -> Text:
-        refused = actions.refusal(action, read_only=self._session.read_only)
-        if refused:
+        if self._refusal(action):
             return Text(f"{action.shown_key} {action.title}", palette.faint + Style(strike=True))
-        return (
-            Text().append(action.shown_key, palette.key).append(f" {action.title}", palette.muted)
-        )
+        key = Text().append(action.shown_key, palette.key)
+        return key.append(f" {action.title}", palette.muted)
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action under the pointer."""

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from multiprocessing.queues import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
@@ -26,6 +27,7 @@ from uuid import UUID
 from continuum.audit.coverage import Coverage
 from continuum.audit.replay import Progress, ReplayCode, replay_journal
 from continuum.audit.replay_selection import Selection
+from continuum.audit.replay_watch import LIMIT, Endless, ReplayWatch
 from continuum.audit.replayed import Replayed
 from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
@@ -58,17 +60,24 @@ class ReplayPool:
         open_source: opens the store; it is pickled and called in each process.
         load: gives the workflows; likewise.
         processes: how many; default one for each core that this process may use.
+        limit: seconds for the replay of one run.
     """
 
     def __init__(
-        self, open_source: OpenSource, load: LoadFlows, processes: int | None = None
+        self,
+        open_source: OpenSource,
+        load: LoadFlows,
+        processes: int | None = None,
+        limit: float = LIMIT,
     ) -> None:
         self.processes = processes or len(os.sched_getaffinity(0))
+        context = multiprocessing.get_context("spawn")
+        self._endless: SimpleQueue[Endless] = context.SimpleQueue()
         self._executor = ProcessPoolExecutor(
             self.processes,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=_prepare,
-            initargs=(open_source, load),
+            initargs=(open_source, load, self._endless, limit),
         )
 
     async def __aenter__(self) -> Self:
@@ -86,15 +95,23 @@ class ReplayPool:
         """Those of these runs that are live.
 
         Raises:
-            ReplayProcessDied: the workflow code ended the process, or somebody killed it.
+            ReplayProcessDied: the workflow code ended the process, or went on beyond the limit, or
+                somebody killed it.
         """
         try:
             return await asyncio.wrap_future(self._submit(batch))
         except BrokenProcessPool:
-            raise ReplayProcessDied(
+            raise self._why_it_died() from None
+
+    def _why_it_died(self) -> ReplayProcessDied:
+        if self._endless.empty():
+            return ReplayProcessDied(
                 "a process that replayed runs has died",
                 hint="replay fewer runs with --where to find the one whose code ends it",
-            ) from None
+            )
+        return ReplayProcessDied(
+            str(self._endless.get()), hint="look for a loop there that this history does not end"
+        )
 
     def _submit(self, batch: Sequence[UUID]) -> Future[Answer]:
         """A process may be started by this; it inherits that Ctrl-C is not for it."""
@@ -156,8 +173,9 @@ async def replay_in_pool(
 class _Replayer:
     """What one of the processes keeps between batches."""
 
-    def __init__(self, open_source: OpenSource, load: LoadFlows) -> None:
+    def __init__(self, open_source: OpenSource, load: LoadFlows, watch: ReplayWatch) -> None:
         self._open_source = open_source
+        self._watch = watch
         self._load = load
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
@@ -174,7 +192,9 @@ class _Replayer:
         replayed: list[Replayed] = []
         async with aclosing(source.journals.journals(batch)) as journals:
             async for journal in journals:
+                self._watch.begin(journal.run_id)
                 replayed.append(replay_journal(journal, self._code))
+                self._watch.end()
                 self._coverage.credit(journal.pin.workflow)
                 del journal  # or two of them are in memory while the next one comes
         self._batches += 1
@@ -197,9 +217,11 @@ class _Replayer:
 _replayers: Final[list[_Replayer]] = []
 
 
-def _prepare(open_source: OpenSource, load: LoadFlows) -> None:
+def _prepare(
+    open_source: OpenSource, load: LoadFlows, endless: SimpleQueue[Endless], limit: float
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _replayers.append(_Replayer(open_source, load))
+    _replayers.append(_Replayer(open_source, load, ReplayWatch(endless.put, limit)))
 
 
 def _replay(batch: Sequence[UUID]) -> Answer:

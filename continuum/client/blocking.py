@@ -126,8 +126,9 @@ class BlockingContinuum(
         *,
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
+        direct_dsn: str | None = None,
     ) -> None:
-        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn)
+        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn, direct_dsn=direct_dsn)
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
 

@@ -21,10 +21,14 @@ class BlockingReplaying(BlockingCalls):
 
     @contextmanager
     def replay_pool(
-        self, load: Callable[[], Iterable[Workflow[..., Any]]], processes: int | None = None
+        self,
+        load: Callable[[], Iterable[Workflow[..., Any]]],
+        processes: int | None = None,
+        *,
+        limit: float = 60.0,
     ) -> Generator[ReplayPool]:
         """Processes for `replay` and `adopt`; see `Continuum.replay_pool`."""
-        pool = self._client.replay_pool(load, processes)
+        pool = self._client.replay_pool(load, processes, limit=limit)
         self.call(pool.__aenter__())
         try:
             yield pool

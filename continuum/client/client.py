@@ -48,6 +48,8 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
         codec: encrypts or compresses stored payloads.
         read_dsn: a replica that answers `query`, `count`, `stream` and `namespaces` instead.
+        direct_dsn: the same database around the transaction pooler that `dsn` leads through;
+            default: `CONTINUUM_DIRECT_DSN`.
 
     Raises:
         ConfigurationError, DatabaseUnavailable, SchemaOutOfDate, SchemaTooNew: on entering.
@@ -64,16 +66,22 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         *,
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
+        direct_dsn: str | None = None,
     ) -> None:
         self._dsn = dsn
         self._read_dsn = read_dsn
+        self._direct_dsn = direct_dsn
         self._codec = codec
         self._opened: Backend | None = None
         self._control: Control | None = None
 
     @staticmethod
     def blocking(
-        dsn: str | None = None, *, codec: PayloadCodec = IDENTITY, read_dsn: str | None = None
+        dsn: str | None = None,
+        *,
+        codec: PayloadCodec = IDENTITY,
+        read_dsn: str | None = None,
+        direct_dsn: str | None = None,
     ) -> BlockingContinuum:
         """The same client for synchronous code; a context manager.
 
@@ -83,7 +91,7 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         """
         from continuum.client.blocking import BlockingContinuum
 
-        return BlockingContinuum(dsn, codec=codec, read_dsn=read_dsn)
+        return BlockingContinuum(dsn, codec=codec, read_dsn=read_dsn, direct_dsn=direct_dsn)
 
     async def __aenter__(self) -> Self:
         if self._opened is not None:
@@ -95,7 +103,7 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         """Connect; a client of another store overrides it."""
         from continuum.client.wiring import PostgresBackend
 
-        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn)
+        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn, self._direct_dsn)
 
     async def __aexit__(
         self,

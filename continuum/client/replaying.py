@@ -33,13 +33,20 @@ class Replaying(ABC):
         """Where they are."""
 
     def replay_pool(
-        self, load: Callable[[], Iterable[Workflow[..., Any]]], processes: int | None = None
+        self,
+        load: Callable[[], Iterable[Workflow[..., Any]]],
+        processes: int | None = None,
+        *,
+        limit: float = 60.0,
     ) -> ReplayPool:
         """Processes for `replay` and `adopt`; an async context manager.
 
         Args:
             load: gives the workflows, as a function that can be pickled; called in each process.
             processes: how many; default one for each core.
+            limit: seconds for the replay of one run. Code that takes longer, in a loop perhaps that
+                never ends, ends its process; `replay` then raises `ReplayProcessDied`, which names
+                the run and the line.
 
         Example:
             async with ct.replay_pool(load_shop) as pool:
@@ -48,7 +55,7 @@ class Replaying(ABC):
         """
         from continuum.audit.replay_pool import ReplayPool
 
-        return ReplayPool(self._backend.elsewhere(), load, processes)
+        return ReplayPool(self._backend.elsewhere(), load, processes, limit)
 
     async def replay(
         self,

@@ -1,7 +1,8 @@
 """Builds the pieces a client works with; the only module that names a concrete store.
 
 Connections of one process, at most 10: the pool (4), the committer, the hint sender, the listener
-for ends, and with a worker its listener, its heartbeat and, while it starts, a probe.
+for ends, and with a worker its listener, its heartbeat and, while it starts, a probe. Behind a
+transaction pooler the committer, the listeners and the heartbeat go around it: at most four.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from psycopg import AsyncConnection, Connection
 from continuum.client.waiting import EndWaiter
 from continuum.codec.hooks import PayloadCodec
 from continuum.errors import ConfigurationError
-from continuum.settings import resolve_dsn
+from continuum.settings import Dsn, resolve_dsn
 from continuum.store.postgres import migrate
 from continuum.store.postgres.pool import (
     PostgresSettings,
@@ -29,6 +30,7 @@ from continuum.store.postgres.pool import (
     open_pool,
     translated,
 )
+from continuum.store.postgres.poolers import allow_for_pooler, connect_direct
 from continuum.store.postgres.reads import PostgresReads
 from continuum.system import ObservedClock
 
@@ -127,7 +129,7 @@ class PostgresBackend:
 
     def elsewhere(self) -> Callable[[], AbstractAsyncContextManager[PostgresBackend]]:
         """What another process can call to open the same store for replays."""
-        return partial(_opened, self._settings.dsn, self._codec)
+        return partial(_opened, self._settings, self._codec)
 
     @property
     def health(self) -> PostgresHealth:
@@ -158,7 +160,7 @@ class PostgresBackend:
     def _hints(self) -> PostgresHints:
         from continuum.store.postgres.hints import PostgresHints
 
-        hints = PostgresHints(self._connect_direct, enabled=self._hints_on)
+        hints = PostgresHints(self._connect, enabled=self._hints_on)
         self._resources.push_async_callback(hints.close)
         return hints
 
@@ -175,7 +177,11 @@ class PostgresBackend:
 
     @classmethod
     async def open(
-        cls, dsn: str | None, codec: PayloadCodec, read_dsn: str | None = None
+        cls,
+        dsn: str | None,
+        codec: PayloadCodec,
+        read_dsn: str | None = None,
+        direct_dsn: str | None = None,
     ) -> PostgresBackend:
         """Connect, or start the embedded server, and check the schema.
 
@@ -183,28 +189,26 @@ class PostgresBackend:
             dsn: as for `Continuum`.
             codec: opens and seals stored payloads.
             read_dsn: a replica that answers queries and counts.
+            direct_dsn: the way around a transaction pooler, if not that of the environment.
 
         Raises:
             ConfigurationError, DatabaseUnavailable, SchemaError.
         """
-        found = resolve_dsn(dsn)
+        found = resolve_dsn(dsn, direct=direct_dsn)
         async with AsyncExitStack() as stack:
-            text = found.text
-            if text is None:
-                from continuum.store.postgres.embedded import EmbeddedServer
-
-                server = EmbeddedServer()
-                await asyncio.to_thread(server.join)
-                stack.push_async_callback(asyncio.to_thread, server.leave)
-                text = server.dsn
-            settings = PostgresSettings(text, found.direct, max_size=POOL_SIZE)
+            settings = await stack.enter_async_context(_server(found))
             pool = await open_pool(
-                settings, migrate.migrate if found.text is None else migrate.check
+                settings,
+                migrate.migrate if found.text is None else migrate.check,
+                allow_for_pooler,
             )
             stack.push_async_callback(pool.close)
             search_pool = None
             if read_dsn is not None:
-                search_pool = await open_pool(PostgresSettings(read_dsn, max_size=READ_POOL_SIZE))
+                search_pool = await open_pool(
+                    PostgresSettings(read_dsn, max_size=READ_POOL_SIZE),
+                    fit=partial(allow_for_pooler, only_read=True),
+                )
                 stack.push_async_callback(search_pool.close)
             backend = cls(settings, codec, pool, search_pool)
             backend._resources = stack.pop_all()
@@ -295,9 +299,11 @@ def _ignore(run_ids: Sequence[UUID]) -> None:
 
 
 @asynccontextmanager
-async def _opened(dsn: str, codec: PayloadCodec) -> AsyncGenerator[PostgresBackend]:
+async def _opened(
+    settings: PostgresSettings, codec: PayloadCodec
+) -> AsyncGenerator[PostgresBackend]:
     """An open store, closed afterwards."""
-    backend = await PostgresBackend.open(dsn, codec)
+    backend = await PostgresBackend.open(settings.dsn, codec, direct_dsn=settings.direct_dsn)
     try:
         yield backend
     finally:
@@ -305,26 +311,29 @@ async def _opened(dsn: str, codec: PayloadCodec) -> AsyncGenerator[PostgresBacke
 
 
 @asynccontextmanager
-async def _server(dsn: str | None) -> AsyncGenerator[PostgresSettings]:
+async def _server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
     """How to reach the named database, or the embedded server, whatever its schema."""
-    found = resolve_dsn(dsn)
-    async with AsyncExitStack() as stack:
-        text = found.text
-        if text is None:
-            from continuum.store.postgres.embedded import EmbeddedServer
+    if found.text is not None:
+        yield PostgresSettings(found.text, found.direct, max_size=POOL_SIZE)
+        return
+    from continuum.store.postgres.embedded import EmbeddedServer
 
-            server = EmbeddedServer()
-            await asyncio.to_thread(server.join)
-            stack.push_async_callback(asyncio.to_thread, server.leave)
-            text = server.dsn
-        yield PostgresSettings(text, found.direct)
+    server = EmbeddedServer()
+    await asyncio.to_thread(server.join)
+    try:
+        yield PostgresSettings(server.dsn, max_size=POOL_SIZE)
+    finally:
+        await asyncio.to_thread(server.leave)
 
 
 @asynccontextmanager
 async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
     """One connection to it."""
-    async with _server(dsn) as settings, await connect(settings, direct=True) as connection:
-        with translated(settings):
+    async with (
+        _server(resolve_dsn(dsn)) as settings,
+        await connect_direct(settings) as connection,
+    ):
+        with translated(settings, direct=True):
             yield connection
 
 
@@ -357,7 +366,7 @@ async def examine_installation(dsn: str | None) -> InstallationFacts:
     from continuum.store.postgres.embedded import is_installed
     from continuum.store.postgres.installation import examine
 
-    async with _server(dsn) as settings:
+    async with _server(resolve_dsn(dsn)) as settings:
         return await examine(settings, embedded=is_installed())
 
 

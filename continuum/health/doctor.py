@@ -168,8 +168,10 @@ def _connections(facts: InstallationFacts) -> Check:
 def _sessions(facts: InstallationFacts) -> Iterator[Check]:
     fix = "set CONTINUUM_DIRECT_DSN to a connection that goes around the pooler"
     stays = bool(facts.lock_visible) and facts.notify_seconds is not None
-    if facts.pooled and not stays:
-        text = "a pooler gives each transaction another session"
+    if facts.refused is not None:
+        yield Check("pooler", Result.FAIL, *facts.refused)
+    elif facts.pooled and not stays:
+        text = "a pooler stands before the server, and its sessions do not all stay"
         yield Check("pooler", Result.WARN, text, fix)
     elif facts.pooled:
         text = "a pooler stands before the server; its sessions stay, or did just now"
@@ -180,8 +182,7 @@ def _sessions(facts: InstallationFacts) -> Iterator[Check]:
         yield Check("pooler", Result.OK, "the connection leads straight to the server")
     if facts.prepared is False:
         text = "prepared statements do not survive: a pooler gives a session to several of us"
-        fixed = "set max_prepared_statements = 200 in PgBouncer 1.21 or newer, or do without it"
-        yield Check("prepared", Result.FAIL, text, fixed)
+        yield Check("prepared", Result.FAIL, text, fix)
     else:
         yield Check("prepared", Result.OK, "prepared statements stay")
     if facts.lock_visible:

@@ -33,6 +33,7 @@ from continuum.query.tree import (
 LIVE: Final = frozenset(state.value for state in RunState if not state.terminal)
 ENDED: Final = frozenset(state.value for state in RunState if state.terminal)
 STATES: Final = LIVE | ENDED
+FAILED: Final = frozenset({RunState.FAILED.value})
 LEASE_FIELDS: Final = ("owner", "waiting_on", "stuck")
 """Only live runs have them."""
 MAX_LISTED: Final = 20
@@ -110,6 +111,13 @@ def _states_of(leaf: Condition) -> frozenset[str] | None:
             | Exists(Field("completed_at"))
         ):
             return ENDED
+        case (
+            Compare(Field("error_family"))
+            | OneOf(Field("error_family"))
+            | Matches(Field("error_family"))
+            | Exists(Field("error_family"))
+        ):
+            return FAILED
         case (
             Compare(Field("owner" | "waiting_on"))
             | OneOf(Field("owner" | "waiting_on"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -47,6 +47,21 @@ class AdoptionStatus(StrEnum):
     MOVED_ON = "moved-on"
     """It has another journal or version than when it was replayed; nothing was written."""
     ENDED = "ended"
+
+
+def with_former(
+    facts: Mapping[int, CodeFacts], adoptions: Iterable[Adoption]
+) -> dict[int, CodeFacts]:
+    """These facts, and that runs of the versions before come to those after (rule 16).
+
+    So a patch that adopted runs have taken is known as taken by runs of their new version.
+    """
+    found = dict(facts)
+    for each in adoptions:
+        known = found.get(each.pin.version_id, CodeFacts())
+        below = known.below | {each.former.version_id}
+        found[each.pin.version_id] = replace(known, below=below)
+    return found
 
 
 class AdoptionStore(Protocol):

@@ -17,6 +17,7 @@ class InstallationFacts:
         replica: whether it takes no writes.
         has_direct_dsn: whether a second DSN leads around a pooler.
         pooled: whether something stands between us and the server, on the direct way.
+        refused: why clients would not work through a transaction pooler, and what to do.
         prepared: whether sessions keep their prepared statements.
         lock_visible: whether a session lock taken there is seen from another connection.
         notify_seconds: how long a notification took; None: it did not arrive.
@@ -39,6 +40,7 @@ class InstallationFacts:
     replica: bool
     has_direct_dsn: bool
     pooled: bool | None = None
+    refused: tuple[str, str] | None = None
     prepared: bool | None = None
     lock_visible: bool | None = None
     notify_seconds: float | None = None

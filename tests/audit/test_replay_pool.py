@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,28 @@ async def test_code_that_ends_its_process_is_told(dsn: str, load: Any) -> None:
         async with client.replay_pool(fatal, 1) as pool:
             with pytest.raises(ReplayProcessDied, match="has died"):
                 await anext(client.replay(fatal(), pool=pool))
+
+
+async def test_code_that_never_ends_is_told_with_its_run_and_line(dsn: str, load: Any) -> None:
+    """Its process ends, whatever the code catches."""
+    loop = "    while total:\n        try:\n            total += 1\n"
+    loop += "        except BaseException:\n            pass\n"
+    endless = BASE.replace("    await settle(", loop + "    await settle(")
+    lines = endless.splitlines()
+    first = lines.index("    while total:") + 1
+    async with Continuum(dsn) as client:
+        [run_id] = await park(client, load("pooled_ending", BASE)()[0])
+        edited = load("pooled_endless", endless)
+        async with client.replay_pool(edited, 1, limit=1.0) as pool:
+            with pytest.raises(ReplayProcessDied) as raised:
+                await anext(client.replay(edited(), pool=pool))
+        told = re.fullmatch(
+            rf"the replay of run {run_id} has not ended after \d s; its code is at "
+            r"\S+/pooled_endless.py:(\d+)",
+            raised.value.message,
+        )
+        assert told is not None, raised.value.message
+        assert first <= int(told[1]) <= first + 4
 
 
 SCRIPT = """

@@ -18,8 +18,10 @@ from uuid import UUID
 import psycopg
 
 from continuum import Continuum
+from continuum.settings import DIRECT_DSN_VARIABLE
 from continuum.store.postgres.counters import COUNTERS
 from tests.cluster.flows import EXECUTIONS
+from tests.poolers import AROUND
 
 LONG = os.environ.get("CONTINUUM_CLUSTER") == "long"
 ROOT = Path(__file__).parents[2]
@@ -94,6 +96,15 @@ class Cluster:
             Path(worker.log.name).unlink(missing_ok=True)
         assert drifts == []
 
+    def client(self) -> Continuum:
+        """A client of the database, to be opened."""
+        return Continuum(self.dsn, direct_dsn=AROUND.get(self.dsn))
+
+    def variables(self) -> dict[str, str]:
+        """The environment of processes that work on the database."""
+        around = {DIRECT_DSN_VARIABLE: AROUND[self.dsn]} if self.dsn in AROUND else {}
+        return {**os.environ, **around, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
+
     def start_worker(
         self, *options: str, variables: Mapping[str, str] | None = None
     ) -> WorkerProcess:
@@ -104,11 +115,10 @@ class Cluster:
             "--app", self.app, "--dsn", self.dsn, *options,
         ]  # fmt: skip
         environment = {
-            **os.environ,
+            **self.variables(),
             **self.environment,
             **(variables or {}),
             "CONTINUUM_TEST_EFFECTS_DSN": self.dsn,
-            "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
         }
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment

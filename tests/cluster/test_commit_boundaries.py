@@ -128,7 +128,7 @@ async def test_sigkill_at_every_commit_boundary(
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(BOOKINGS)
         with Cluster(dsn, app="tests.cluster.effects_app:app") as cluster:
-            async with Continuum(dsn) as ct:
+            async with cluster.client() as ct:
                 lane = Lane(cluster, ct, directory)
                 await lane.work_off(jobs)
                 deaths += lane.deaths

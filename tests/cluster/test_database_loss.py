@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from continuum import Continuum
 from tests.cluster.flows import five_steps, signal_then_step
 from tests.cluster.harness import LONG, Cluster, wait_until
 
@@ -15,11 +14,11 @@ RUNS, RESTARTS = (200, 3) if LONG else (30, 1)
 
 @pytest.mark.cluster
 @pytest.mark.timeout(240)
-async def test_immediate_restart_under_load(own_server) -> None:
+async def test_immediate_restart_under_load(own_server, through_pooler) -> None:
     """An immediate-mode restart fails no run and loses no journal entry."""
-    dsn = await asyncio.to_thread(own_server.new_database)
+    dsn = through_pooler(await asyncio.to_thread(own_server.new_database))
     with Cluster(dsn) as cluster:
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)
             working = await asyncio.gather(*(ct.start(five_steps, 0.6) for _ in range(RUNS)))

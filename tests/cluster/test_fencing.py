@@ -7,7 +7,6 @@ import signal
 
 import pytest
 
-from continuum import Continuum
 from tests.cluster.flows import five_steps, signal_then_step
 from tests.cluster.harness import LONG, Cluster, wait_until
 
@@ -20,7 +19,7 @@ LIVENESS = ("--ttl", "3", "--heartbeat", "1")
 async def test_a_stopped_worker_is_fenced_and_serves_again(dsn: str) -> None:
     """SIGSTOP past the TTL, takeover, SIGCONT: no write, runs dropped, a node again."""
     with Cluster(dsn) as cluster:
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             sleeper = cluster.start_worker(*LIVENESS)
             await cluster.wait_serving(ct, sleeper)
             parked = await asyncio.gather(*(ct.start(signal_then_step) for _ in range(RUNS)))

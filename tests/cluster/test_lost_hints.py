@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from continuum import Continuum
 from tests.cluster.flows import five_steps, signal_then_step
 from tests.cluster.harness import LONG, Cluster
 
@@ -20,7 +19,7 @@ async def test_everything_completes_without_notify(
     """With NOTIFY off in client and workers, starts, signals, timers and results still arrive."""
     monkeypatch.setenv("CONTINUUM_HINTS", "off")
     with Cluster(dsn, environment={"CONTINUUM_HINTS": "off"}) as cluster:
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             workers = [cluster.start_worker(), cluster.start_worker()]
             await cluster.wait_serving(ct, *workers)
             waiting = await asyncio.gather(*(ct.start(signal_then_step) for _ in range(RUNS)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,7 +18,7 @@ from uuid import UUID
 import pytest
 
 from continuum import Continuum
-from tests.cluster.harness import LONG, ROOT, Cluster, WorkerProcess, wait_until
+from tests.cluster.harness import LONG, Cluster, WorkerProcess, wait_until
 
 PER_GROUP = 50 if LONG else 4
 WORKERS = 2 if LONG else 1
@@ -78,7 +77,7 @@ class Life(Cluster):
         return subprocess.run(
             [sys.executable, "-m", "continuum.cli", "--dsn", self.dsn, *arguments],
             capture_output=True, text=True, timeout=60, cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"},
+            env=self.variables(),
         )  # fmt: skip
 
     def audit(self, code: str) -> tuple[dict[str, Any], int]:
@@ -123,7 +122,7 @@ async def results(ct: Continuum, runs: Iterable[UUID]) -> set[Any]:
 async def test_the_life_of_a_patch(dsn: str, tmp_path: Path) -> None:
     """Every run ends on the branch it took, and the audit tells when the patch may go."""
     with Life(dsn, "life_app", folder=tmp_path) as life:
-        async with Continuum(dsn) as ct:
+        async with life.client() as ct:
             await live(life, ct)
         life.check_journals()
 

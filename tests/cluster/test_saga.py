@@ -87,7 +87,7 @@ async def test_a_killed_worker_leaves_no_charge_without_refund(
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(example.LEDGER)
     with Cluster(dsn, app="tests.saga.example") as cluster:
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             shop = Shop(cluster, ct)
             for at in range(1, COMMITS + 1):
                 assert await shop.order(scenario, moment, at) == expected, f"{moment} {at}"

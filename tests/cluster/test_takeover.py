@@ -7,7 +7,6 @@ import statistics
 
 import pytest
 
-from continuum import Continuum
 from tests.cluster.flows import one_long_step
 from tests.cluster.harness import LONG, Cluster, wait_until
 
@@ -18,7 +17,7 @@ TTL = 30.0
 async def measure_takeover(dsn: str) -> tuple[float, float]:
     """Seconds from a SIGKILL to the first and to the last run's first event by the new owner."""
     with Cluster(dsn) as cluster:
-        async with Continuum(dsn) as ct:
+        async with cluster.client() as ct:
             first = cluster.start_worker()
             await cluster.wait_serving(ct, first)
             await asyncio.gather(*(ct.start(one_long_step, 120.0) for _ in range(RUNS)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+import pytest
+
+from continuum.errors import PatchNameReused
 from continuum.journal.turn import RunState, Turn, VersionPin
 from continuum.store.adopting import Adoption, AdoptionStatus
 from continuum.store.journals import RunJournal
 from continuum.store.protocol import Release
 from continuum.system import new_run_id
-from continuum.versions.facts import CodeFacts
+from continuum.versions.facts import CodeFacts, CodePlace
 from tests.conformance.stage import BUILD, OTHER_PIN, Stage, parked
 from tests.postgres.scene import PIN
 
@@ -121,3 +124,21 @@ async def test_the_registry_tells_where_versions_came_from(stage: Stage) -> None
     await stage.register()
     [known] = await stage.journals.registered()
     assert (known.pin, known.source, known.taken) == (PIN, "shop.py:1", frozenset())
+
+
+async def test_a_patch_that_adopted_runs_took_is_spent_in_their_new_version(stage: Stage) -> None:
+    """Code that goes on with them must not use its name again, though it never had the patch."""
+    name, known = OTHER_PIN.workflow, CodeFacts(["p"], also={"p"})
+    await stage.register()
+    turn = await given_back(stage)
+    await stage.store.register_versions(stage.node, [PIN], {}, {PIN.version_id: known})
+    wanted = adoption(await journal_of(stage, turn.run_id))
+    assert await stage.store.adopt([wanted], {}) == {turn.run_id: AdoptionStatus.ADOPTED}
+    assert set(await stage.store.taken_patches([name])) == {(name, frozenset({"p"}))}
+    reused = CodeFacts(
+        source="flow.py:9", forms={"p": "g"}, patch_sites=[CodePlace("p", "flow.py", 9)]
+    )
+    with pytest.raises(PatchNameReused, match=r"flow\.py:9: patch 'p'"):
+        await stage.store.register_versions(
+            stage.node, [OTHER_PIN], {}, {OTHER_PIN.version_id: reused}
+        )

@@ -285,7 +285,7 @@ async def test_help_lists_every_action_of_the_screen(screen: str) -> None:
     """`?` comes from the registry, so no key is missing and none is invented."""
     async with console(SampleSource()) as ui:
         await ui.settled()
-        dialog = KeysDialog(screen, read_only=False)
+        dialog = KeysDialog(screen, lambda _: None)
         await ui.app.push_screen(dialog)
         await ui.on_screen("KeysDialog")
         options = dialog.query_one(OptionList)

@@ -24,7 +24,7 @@ from console.present import (
 )
 from console.present.runs import RunRows, error_line, reason
 from console.sample import NOW, SampleSource, sample_runs, stored
-from console.source import RunsPage, RunsQuery
+from console.source import Pulse, RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable
 from continuum.model import HistoryEvent, Omitted, RunError, RunState, ServerInfo
@@ -252,7 +252,7 @@ def test_facts_show_error_with_its_traceback() -> None:
 
 HEADER = header.HeaderFacts(
     server="db1:5432", database="shop", user="ops", namespace="billing", read_only=False,
-    live_nodes=3, stuck=0, age=1.0, interval=2.0, paused=False, failing=False,
+    pulse=Pulse(3, 41, 0), zone="UTC", age=1.0, interval=2.0, paused=False, failing=False,
 )  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def test_header_says_read_only_in_full() -> None:
     """`READ-ONLY`, also on a narrow terminal."""
     facts_read_only = header.HeaderFacts(
         server="db1:5432", database="shop", user="ops", namespace=None, read_only=True,
-        live_nodes=0, stuck=0, age=None, interval=2.0, paused=False, failing=False,
+        pulse=Pulse(0, 0, 0), zone="UTC", age=None, interval=2.0, paused=False, failing=False,
     )  # fmt: skip
     line = header.header(facts_read_only, 60, PALETTE).plain
     assert "READ-ONLY" in line
@@ -282,9 +282,26 @@ def test_header_says_read_only_in_full() -> None:
 )
 def test_header_tells_of_stuck_runs(stuck: int, shown: str | None) -> None:
     """Runs that no live node can run are told as long as there is room, up to a number."""
-    line = header.header(replace(HEADER, stuck=stuck), 120, PALETTE).plain
+    facts = replace(HEADER, pulse=Pulse(3, 41, stuck))
+    line = header.header(facts, 120, PALETTE).plain
     assert (shown in line) if shown else ("stuck" not in line)
-    assert "stuck" not in header.header(replace(HEADER, stuck=stuck), 44, PALETTE).plain
+    assert "stuck" not in header.header(facts, 44, PALETTE).plain
+
+
+def test_header_drops_what_matters_least_first() -> None:
+    """User, zone, running runs, nodes; stuck runs stay longest; what is unknown is not shown."""
+    facts = replace(HEADER, pulse=Pulse(3, 1041, 2))
+    whole = header.header(facts, 120, PALETTE).plain
+    assert "ops@db1:5432/shop" in whole
+    for words in ("3 nodes", "1,041 running", "2 stuck", "UTC"):
+        assert words in whole
+    dropped = [("ops@", 86), ("UTC", 80), ("running", 70), ("nodes", 60)]
+    for words, width in dropped:
+        line = header.header(facts, width, PALETTE).plain
+        assert words not in line
+        assert "2 stuck" in line
+    unknown = header.header(replace(HEADER, pulse=None), 120, PALETTE).plain
+    assert not any(words in unknown for words in ("node", "running", "stuck", "worker"))
 
 
 def test_header_tells_a_replica() -> None:

@@ -64,13 +64,19 @@ async def test_the_source_refuses_whatever_a_screen_tries() -> None:
     assert await source.run(run.id) == run
 
 
-async def test_the_palette_offers_no_write() -> None:
-    """Ctrl+P holds reads only in a read-only session."""
-    async with console(SampleSource(), read_only=True) as ui:
+async def test_the_palette_refuses_writes() -> None:
+    """Ctrl+P shows a write with the reason why it cannot run, and running it does nothing."""
+    source = SampleSource()
+    async with console(source, read_only=True) as ui:
         await ui.settled()
-        offered = {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        assert not offered & {action.title for action in WRITES}
-        assert "Refresh" in offered
+        await ui.press("ctrl+p")
+        await ui.on_screen("CommandPalette")
+        await ui.type("cancel: shows")
+        await ui.shows("read-only session: Cancel")
+        await ui.press("enter")
+        await ui.toasts("read-only session")
+        assert type(ui.app.screen).__name__ == "RunsScreen"
+        assert source.cancels == []
 
 
 def _trees() -> list[tuple[str, ast.Module]]:

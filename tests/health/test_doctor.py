@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,7 +14,7 @@ from continuum import Continuum
 from continuum.errors import ConfigurationError, DatabaseUnavailable
 from continuum.health.doctor import Check, Result, checks_of, worst
 from continuum.store.installation import InstallationFacts
-from tests import servers
+from tests import poolers, servers
 
 SOUND = InstallationFacts(
     place="shop at db",
@@ -156,64 +150,18 @@ async def test_a_role_without_privileges(dsn: str) -> None:
             admin.execute("DROP ROLE continuum_doctor")
 
 
-def _without_prepared_statements(binary: str) -> str:
-    """What switches them off in releases that know them."""
-    told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"PgBouncer (\d+)\.(\d+)", told)
-    assert found is not None, told
-    knows = (int(found[1]), int(found[2])) >= (1, 21)
-    return "max_prepared_statements = 0" if knows else ""
-
-
-@pytest.fixture
-def pooler(dsn: str, tmp_path: Path) -> Iterator[str]:
-    """The same database behind PgBouncer in transaction mode."""
-    binary = shutil.which("pgbouncer")
-    if binary is None:
-        pytest.skip("needs pgbouncer")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    given = conninfo.conninfo_to_dict(dsn)
-    tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    config = tmp_path / "pgbouncer.ini"
-    config.write_text(
-        f"[databases]\nshop = host={given['host']} dbname={given['dbname']} user={given['user']}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        "auth_type = any\npool_mode = transaction\n"
-        f"{_without_prepared_statements(binary)}\n"
-    )
-    account = Path(str(given["host"])).owner()  # whose server listens on a socket of its own
-    command = [binary, "-u", account, str(config)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "pgbouncer does not listen"
-                time.sleep(0.05)
-        yield f"postgresql://{given['user']}@127.0.0.1:{port}/shop"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-async def test_a_transaction_pooler(pooler: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PgBouncer in transaction mode is noticed; with a direct DSN around it all is ok."""
-    checks = await Continuum.doctor(pooler)
-    assert named(checks, "pooler").result is Result.WARN
-    assert "CONTINUUM_DIRECT_DSN" in (named(checks, "pooler").fix or "")
-    assert named(checks, "notify").result is Result.WARN
-    assert named(checks, "prepared").result is Result.FAIL
-    monkeypatch.setenv("CONTINUUM_DIRECT_DSN", dsn)
-    checks = await Continuum.doctor(pooler)
-    for name in ("pooler", "lock", "notify"):
-        assert named(checks, name).result is Result.OK
+async def test_a_transaction_pooler(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PgBouncer in transaction mode is refused; with a direct DSN around it all is ok."""
+    with poolers.pooler(dsn) as pooled:
+        checks = await Continuum.doctor(pooled)
+        assert named(checks, "pooler").result is Result.FAIL
+        assert "CONTINUUM_DIRECT_DSN" in (named(checks, "pooler").fix or "")
+        assert named(checks, "notify").result is Result.WARN
+        assert named(checks, "prepared").result is Result.FAIL
+        monkeypatch.setenv("CONTINUUM_DIRECT_DSN", dsn)
+        checks = await Continuum.doctor(pooled)
+        for name in ("pooler", "lock", "notify", "prepared"):
+            assert named(checks, name).result is Result.OK
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,23 @@ async def write_turns(connection: AsyncConnection[Any], node: UUID, turns: list[
     assert written == len(turns)
 
 
+_GATE = """
+CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN new; END$$;
+CREATE TRIGGER gate BEFORE INSERT ON continuum_inbox FOR EACH ROW EXECUTE FUNCTION gate()
+"""
+
+
+@asynccontextmanager
+async def posts_stop_at_the_inbox(scene: Scene) -> AsyncGenerator[None]:
+    """Until the end of the block every message waits just before its row is written."""
+    await scene.observer.execute(_GATE)
+    rival = await scene.connect()
+    async with rival.transaction():
+        await rival.execute("SELECT pg_advisory_xact_lock(7)")
+        yield
+
+
 def started(call: Awaitable[T]) -> asyncio.Task[T]:
     """Let it run beside the test."""
     return asyncio.ensure_future(call)

@@ -225,6 +225,31 @@ async def test_a_try_that_takes_too_long_goes_on_in_windows(
     assert counts.stamp.exact
 
 
+@pytest.mark.parametrize("windows", [True, False], ids=["in windows", "at once"])
+async def test_a_limit_that_is_over_as_the_counting_ends_does_not_strike(
+    store: PostgresCounting,
+    in_windows: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    windows: bool,
+) -> None:
+    """The release of the savepoint takes longer than the counting was given; nothing is lost."""
+    commands = psycopg.AsyncTransaction._get_commit_commands
+
+    def slow(transaction: psycopg.AsyncTransaction) -> Iterator[bytes]:
+        for command in commands(transaction):
+            if command.startswith(b"RELEASE"):
+                yield b"SELECT pg_sleep(0.6)"
+            yield command
+
+    if windows:
+        in_windows()
+    monkeypatch.setattr(psycopg.AsyncTransaction, "_get_commit_commands", slow)
+    counts = await ask(store, "attributes.common = true", budget=0.5)
+    assert [step.strategy for step in counts.plan.steps] == ["walk" if windows else "count"]
+    assert [group.count for group in counts.groups] == [RUNS // 2]
+    assert counts.stamp.exact
+
+
 async def test_without_a_budget_too_long_is_an_error(
     filled: str, store: PostgresCounting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from continuum.store.postgres import listen
+from continuum.store.postgres.arrays import Packed, texts, uuids
 from continuum.store.postgres.hints import (
     ENDED_CHANNEL,
     MAX_PAYLOAD,
@@ -17,6 +19,8 @@ from continuum.store.postgres.hints import (
     encode_hint,
 )
 from continuum.store.postgres.listen import ChannelListener, PostgresListener
+from continuum.store.postgres.session import Session
+from continuum.store.postgres.statements import statements
 from tests.postgres.scene import SESSION_LOCKS, Scene, last_turn
 
 pytestmark = pytest.mark.every_server
@@ -111,12 +115,22 @@ async def test_ends_of_one_moment_are_one_notification(scene: Scene) -> None:
     await listener.close()
 
 
-async def test_hints_do_not_wait_for_the_disk(scene: Scene) -> None:
-    """The hint connection commits without waiting for WAL."""
-    hints = PostgresHints(scene.connect)
-    session = await hints._dedicated.session()
-    assert await session.rows(b"SHOW synchronous_commit") == [("off",)]
-    await hints.close()
+@pytest.mark.parametrize("name", ["runs_changed", "runs_ended", "poll_now", "tasks_queued"])
+async def test_hints_do_not_wait_for_the_disk(scene: Scene, name: str) -> None:
+    """Their transaction commits without waiting for WAL, and leaves the session as it was."""
+    await scene.register()
+    await scene.rows("UPDATE continuum_nodes SET queues = '{mail}' RETURNING 1")
+    limit = Packed(MAX_PAYLOAD.to_bytes(4, "big"))
+    values: dict[str, list[Any]] = {
+        "runs_changed": [uuids([await scene.create_free()]), limit],
+        "runs_ended": [""],
+        "tasks_queued": [texts(["mail"])],
+    }
+    session = Session(await scene.connect())
+    async with session.connection.transaction():
+        assert await session.run(statements("hints")[name], values.get(name, [])) == 1
+        assert await session.rows(b"SHOW synchronous_commit") == [("off",)]
+    assert await session.rows(b"SHOW synchronous_commit") == [("on",)]
 
 
 async def test_disabled_hints_send_nothing(scene: Scene) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import msgspec
@@ -17,27 +15,12 @@ from tests.postgres.scene import (
     claimed_turn,
     last_turn,
     next_turn,
+    posts_stop_at_the_inbox,
     started,
     write_turns,
 )
 
 pytestmark = pytest.mark.every_server
-
-_GATE = """
-CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN new; END$$;
-CREATE TRIGGER gate BEFORE INSERT ON continuum_inbox FOR EACH ROW EXECUTE FUNCTION gate()
-"""
-
-
-@asynccontextmanager
-async def _posts_stop_at_the_inbox(scene: Scene) -> AsyncGenerator[None]:
-    """Until the end of the block every message waits just before its row is written."""
-    await scene.observer.execute(_GATE)
-    rival = await scene.connect()
-    async with rival.transaction():
-        await rival.execute("SELECT pg_advisory_xact_lock(7)")
-        yield
 
 
 async def test_rule_7_signal_that_meets_the_end_of_its_run(scene: Scene) -> None:
@@ -109,7 +92,7 @@ async def test_rule_9_mail_that_waits_for_a_release_wakes_the_free_run(scene: Sc
 async def test_rule_7_end_of_a_run_waits_for_a_plain_signal_in_flight(scene: Scene) -> None:
     """The signal that is one statement holds the lease row from before it writes."""
     first = await scene.create_owned()
-    async with _posts_stop_at_the_inbox(scene):
+    async with posts_stop_at_the_inbox(scene):
         signal = started(scene.signal(first.run_id))
         await scene.blocked(signal)
         end = started(scene.store.commit_turns(scene.node, [last_turn(first)]))
@@ -123,7 +106,7 @@ async def test_rule_9_release_waits_for_a_plain_signal_in_flight(scene: Scene) -
     """The owner that gives the run back meanwhile finds the signal and leaves the run ready."""
     run_id = await scene.create_free()
     [run] = await scene.claim()
-    async with _posts_stop_at_the_inbox(scene):
+    async with posts_stop_at_the_inbox(scene):
         signal = started(scene.signal(run_id))
         await scene.blocked(signal)
         release = started(scene.store.release(scene.node, [Release(claimed_turn(run))]))

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from continuum.journal.turn import RunState, TurnStatus, VersionPin
 from continuum.store.postgres.arrays import Packed, int8s
-from continuum.store.postgres.pool import open_pool, prepare_session
+from continuum.store.postgres.pool import open_pool, session_preparation
 from continuum.store.postgres.session import Session
 from continuum.store.postgres.statements import statements
 from continuum.store.postgres.store import PostgresStore
@@ -54,7 +54,7 @@ async def claim_that_stops_at(scene: Scene, stop: UUID, build: str) -> AsyncIter
     async with role_without_bypass(scene) as role:
 
         async def configure(connection: AsyncConnection[Any]) -> None:
-            await prepare_session(connection)
+            await session_preparation(scene.settings)(connection)
             await connection.execute(f"SET ROLE {role}")
 
         pool = await open_pool(scene.settings)

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 
 from continuum.codec.hooks import IDENTITY
 from continuum.errors import QueryError
+from continuum.journal.families import family_of
 from continuum.model import AttributeType, Page, Run
 from continuum.query.structured import parse_order, parse_where
 from continuum.query.tree import Query
@@ -51,7 +52,7 @@ def some_runs() -> list[dict[str, Any]]:
             "attributes": attributes, "started_at": started, "updated_at": started,
             "completed_at": ended, "parent_id": UUID(int=n // 10 + 1) if n % 10 else None,
             "owner": None if n >= 4 else str(UUID(int=77)), "waiting_on": None, "stuck": n < 2,
-            "error": None, "error_type": None,
+            "error": "no stock of 7" if n in (9, 26) else None, "error_type": None,
         })  # fmt: skip
     return runs
 
@@ -186,6 +187,21 @@ async def test_live_runs_are_found_by_their_leases(
     ]  # fmt: skip
     assert told(page)[1][3] == len(page.entries) == found
     assert page.complete
+
+
+async def test_a_family_of_failures_is_probed(reads: PostgresReads) -> None:
+    """Only failed runs have one, whether the question says so or not."""
+    family = family_of(None, "no stock of 8").name
+    for where in ([], [("eq", "state", "failed")]):
+        page = await ask(reads, ("eq", "error_family", family), *where, namespace=None)
+        assert told(page) == [
+            ("walk", "runs_started_idx", 100, 0), ("probe", "runs_error_family_idx", 2, 2),
+        ]  # fmt: skip
+        assert [run.id.int - 1 for run in page.entries] == [26, 9]
+    page = await ask(reads, ("eq", "error_family", family))
+    assert told(page) == [("walk", "runs_namespace_state_started_idx", 24, 2)]
+    page = await ask(reads, ("eq", "error_family", family), ("eq", "state", "completed"))
+    assert (told(page), page.entries) == ([], ())
 
 
 async def test_runs_that_have_not_ended_come_last_by_an_index(reads: PostgresReads) -> None:

@@ -10,7 +10,7 @@ from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
 from continuum.store.activities import ActivityStore
-from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.adopting import Adoption, AdoptionStatus, with_former
 from continuum.store.memory.adopting import MemoryAdoptions
 from continuum.store.memory.attributes import MemoryAttributes
 from continuum.store.memory.auditing import MemoryAudit
@@ -276,6 +276,6 @@ class MemoryStore:
     ) -> Mapping[UUID, AdoptionStatus]:
         """See `AdoptionStore`."""
         statuses = self._adoptions.adopt(adoptions)
-        adopted = [each.pin for each in adoptions if statuses[each.run_id] == "adopted"]
-        self._nodes.register(adopted, {}, facts)
+        adopted = [each for each in adoptions if statuses[each.run_id] == "adopted"]
+        self._nodes.register([each.pin for each in adopted], {}, with_former(facts, adopted))
         return statuses

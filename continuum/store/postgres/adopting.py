@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from continuum.codec.hooks import PayloadCodec
-from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.adopting import Adoption, AdoptionStatus, with_former
 from continuum.store.postgres.arrays import (
     Element,
     bool_item,
@@ -55,7 +55,8 @@ class PostgresAdoptions:
                     held.append(adoption)
             if held:
                 await session.run(_SQL["adopt"], self._columns(held))
-                await register_versions(session, None, [each.pin for each in held], {}, facts)
+                pins = [each.pin for each in held]
+                await register_versions(session, None, pins, {}, with_former(facts, held))
         return statuses
 
     def _columns(self, adoptions: Sequence[Adoption]) -> list[object]:

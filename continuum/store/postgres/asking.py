@@ -22,7 +22,7 @@ _DONE: Final[LiteralString] = "SELECT set_config('statement_timeout', '0', true)
 """A time limit that is over at the very end of a statement strikes here; at the Sync message,
 where it would strike otherwise, psycopg expects no error."""
 
-RESERVE: Final = 0.02
+RESERVE: Final = 0.03
 """Seconds of a budget that statements leave: to be cancelled, and to the answer."""
 
 _MOMENT: Final = 0.1

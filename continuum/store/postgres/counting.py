@@ -270,7 +270,9 @@ class _Count:
         try:
             async with self._connection.transaction():
                 await self._limit(seconds)
-                found = self.tally.add(await self._rows(whole.statement, whole.parameters))
+                rows = await self._rows(whole.statement, whole.parameters)
+                await self._limit(_DAY)  # or it strikes as the savepoint is released
+            found = self.tally.add(rows)
         except errors.QueryCanceled:
             enough = False
         await self._note("count", whole, before, found, began)
@@ -297,6 +299,7 @@ class _Count:
                         parameters["wanted"] = int(
                             min(max(fitting, 100), 4 * wanted, LARGEST_WINDOW)
                         )
+                await self._limit(_DAY)
         except errors.QueryCanceled:
             complete = False
         await self._note("walk", windows, before, found, began)

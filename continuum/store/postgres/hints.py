@@ -1,8 +1,9 @@
 """Sends hints after commits, on a connection of its own (rule 25).
 
 NOTIFY takes a database-wide lock until its transaction is durable, so hints never ride in a batch:
-they go out behind it with `synchronous_commit=off`. Whatever is asked while one is being sent is
-sent together next. A hint that fails is lost, which is lawful: the poll finds what it announced.
+they go out behind it with `synchronous_commit=off`, through a transaction pooler if there is one.
+Whatever is asked while one is being sent is sent together next. A hint that fails is lost, which is
+lawful: the poll finds what it announced.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class PostgresHints:
     """
 
     def __init__(self, connect: Connect, *, enabled: bool = True) -> None:
-        self._dedicated = Dedicated(connect, _SQL["synchronous_commit_off"])
+        self._dedicated = Dedicated(connect)
         self._enabled = enabled
         self._changed: dict[UUID, None] = {}
         self._ended: dict[UUID, None] = {}

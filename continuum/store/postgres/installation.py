@@ -12,10 +12,17 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
-from continuum.errors import SchemaError
+from continuum.errors import ConfigurationError, SchemaError
 from continuum.store.installation import InstallationFacts
 from continuum.store.postgres import migrate
-from continuum.store.postgres.pool import PostgresSettings, connect, place, translated
+from continuum.store.postgres.pool import (
+    PostgresSettings,
+    connect,
+    connect_plain,
+    place,
+    translated,
+)
+from continuum.store.postgres.poolers import allow_for_pooler
 from continuum.system import host_time, monotonic
 
 T = TypeVar("T")
@@ -71,7 +78,7 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
         ConfigurationError, DatabaseUnavailable: it cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        plain = replace(settings, prepare=False)
+        plain = replace(settings, pooled=True)  # of no session anything is changed
         main = await stack.enter_async_context(await connect(plain))
         direct = await stack.enter_async_context(await connect(plain, direct=True))
         look = _Look(main, direct)
@@ -81,6 +88,7 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
             schema = await look.ask("schema", _schema(main))
             offset, error = await _clock(main)
             pooled = await look.ask("pooler", look.is_pooled())
+            refused = await _refused(settings, main)
             lock_visible = await look.ask("lock", look.lock_is_visible())
             notify = await look.ask("notify", look.notification())
             prepared = await look.ask("prepared", _keeps_prepared(settings))
@@ -93,6 +101,7 @@ async def examine(settings: PostgresSettings, *, embedded: bool) -> Installation
             replica=replica,
             has_direct_dsn=settings.direct_dsn is not None,
             pooled=pooled,
+            refused=refused,
             prepared=prepared,
             lock_visible=lock_visible,
             notify_seconds=notify,
@@ -171,9 +180,23 @@ class _Look:
             await self._direct.execute(sql.SQL("UNLISTEN {}").format(sql.Identifier(channel)))
 
 
+async def _refused(
+    settings: PostgresSettings, connection: AsyncConnection[Any]
+) -> tuple[str, str] | None:
+    """Why no client would work behind this pooler, and what to do; None: it would, or none is."""
+    try:
+        await allow_for_pooler(settings, connection)
+    except ConfigurationError as error:
+        return error.message, error.hint or ""
+    return None
+
+
 async def _keeps_prepared(settings: PostgresSettings) -> bool:
     """Whether two sessions can each have a prepared statement of the same name, and keep it."""
-    async with await connect(settings) as first, await connect(settings) as second:
+    async with (
+        await connect_plain(settings, direct=True) as first,
+        await connect_plain(settings, direct=True) as second,
+    ):
         try:
             for connection in (first, second) * 3:
                 await connection.execute("SELECT 1", prepare=True)

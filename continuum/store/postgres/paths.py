@@ -29,6 +29,7 @@ from continuum.query.tree import (
     Exists,
     Field,
     Not,
+    OneOf,
     Query,
     all_of,
 )
@@ -47,6 +48,7 @@ MAX_BRANCHES: Final = 12
 """So many parts of an index are merged into one order; planning each takes a while."""
 
 _STARTED_AT: Final = Field("started_at")
+_ERROR_FAMILY: Final = Field("error_family")
 _INDEX: Final = "continuum_runs_{}_idx"
 
 
@@ -150,7 +152,8 @@ class Paths:
     def probes(self) -> list[Probe]:
         """Sets that may be small; an estimate tells."""
         return [
-            *self._by_key(), *self._by_parent(), *self._by_lease(), *self._by_containment(),
+            *self._by_key(), *self._by_parent(), *self._by_family(), *self._by_lease(),
+            *self._by_containment(),
         ]  # fmt: skip
 
     def id_probe(self) -> Probe | None:
@@ -247,6 +250,14 @@ class Paths:
         if keys:
             bound = self._compiler.bind(sorted(keys), "text[]")
             yield self._of_runs(_INDEX.format("key"), f"r.key = ANY({bound})")
+
+    def _by_family(self) -> Iterable[Probe]:
+        families = values_of(self.condition, "error_family")
+        if families:
+            # The index is of failed runs alone; only they have a family.
+            failed = OneOf(_ERROR_FAMILY, tuple(sorted(families)))
+            where = f"r.state = 'failed' AND {self._compiler.condition(failed)}"
+            yield self._of_runs(_INDEX.format("error_family"), where)
 
     def _by_containment(self) -> Iterable[Probe]:
         served = containment(self.condition)

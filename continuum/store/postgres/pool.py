@@ -1,6 +1,8 @@
 """Connections to PostgreSQL: how they are opened, what their errors mean, how we say so.
 
-Every connection is in autocommit, sees schema `public` only, and speaks UTC.
+Every connection is in autocommit, sees schema `public` only, and speaks UTC. Behind a transaction
+pooler a session is anybody's: nothing of it is changed there but the time zone, which poolers keep
+apart, and the role's own search path must lead to our tables.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ OLDEST_SERVER: Final = 140000
 PREPARE_SESSION: LiteralString = """\
 SELECT set_config('search_path', 'public', false), set_config('TimeZone', 'UTC', false)"""
 """One round trip; not libpq's `options`, which poolers refuse."""
+
+PREPARE_POOLED: LiteralString = "SELECT set_config('TimeZone', 'UTC', false)"
+"""PgBouncer gives each of its clients the time zone that it has set; nothing else of a session."""
 
 
 _NOTICE_DEAD_PEER: Final = {
@@ -57,12 +62,13 @@ class PostgresSettings:
 
     Attributes:
         dsn: PostgreSQL URL or key=value string.
-        direct_dsn: the same database around a transaction pooler; default: `dsn`.
+        direct_dsn: the same database around a transaction pooler, through which `dsn` then leads;
+            default: `dsn` leads to the server itself, or to a pooler that keeps sessions.
         min_size, max_size: connections in the pool.
         connect_timeout: seconds for one attempt to connect.
         acquire_timeout: seconds to wait for a free connection of the pool.
         application_name: shown in `pg_stat_activity`.
-        prepare: keep prepared statements; off behind a transaction pooler that lacks them.
+        pooled: `dsn` leads through a transaction pooler, though no second DSN is needed.
     """
 
     dsn: str
@@ -72,7 +78,11 @@ class PostgresSettings:
     connect_timeout: float = 10.0
     acquire_timeout: float = 30.0
     application_name: str = "continuum"
-    prepare: bool = True
+    pooled: bool = False
+
+    def is_pooled(self, *, direct: bool) -> bool:
+        """Whether each transaction of such a connection may have another session."""
+        return self.pooled or (self.direct_dsn is not None and not direct)
 
     def parameters(self, *, direct: bool = False) -> dict[str, Any]:
         """Arguments for psycopg's `connect`.
@@ -95,8 +105,23 @@ class PostgresSettings:
             **_NOTICE_DEAD_PEER,
             **given,
             "autocommit": True,
-            "prepare_threshold": 2 if self.prepare else None,
+            "prepare_threshold": None if self.is_pooled(direct=direct) else 2,
         }
+
+
+async def connect_plain(
+    settings: PostgresSettings, *, direct: bool = False
+) -> AsyncConnection[tuple[Any, ...]]:
+    """Open one connection of whose session nothing is set; arguments and errors as `connect`."""
+    parameters = settings.parameters(direct=direct)
+    with translated(settings, direct=direct):
+        connection = await AsyncConnection.connect(**parameters)
+    try:
+        _refuse_old(connection.info.server_version)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 async def connect(
@@ -112,14 +137,13 @@ async def connect(
         ConfigurationError: the DSN cannot be read.
         DatabaseUnavailable: no connection, or the server is older than PostgreSQL 14.
     """
-    parameters = settings.parameters(direct=direct)
-    with translated(settings):
-        connection = await AsyncConnection.connect(**parameters)
-        try:
-            await prepare_session(connection)
-        except BaseException:
-            await connection.close()
-            raise
+    connection = await connect_plain(settings, direct=direct)
+    try:
+        with translated(settings, direct=direct):
+            await session_preparation(settings, direct=direct)(connection)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 
@@ -128,35 +152,45 @@ def connect_blocking(
 ) -> Connection[tuple[Any, ...]]:
     """`connect` for code that runs in a thread of its own."""
     parameters = settings.parameters(direct=direct)
-    with translated(settings):
+    with translated(settings, direct=direct):
         connection = Connection.connect(**parameters)
         try:
             _refuse_old(connection.info.server_version)
-            connection.execute(PREPARE_SESSION)
+            pooled = settings.is_pooled(direct=direct)
+            connection.execute(PREPARE_POOLED if pooled else PREPARE_SESSION)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
+Fit = Callable[[PostgresSettings, AsyncConnection[Any]], Awaitable[PostgresSettings]]
+"""Sees what a plain connection leads through, and answers the settings that fit."""
+
+
 async def open_pool(
     settings: PostgresSettings,
     prepare: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None,
+    fit: Fit | None = None,
 ) -> AsyncConnectionPool[AsyncConnection[Any]]:
     """Open a pool whose first connection works; `await pool.close()` when done.
 
     Args:
         settings: how to reach the database.
         prepare: what to do on a connection first, such as checking the schema.
+        fit: what may change the settings before that.
 
     Raises:
         ConfigurationError: the DSN cannot be read.
         DatabaseUnavailable: see `connect`.
     """
     # The pool would retry in silence; one attempt of our own tells the reason at once.
-    async with await connect(settings) as connection:
-        if prepare is not None:
-            with translated(settings):  # such as a role that may not look
+    async with await connect_plain(settings) as connection:
+        if fit is not None:
+            settings = await fit(settings, connection)
+        with translated(settings):  # such as a role that may not look
+            await session_preparation(settings)(connection)
+            if prepare is not None:
                 await prepare(connection)
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         "",
@@ -164,7 +198,7 @@ async def open_pool(
         min_size=settings.min_size,
         max_size=settings.max_size,
         timeout=settings.acquire_timeout,
-        configure=prepare_session,
+        configure=session_preparation(settings),
         check=check_idle,
         name=settings.application_name,
         open=False,
@@ -185,11 +219,17 @@ async def check_idle(connection: AsyncConnection[Any]) -> None:
         await connection.execute("SELECT")
 
 
-async def prepare_session(connection: AsyncConnection[Any]) -> None:
-    """Set what every session of ours has in common."""
-    _refuse_old(connection.info.server_version)
-    set_json_loads(_read_json, connection)
-    await connection.execute(PREPARE_SESSION)
+def session_preparation(
+    settings: PostgresSettings, *, direct: bool = False
+) -> Callable[[AsyncConnection[Any]], Awaitable[None]]:
+    """What sets that which every session of ours has in common."""
+    statement = PREPARE_POOLED if settings.is_pooled(direct=direct) else PREPARE_SESSION
+
+    async def prepare_session(connection: AsyncConnection[Any]) -> None:
+        set_json_loads(_read_json, connection)
+        await connection.execute(statement)
+
+    return prepare_session
 
 
 def _read_json(data: str | bytes) -> Any:
@@ -226,7 +266,9 @@ def classify(error: BaseException) -> Verdict:
     return Verdict.TRANSIENT
 
 
-def unavailable(error: BaseException, settings: PostgresSettings) -> DatabaseUnavailable:
+def unavailable(
+    error: BaseException, settings: PostgresSettings, *, direct: bool = False
+) -> DatabaseUnavailable:
     """The one-line error for users; holds neither the password nor libpq's many lines."""
     if isinstance(error, DatabaseUnavailable):
         return error
@@ -245,26 +287,29 @@ def unavailable(error: BaseException, settings: PostgresSettings) -> DatabaseUna
         hint = "check user and password in the DSN"
     elif isinstance(error, errors.InvalidCatalogName) or "does not exist" in text:
         hint = "check the database and user names in the DSN"
-    return DatabaseUnavailable(f"cannot use the database {place(settings)}: {text}", hint=hint)
+    where = place(settings, direct=direct)
+    return DatabaseUnavailable(f"cannot use the database {where}: {text}", hint=hint)
 
 
-def place(settings: PostgresSettings) -> str:
+def place(settings: PostgresSettings, *, direct: bool = False) -> str:
     """Host and database of a DSN, for messages."""
-    given = conninfo.conninfo_to_dict(settings.dsn)
+    around = settings.direct_dsn if direct else None
+    given = conninfo.conninfo_to_dict(settings.dsn if around is None else around)
     host = str(given.get("host") or given.get("hostaddr") or "localhost")
     port = f":{given['port']}" if given.get("port") else ""
-    return f"{given.get('dbname') or given.get('user') or ''} at {host}{port}".strip()
+    way = "" if around is None else " (the direct DSN)"
+    return f"{given.get('dbname') or given.get('user') or ''} at {host}{port}{way}".strip()
 
 
 @contextmanager
-def translated(settings: PostgresSettings) -> Generator[None]:
+def translated(settings: PostgresSettings, *, direct: bool = False) -> Generator[None]:
     """Turn transient database errors into `DatabaseUnavailable`; others pass."""
     try:
         yield
     except (psycopg.Error, OSError) as error:
         if classify(error) is not Verdict.TRANSIENT:
             raise
-        raise unavailable(error, settings) from error
+        raise unavailable(error, settings, direct=direct) from error
 
 
 def _refuse_old(server_version: int) -> None:

@@ -130,8 +130,9 @@ class Dedicated:
     """One connection of our own, opened when needed and again after every loss.
 
     Args:
-        connect: opens it, around any transaction pooler: `prepare` changes the whole session.
-        prepare: a statement to run on each new connection.
+        connect: opens it.
+        prepare: a statement to run on each new connection; as it changes the whole session,
+            `connect` then goes around any transaction pooler.
     """
 
     def __init__(self, connect: Connect, prepare: bytes | None = None) -> None:

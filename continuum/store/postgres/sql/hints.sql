@@ -1,9 +1,10 @@
--- name: synchronous_commit_off
-SELECT set_config('synchronous_commit', 'off', false);
-
 -- name: runs_changed
 -- One notification per node: to the owner, or for an unowned run to one node that can run it.
-WITH changed AS MATERIALIZED (
+-- None of these statements waits for the disk, and none changes its session, which may be lent to
+-- somebody else by a transaction pooler.
+WITH unhurried AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+), changed AS MATERIALIZED (
     SELECT l.run_id, l.lease_owner, l.version_id
     FROM unnest($1::uuid[]) AS c (run_id)
     JOIN continuum_leases l ON l.run_id = c.run_id
@@ -27,18 +28,21 @@ WITH changed AS MATERIALIZED (
 )
 SELECT pg_notify('continuum_n_' || replace(node_id::text, '-', ''),
                  CASE WHEN length(names) <= $2::int THEN names ELSE 'poll' END)
-FROM grouped;
+FROM unhurried, grouped;
 
 -- name: runs_ended
-SELECT pg_notify('continuum_ended', $1::text);
+WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+SELECT pg_notify('continuum_ended', $1::text) FROM unhurried;
 
 -- name: poll_now
+WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 SELECT pg_notify('continuum_n_' || replace(n.id::text, '-', ''), 'poll')
-FROM continuum_nodes n
+FROM unhurried, continuum_nodes n
 WHERE n.dead_at IS NULL AND n.expires_at > clock_timestamp();
 
 -- name: tasks_queued
+WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 SELECT pg_notify('continuum_n_' || replace(n.id::text, '-', ''), 'poll')
-FROM continuum_nodes n
+FROM unhurried, continuum_nodes n
 WHERE n.dead_at IS NULL AND n.expires_at > clock_timestamp() AND NOT n.draining
   AND n.queues && $1::text[];

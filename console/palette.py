@@ -1,0 +1,101 @@
+"""`Ctrl+P`: everything that can be done here, and a run by its id."""
+
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from uuid import UUID
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from console import actions
+from console.messages import OpenRun, Ordered
+from console.screens.live import LiveScreen
+from console.session import Scope
+from console.verbs import NAMESPACE, QUIT, THEME, Order
+
+Entry = tuple[str, str, Callable[[], object]]
+
+
+class ActionCommands(Provider):
+    """The actions of the screen below; one that cannot run now says why instead."""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for title, explanation, run in self._entries():
+            yield DiscoveryHit(title, run, help=explanation)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match what is typed."""
+        matcher = self.matcher(query)
+        for title, explanation, run in [*self._entries(), *self._themes()]:
+            if (score := matcher.match(f"{title} {explanation}")) > 0:
+                shown = Content(title)
+                yield Hit(score, shown, run, text=title, help=explanation)
+
+    def _entries(self) -> Iterator[Entry]:
+        screen = self.screen
+        if isinstance(screen, LiveScreen):
+            for action in actions.of_screen(screen.action_screen):
+                refused = screen.refusal(action)
+                explanation = f"{refused}: {action.help}" if refused else action.help
+                run = partial(screen.call_later, screen.action_perform, action.name)
+                yield action.title, f"{explanation} ({action.shown_key})", run
+        yield "Theme", "Choose the colours.", self.app.action_change_theme
+        yield "Exit", "Leave the console.", self._order(Order(QUIT))
+
+    def _themes(self) -> Iterator[Entry]:
+        for name in self.app.available_themes:
+            yield f"theme {name}", "Change the colours.", self._order(Order(THEME, text=name))
+
+    def _order(self, order: Order) -> Callable[[], object]:
+        return lambda: self.app.post_message(Ordered(order))
+
+
+class Places(Provider):
+    """A run by its id, and namespaces by name."""
+
+    async def startup(self) -> None:
+        """Nothing is read before something is typed."""
+        self._namespaces: list[str] | None = None
+
+    async def search(self, query: str) -> Hits:
+        """A whole run id is a hit; so is a namespace that matches."""
+        run_id = _run_id(query)
+        if run_id is not None:
+            yield Hit(
+                1.0,
+                Content(f"run {run_id}"),
+                lambda: self.app.post_message(OpenRun(run_id)),
+                text=str(run_id),
+                help="Open this run.",
+            )
+        matcher = self.matcher(query)
+        for name in await self._names():
+            if (score := matcher.match(f"namespace {name}")) > 0:
+                order = Order(NAMESPACE, Scope(name))
+                yield Hit(
+                    score,
+                    Content(f"namespace {name}"),
+                    partial(self.app.post_message, Ordered(order)),
+                    text=f"namespace {name}",
+                    help="Look at this namespace.",
+                )
+
+    async def _names(self) -> list[str]:
+        if self._namespaces is None:
+            screen = self.screen
+            known = isinstance(screen, LiveScreen)
+            self._namespaces = list(await screen.session.source.namespaces()) if known else []
+        return self._namespaces
+
+
+def _run_id(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
