@@ -54,7 +54,6 @@ if TYPE_CHECKING:
         ActivityCrashed,
         ActivityFailed,
         ActivityTimeout,
-        AmbiguousKey,
         AttributesError,
         ChildCancelled,
         ChildDepthExceeded,
@@ -66,7 +65,6 @@ if TYPE_CHECKING:
         DeterminismWarning,
         DuplicateRun,
         ExecutionTimeout,
-        KeyTaken,
         NamespaceError,
         NonDeterminismError,
         NotInActivity,
@@ -88,6 +86,7 @@ if TYPE_CHECKING:
         WorkflowFailed,
         WorkflowNotFound,
     )
+    from continuum.key_errors import AmbiguousKey, KeyTaken
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
@@ -199,6 +198,7 @@ _HOMES = {
     ],
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
+    "continuum.key_errors": ["AmbiguousKey", "KeyTaken"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip

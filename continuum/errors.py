@@ -16,11 +16,11 @@
     ├── QueryError                an expression, condition or cursor is wrong
     ├── RunNotFound
     │   ├── MalformedRunId        neither an id nor a key
-    │   └── AmbiguousKey          several runs have that key
+    │   └── AmbiguousKey          several runs have that key (in key_errors)
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
     ├── DuplicateRun              same run id or idempotency key, different input
-    │   └── KeyTaken              the key is that of another run
+    │   └── KeyTaken              the key is that of another run (in key_errors)
     ├── ScheduleError             a schedule makes no sense
     │   ├── ScheduleExists        there is one of that name
     │   └── ScheduleNotFound
@@ -44,7 +44,6 @@ The class docstring is the default message; `hint` says what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -198,20 +197,6 @@ class MalformedRunId(RunNotFound, ValueError):
         )
 
 
-class AmbiguousKey(RunNotFound):
-    """Runs of several workflows or namespaces have this key.
-
-    Attributes:
-        run_ids: of those runs.
-    """
-
-    def __init__(self, key: str, run_ids: Sequence[UUID], told: Sequence[str]) -> None:
-        super().__init__(key)
-        self.run_ids = tuple(run_ids)
-        self.message = f"key {key!r} is that of several runs: {', '.join(told)}"
-        self.hint = "name one by its id, as workflow/key, or with a namespace"
-
-
 class RunTerminal(ContinuumError):
     """The run has already ended."""
 
@@ -241,22 +226,6 @@ class DuplicateRun(ContinuumError):
     """A run with this id or idempotency key exists with another input."""
 
     default_hint = "use another key, or start with the same workflow and input"
-
-
-class KeyTaken(DuplicateRun):
-    """A run of the workflow has this key, and the start was not to find one.
-
-    Attributes:
-        key: of both.
-        run_id: of the run that has it.
-        state: of that run.
-    """
-
-    def __init__(self, key: str, workflow: str, run_id: UUID, state: str, hint: str) -> None:
-        self.key = key
-        self.run_id = run_id
-        self.state = state
-        super().__init__(f"key {key!r} of {workflow} is that of run {run_id}, {state}", hint=hint)
 
 
 class ScheduleError(ContinuumError):

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
 from continuum.codec.attributes import check_attributes, check_name, check_reason
-from continuum.errors import KeyTaken, RepairRefused, RunNotFound
+from continuum.errors import RepairRefused, RunNotFound
 from continuum.journal.turn import NewRun
+from continuum.key_errors import KeyTaken
 from continuum.store.repair import RepairOutcome, RetryOrder
 from continuum.store.starts import StartOrder, StartOutcome
 
