@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
     "retry": CommandEntry("retry", "Try failed runs again, from the activity that failed."),
     "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),
+    "fork": CommandEntry("fork", "Start a run with the history of another up to an event."),
     "release": CommandEntry("release", "Let workers try runs in quarantine again."),
     "result": CommandEntry("result", "Wait for a run to end and print its value."),
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),

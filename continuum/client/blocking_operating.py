@@ -54,3 +54,18 @@ class BlockingOperating(BlockingCalls):
 
         handle = self.call(self._client.restart(run_id, once=once, namespace=namespace))
         return BlockingRunHandle(cast("BlockingContinuum", self), handle)
+
+    def fork(
+        self,
+        run_id: UUID | str,
+        *,
+        at: int,
+        latest: bool = False,
+        once: str | None = None,
+        namespace: str | None = None,
+    ) -> BlockingRunHandle[Any]:
+        """Start a run with the history of another up to an event; see `Continuum.fork`."""
+        from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
+
+        call = self._client.fork(run_id, at=at, latest=latest, once=once, namespace=namespace)
+        return BlockingRunHandle(cast("BlockingContinuum", self), self.call(call))

@@ -14,8 +14,9 @@ from continuum.codec.attributes import check_attributes, check_name, check_reaso
 from continuum.errors import RepairRefused, RunNotFound
 from continuum.journal.turn import NewRun
 from continuum.key_errors import KeyTaken
-from continuum.store.repair import RepairOutcome, RetryOrder
+from continuum.store.repair import ForkOrder, RepairOutcome, RetryOrder
 from continuum.store.starts import StartOrder, StartOutcome
+from continuum.system import new_run_id
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -217,6 +218,59 @@ class Operating(ABC):
             ) from None  # fmt: skip
         new = outcome.existing is None
         return RunHandle(cast("Continuum", self), new_id, None, new=new)
+
+    async def fork(
+        self,
+        run_id: UUID | str,
+        *,
+        at: int,
+        latest: bool = False,
+        once: str | None = None,
+        namespace: str | None = None,
+    ) -> RunHandle[Any]:
+        """Start a run with the history of another up to an event, to go its own way from there.
+
+        The run that is forked is not touched. The new one has its workflow, input, namespace and
+        attributes, besides `forked_from` and `forked_at`, and no key. What had completed is not
+        executed again; what came after is, and so are activities that were in flight at the event.
+
+        Args:
+            run_id: of any run; its events are those of `history`.
+            at: seq of an event of its last incarnation; the commands that it caused go with it.
+            latest: bind the new run to the newest code that is loaded; default: the code of the
+                run. Code that does something else with that history parks it.
+            once: a key; calls with the same key for a run and an event are one fork, and so are
+                those without a key.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+            RepairRefused: there is no such event, the run ends there, or a child had not ended.
+            AttributesError: there is no room for `forked_from`.
+
+        Example:
+            fork = await ct.fork(run_id, at=12, latest=True)
+            print(await fork.result(timeout=30))
+        """
+        if once is not None:
+            check_name(once, "once")
+        within = optional_namespace(namespace)
+        backend = self._backend
+        parsed = await find_run_id(backend.reads, run_id, within)
+        once_key = f"fork of {parsed} at {at}" + ("" if once is None else f": {once}")
+        order = ForkOrder(new_run_id(), at, within, latest, once_key)
+        run = await backend.reads.get_run(parsed, within)
+        if run is not None:
+            check_attributes({**run.attributes, **order.attributes(parsed)})
+        outcome = await backend.repair.fork(parsed, order)
+        if outcome.state is None:
+            raise RunNotFound(parsed)
+        if outcome.run_id is None:
+            raise RepairRefused(parsed, "forked", outcome.refusal or "")
+        if not outcome.repeated:
+            backend.hints.runs_changed([outcome.run_id])
+        new = not outcome.repeated
+        return RunHandle(cast("Continuum", self), outcome.run_id, None, new=new)
 
 
 def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Raw
 
@@ -237,6 +238,9 @@ class Execution(ActivityEvents):
         incarnation = self._identity.incarnation
         events = surviving(events)
         self._patches.recall(events, incarnation)
+        fork = next((event for event in events if event.kind is EventKind.RUN_FORKED), None)
+        if fork is not None:
+            self._context.seed(fork.body().origin)
         replaying.replay(self, self._log, self._attempts, events, incarnation)
         self._patches.flush()
 
@@ -256,6 +260,10 @@ class Execution(ActivityEvents):
         """Apply one stimulus and run to quiescence; `replay` is the other caller."""
         self._loop.step(self._apply, kind, command, body)
         self._settle()
+
+    def forked(self, run_id: UUID) -> None:
+        """What was replayed up to here is a copy; random values are its own from now on."""
+        self._context.seed(run_id)
 
     def waiting_at(self) -> str | None:
         """Where in the code the main task waits, for messages."""

@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     PATCH_DECIDED = "patch_decided"
     RUN_ADOPTED = "run_adopted"
     RUN_RETRIED = "run_retried"
+    RUN_FORKED = "run_forked"
     # ends
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
@@ -233,6 +234,13 @@ class RunRetried(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
+class RunForked(msgspec.Struct, frozen=True):
+    """The events before are those of run `origin`; from here on they are those of run `run_id`."""
+
+    origin: UUID
+    run_id: UUID
+
+
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     """Run `run_id` of workflow `name` is inserted with this turn.
 
@@ -334,6 +342,7 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.PATCH_DECIDED: PatchDecided,
     EventKind.RUN_ADOPTED: RunAdopted,
     EventKind.RUN_RETRIED: RunRetried,
+    EventKind.RUN_FORKED: RunForked,
     EventKind.RUN_CONTINUED: RunContinued,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from continuum.journal.turn import NewRun
@@ -60,6 +60,46 @@ class RetryOrder:
     once: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ForkOrder:
+    """Where to fork a run, and into what.
+
+    Attributes:
+        new_id: of the run to be made.
+        at: the event after which it goes its own way.
+        namespace: only a run of this namespace.
+        latest: bind it to the newest loaded code, not to that of the run.
+        once_key: idempotency key of the new run.
+    """
+
+    new_id: UUID
+    at: int
+    namespace: str | None
+    latest: bool
+    once_key: str
+
+    def attributes(self, origin: UUID) -> dict[str, Any]:
+        """What the new run says of where it comes from."""
+        return {"forked_from": str(origin), "forked_at": self.at}
+
+
+@dataclass(frozen=True, slots=True)
+class ForkOutcome:
+    """What became of it.
+
+    Attributes:
+        state: of the run that was to be forked; None: there is none (there).
+        run_id: the fork, made now or by an earlier call.
+        refusal: why there is none.
+        repeated: it was there already.
+    """
+
+    state: RunState | None
+    run_id: UUID | None = None
+    refusal: str | None = None
+    repeated: bool = False
+
+
 class RepairStore(Protocol):
     """Repairs of single runs, each in one transaction under the run's locks."""
 
@@ -76,4 +116,8 @@ class RepairStore(Protocol):
 
     async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
         """Make a failed run live again, to go on from the activity that failed."""
+        ...
+
+    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+        """Insert a run, free and ready, that begins with a copy of this one's journal."""
         ...

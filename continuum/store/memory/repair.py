@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.events import Entry, Event, EventKind, RunForked
+from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
@@ -14,6 +15,8 @@ from continuum.store.repair import (
     PARENT_LIVES,
     QUARANTINED_FROM,
     RETRY_KEYS,
+    ForkOrder,
+    ForkOutcome,
     RepairOutcome,
     RetryOrder,
     key_taken,
@@ -87,6 +90,46 @@ class MemoryRepair:
             self._tables.deliver(NewMessage(run_id, kind, name, value))
         self._tables.changed()
         return RepairOutcome(RunState.FAILED)
+
+    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or order.namespace not in (None, row.namespace):
+            return ForkOutcome(None)
+        before = self._tables.keys.get((row.namespace, row.workflow, order.once_key))
+        if before is not None:
+            return ForkOutcome(row.state, before, repeated=True)
+        opened = self._tables.codec.open
+        events = [
+            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
+            for e in row.events
+            if e.incarnation == row.incarnation
+        ]
+        try:
+            cut = cut_of(events, order.at)
+        except CannotFork as refusal:
+            return ForkOutcome(row.state, refusal=str(refusal))
+        attributes = {**row.attributes, **order.attributes(run_id)}
+        new = NewRun(
+            order.new_id, row.namespace, row.workflow, opened(row.input), attributes,
+            order.once_key,
+        )  # fmt: skip
+        made = self._tables.insert_run(new, row.started_at)
+        made.incarnation = row.incarnation
+        if not order.latest:
+            made.bind(row.pin)
+        made.events = [
+            Event(new.run_id, e.seq, e.incarnation, e.kind, e.command, e.payload, e.at)
+            for e in row.events[:cut]
+        ]
+        body = RunForked(run_id, order.new_id)
+        entry = Entry(EventKind.RUN_FORKED, None, body, made.events[-1].at)
+        self._tables.journal(made, cut + 1, made.incarnation, [entry])
+        version_id = made.pin.version_id
+        lease = LeaseRow(new.run_id, version_id, self._tables.next_token(), next_seq=cut + 2)
+        self._tables.leases[new.run_id] = lease
+        self._tables.changed()
+        return ForkOutcome(row.state, new.run_id)
 
     def _holder(self, row: RunRow) -> UUID | None:
         """The live run that has its key."""

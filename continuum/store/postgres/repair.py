@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from continuum.codec.hooks import PayloadCodec
-from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.events import Entry, Event, EventKind, RunForked
+from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.store.postgres.arrays import blobs, int8s, texts
@@ -18,6 +21,8 @@ from continuum.store.repair import (
     PARENT_LIVES,
     QUARANTINED_FROM,
     RETRY_KEYS,
+    ForkOrder,
+    ForkOutcome,
     RepairOutcome,
     RetryOrder,
     key_taken,
@@ -96,6 +101,40 @@ class PostgresRepair:
             )  # fmt: skip
             await self._deliver_again(session, run_id, plan)
         return RepairOutcome(state)
+
+    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
+            if not rows or order.namespace not in (None, rows[0][0]):
+                return ForkOutcome(None)
+            [(_, name, workflow, incarnation, before)] = rows
+            state = RunState(name)
+            if before is not None:
+                return ForkOutcome(state, before, repeated=True)
+            events = await self._journal(session, run_id, incarnation)
+            try:
+                cut = cut_of(events, order.at)
+            except CannotFork as refusal:
+                return ForkOutcome(state, refusal=str(refusal))
+            [(_, version, version_hash, runtime)] = await session.rows(_SQL["read_pin"], [run_id])
+            pin = VersionPin(workflow)
+            if not order.latest:
+                pin = VersionPin(workflow, version, version_hash, runtime)
+            at = events[cut - events[0].seq].at
+            entry = Entry(EventKind.RUN_FORKED, None, RunForked(run_id, order.new_id), at)
+            made = await session.rows(
+                _SQL["fork"],
+                [
+                    run_id, order.new_id, cut, entry.kind.value,
+                    self._codec.seal(entry.payload()), order.once_key,
+                    Jsonb(order.attributes(run_id)), order.latest, at, pin.version_id,
+                ],
+            )  # fmt: skip
+            if not made:  # the same call, at the same moment
+                rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
+                return ForkOutcome(state, rows[0][4], repeated=True)
+        return ForkOutcome(state, order.new_id)
 
     async def _lock_key(self, session: Session, run_id: UUID) -> None:
         """Before any row: starts of the run's key, if it has one, wait until this is decided."""
