@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from console.source import RunsQuery
-    from continuum import Continuum
+    from console.source import RunsQuery, Source
+    from continuum.declare.registry import AnyWorkflow
 
 OK, WRONG_USAGE, UNREACHABLE = 0, 2, 3
 
@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
         "-A", "--all-namespaces", action="store_true", help="open on all namespaces together"
     )
     found.add_argument("--query", metavar="EXPR", help="open on a filter: \"plan = 'pro'\"")
+    found.add_argument(
+        "--app", metavar="MODULE[:OBJECT]", help="audit the live runs against this code"
+    )
     found.add_argument("--read-only", action="store_true", help="refuse every change")
     found.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     found.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
@@ -48,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     from console.filters import FilterError, parse
     from console.source import RunsQuery
     from console.themes import DEFAULT_THEME
+    from continuum.declare.registry import load_app
+    from continuum.errors import ContinuumError
 
     if options.namespace and options.all_namespaces:
         return _refuse("--namespace and --all-namespaces exclude each other")
@@ -58,17 +63,24 @@ def run(options: argparse.Namespace) -> int:
         conditions = parse(options.query or "")
     except FilterError as error:
         return _refuse(f"--query: {error} (at character {error.position + 1})")
+    try:
+        flows = None if options.app is None else load_app(options.app).versions
+    except ContinuumError as error:
+        return _refuse(f"--app: {error}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("the console needs a terminal (in a script use: continuum query)")
     everywhere = options.all_namespaces or (options.demo and not options.namespace)
     namespace = None if everywhere else options.namespace or "default"
     try:
-        return asyncio.run(_open(options, RunsQuery(namespace, conditions=conditions)))
+        return asyncio.run(_open(options, RunsQuery(namespace, conditions=conditions), flows))
     except KeyboardInterrupt:
         return OK
 
 
-async def _open(options: argparse.Namespace, query: RunsQuery) -> int:
+async def _open(
+    options: argparse.Namespace, query: RunsQuery, flows: Sequence[AnyWorkflow] | None
+) -> int:
+    from console.source import ClientSource
     from continuum import Continuum, ContinuumError, DatabaseUnavailable
 
     _progress("connecting…")
@@ -80,18 +92,17 @@ async def _open(options: argparse.Namespace, query: RunsQuery) -> int:
         return _refuse(str(error))
     try:
         _progress("")
-        return await _show(client, options, query)
+        return await _show(ClientSource(client, flows), options, query)
     finally:
         await client.__aexit__(None, None, None)
 
 
-async def _show(client: Continuum, options: argparse.Namespace, query: RunsQuery) -> int:
+async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -> int:
     from console.app import ConsoleApp
     from console.demo import DemoProcess
     from console.session import Session
-    from console.source import ClientSource
 
-    session = Session(ClientSource(client), query.namespace, read_only=options.read_only)
+    session = Session(source, query.namespace, read_only=options.read_only)
     plain = options.ascii or not _writes_unicode()
     app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
     demo = DemoProcess(options.dsn) if options.demo else None

@@ -12,6 +12,7 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
+MOST_IN_FOOTER: Final = 8
 READ_ONLY_REFUSAL: Final = "read-only session"
 
 
@@ -65,21 +66,24 @@ def shown(key: str) -> str:
 
 RUNS: Final = "runs"
 RUN: Final = "run"
-SCREENS: Final = {RUNS: "Runs", RUN: "Run"}
+AUDIT: Final = "audit"
+SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit"}
 """Every screen with its title, in the order of the documentation."""
-MODES: Final = {RUNS: "1"}
+MODES: Final = {RUNS: "1", AUDIT: "2"}
 """The screens at the top, each with a stack of its own, and the key that leads there."""
 
 LISTED: Final = (RUNS, RUN)
 """Screens with a run under the cursor, or that are about one."""
 EVERY: Final = tuple(SCREENS)
-PUSHED: Final = tuple(screen for screen in SCREENS if screen not in MODES)
+REPORTS: Final = (AUDIT,)
+"""Screens of which each line has runs behind it."""
 NEXT: Final = ("right_square_bracket", "right")
 PREVIOUS: Final = ("left_square_bracket", "left")
 
 ACTIONS: Final = (
     Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
     Action("expand", ("enter",), "Payload", "Show the whole event.", False, (RUN,), 1),
+    Action("runs_behind", ("enter",), "Runs", "Show the runs behind it.", False, REPORTS, 1),
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
     Action("filter", ("slash",), "Filter", "Filter: plan = 'pro'.", False, (RUNS,), 4),
@@ -87,16 +91,17 @@ ACTIONS: Final = (
     Action("previous_state", PREVIOUS, "Back", "The state before.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
-    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 7),
+    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 6),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,), 6),
     Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, LISTED),
     Action("clear", ("escape",), "Clear", "Clear the filter, then the state.", False, (RUNS,)),
     Action("back", ("escape",), "Back", "Go back to the list.", False, (RUN,), 4),
-    Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY),
+    Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY, 7),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, EVERY),
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
     Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
+    Action("show_audit", ("2",), "Audit", "Go to the audit.", False, EVERY),
     Action("command", ("colon",), "Command", "Type a command, such as :run ID.", False, EVERY, 98),
     Action("leave", ("q",), "Leave", "Go back; at the top: leave the console.", False, EVERY),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, EVERY, 99),
@@ -109,9 +114,10 @@ def of_screen(screen: str) -> list[Action]:
 
 
 def in_footer(screen: str) -> list[Action]:
-    """Those that its footer shows, most used first."""
+    """Those that its footer shows, most used first; the way to all of them last."""
     shown = [action for action in of_screen(screen) if action.footer]
-    return sorted(shown, key=lambda action: action.footer)
+    *first, last = sorted(shown, key=lambda action: action.footer)
+    return [*first[: MOST_IN_FOOTER - 1], last]
 
 
 def named(name: str) -> Action:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from textual.app import App
@@ -17,10 +17,11 @@ from textual.theme import BUILTIN_THEMES
 
 from console import actions, filters, verbs
 from console.dialogs.namespace import NamespaceDialog
-from console.messages import OpenRun, Ordered, ShowMode
+from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
 from console.refresh import LiveLoop, Trouble
+from console.screens.audit import AuditScreen
 from console.screens.live import LiveScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
@@ -69,6 +70,7 @@ class ConsoleApp(App[None]):
             self.register_theme(own)
         self.theme = theme
         self.add_mode(actions.RUNS, partial(RunsScreen, session, query))
+        self.add_mode(actions.AUDIT, partial(AuditScreen, session))
 
     def on_mount(self) -> None:
         """Open on the list of runs."""
@@ -99,7 +101,11 @@ class ConsoleApp(App[None]):
     # the numbers of the header
 
     async def _load_pulse(self) -> Pulse:
-        return await self.session.source.pulse(self.session.namespace)
+        scope = self.session.namespace
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen):
+                scope = cast("LiveScreen[object]", screen).scope
+        return await self.session.source.pulse(scope)
 
     def _show_pulse(self, pulse: Pulse) -> None:
         self.session.pulse = pulse
@@ -129,6 +135,12 @@ class ConsoleApp(App[None]):
     def on_open_run(self, message: OpenRun) -> None:
         """One run on top of what is shown."""
         self.push_screen(RunScreen(self.session, message.run_id))
+
+    def on_show_runs(self, message: ShowRuns) -> None:
+        """The runs behind something, above the list."""
+        self._leave_for(actions.RUNS)
+        behind = (message.crumb, message.origin)
+        self.push_screen(RunsScreen(self.session, message.query, behind=behind))
 
     def on_ordered(self, message: Ordered) -> None:
         """Do what was typed."""
@@ -167,10 +179,14 @@ class ConsoleApp(App[None]):
             self._show_namespace(scope)
 
     def _ask(self, query: RunsQuery) -> None:
-        self.switch_mode(actions.RUNS)
+        self._leave_for(actions.RUNS)
+        self._list.ask(query)
+
+    def _leave_for(self, mode: str) -> None:
+        """To the bottom of a mode."""
+        self.switch_mode(mode)
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        self._list.ask(query)
 
     @property
     def _list(self) -> RunsScreen:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from textual.message import Message
 
+from console.source import RunsQuery
 from console.verbs import Order
 
 
@@ -14,6 +15,22 @@ class ShowMode(Message):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        super().__init__()
+
+
+class ShowRuns(Message):
+    """List the runs behind something, and come back from there.
+
+    Args:
+        query: which runs.
+        crumb: what they are, in a few words.
+        origin: the mode to go back to.
+    """
+
+    def __init__(self, query: RunsQuery, crumb: str, origin: str) -> None:
+        self.query = query
+        self.crumb = crumb
+        self.origin = origin
         super().__init__()
 
 

@@ -47,6 +47,7 @@ class LiveLoop(Generic[T]):
         show: gets what was loaded.
         fail: told after each failed load; `trouble` is set.
         interval: seconds between the end of a load and the start of the next.
+        patience: seconds that a load may take.
         clock: monotonic seconds.
     """
 
@@ -57,12 +58,14 @@ class LiveLoop(Generic[T]):
         fail: Callable[[Trouble], None],
         *,
         interval: float = 2.0,
+        patience: float = NO_ANSWER_AFTER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._load = load
         self._show = show
         self._fail = fail
         self._clock = clock
+        self._patience = patience
         self._wake = asyncio.Event()
         self._loading: asyncio.Task[T] | None = None
         self._stale = False
@@ -171,12 +174,12 @@ class LiveLoop(Generic[T]):
 
     async def _bounded(self) -> T:
         try:
-            async with asyncio.timeout(NO_ANSWER_AFTER):
+            async with asyncio.timeout(self._patience):
                 return await self._load()
         except TimeoutError as error:
             if isinstance(error, ContinuumError):
                 raise
-            raise DatabaseUnavailable(f"no answer within {NO_ANSWER_AFTER:.0f} s") from None
+            raise DatabaseUnavailable(f"no answer within {self._patience:.0f} s") from None
 
     def _failed(self, error: Exception) -> None:
         now = self._clock()

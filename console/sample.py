@@ -6,9 +6,10 @@ stands still.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -16,11 +17,11 @@ from uuid import UUID
 import msgspec
 
 from console.present.shapes import is_array, is_object
+from console.sample_reports import NOW, sample_audit
 from console.source import Condition, Pulse, RunsPage, RunsQuery
+from continuum.audit.report import AuditReport
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.model import HistoryEvent, Run, RunError, RunState, ServerInfo, StoredValue
-
-NOW: Final = datetime(2026, 3, 14, 9, 26, 53, 589000, tzinfo=UTC)
 
 _FLOWS: Final = {
     "billing": ("shop.payments:collect_invoice", "shop.payments:refund", "shop.plans:subscription"),
@@ -60,6 +61,7 @@ class SampleSource:
     now: datetime = NOW
     live_nodes: int = 3
     stuck: int = 0
+    report: AuditReport = field(default_factory=sample_audit)
     signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
@@ -72,6 +74,8 @@ class SampleSource:
     async def runs(self, query: RunsQuery, depth: int) -> RunsPage:
         """The newest that match."""
         found = [run for run in self._newest() if _matches(run, query.namespace, query.where)]
+        if query.expression is not None:
+            found = [run for run in found if _named(run, query.expression)]
         return RunsPage(tuple(found[:depth]), len(found) > depth, complete=True, at=self.now)
 
     async def counts(self, query: RunsQuery) -> Mapping[str, int]:
@@ -86,7 +90,7 @@ class SampleSource:
         """The numbers of the header."""
         running = [run for run in self.all_runs if run.state is RunState.RUNNING]
         shown = [run for run in running if namespace in (None, run.namespace)]
-        return Pulse(self.live_nodes, len(shown), self.stuck)
+        return Pulse(self.live_nodes, len(shown), self.stuck, namespace)
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""
@@ -103,6 +107,10 @@ class SampleSource:
     async def namespaces(self) -> Sequence[str]:
         """Those that hold runs."""
         return sorted({run.namespace for run in self.all_runs})
+
+    async def audit(self) -> AuditReport:
+        """A report with one of everything."""
+        return self.report
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Record it; the run completes."""
@@ -129,6 +137,12 @@ def _matches(run: Run, namespace: str | None, where: Sequence[Condition]) -> boo
     if namespace is not None and run.namespace != namespace:
         return False
     return all(_holds(run, *condition) for condition in where)
+
+
+def _named(run: Run, expression: str) -> bool:
+    """Of an expression only the workflows that it names count."""
+    names = re.findall(r"workflow = '([^']*)'", expression)
+    return not names or run.workflow in names
 
 
 def _holds(run: Run, operator: str, path: str | list[str], value: object) -> bool:

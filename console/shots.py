@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from console.app import ConsoleApp
 from console.sample import SampleSource
 from console.screens.live import LiveScreen
 from console.session import Session
 from console.source import RunsPage, RunsQuery
-from console.themes import DARK, LIGHT
+from console.themes import DARK, LIGHT, SAFE_DARK
 from continuum.errors import DatabaseUnavailable
 
 FOLDER: Final = Path(__file__).parent.parent / "screenshots"
@@ -84,6 +85,12 @@ SHOTS: Final = (
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
     Shot("namespaces", (80, 24), ("n",), namespace="billing"),
     Shot("keys", (80, 24), ("?",)),
+    Shot("command", (80, 24), (":", "=ns bi", "wait")),
+    Shot("audit-80x24", (80, 24), ("2",)),
+    Shot("audit-100x30", (100, 30), ("2", "j")),
+    Shot("audit-140x40", (140, 40), ("2", "j", "j", "j")),
+    Shot("audit-light", (120, 36), ("2",), theme=LIGHT.name),
+    Shot("audit-runs", (100, 30), ("2", "enter"), theme=SAFE_DARK.name),
 )
 
 
@@ -109,9 +116,13 @@ async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
     if key == "wait":  # the cancel dialog ignores its first moment
         await pilot.pause(0.5)
     elif key.startswith("=") and len(key) > 1:
-        app.screen.focused.insert(key[1:])  # pyright: ignore
+        focused = app.screen.focused
+        if isinstance(focused, TextArea):
+            focused.insert(key[1:])
+        elif isinstance(focused, Input):
+            focused.insert_text_at_cursor(key[1:])
     else:
-        names = {"]": "right_square_bracket", "/": "slash", "?": "question_mark"}
+        names = {"]": "right_square_bracket", "/": "slash", "?": "question_mark", ":": "colon"}
         await pilot.press(names.get(key, key))
 
 
@@ -140,12 +151,15 @@ def _stable(svg: str, name: str) -> str:
 
 
 def main() -> None:
-    """Write all files; say which."""
+    """Write all files, or those named so; say which."""
     os.environ["TZ"] = "UTC"  # times are shown in the local zone
     time.tzset()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[2:]
     for shot in SHOTS:
+        if wanted and not any(shot.name.startswith(name) for name in wanted):
+            continue
         path = folder / f"{shot.name}.svg"
         path.write_text(asyncio.run(render(shot)), encoding="utf-8")
         sys.stdout.write(f"{path}\n")

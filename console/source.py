@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from continuum import Continuum
+from continuum.audit.report import AuditReport
+from continuum.declare.registry import AnyWorkflow
 from continuum.errors import ContinuumError
 from continuum.model import HistoryEvent, Run, RunState, ServerInfo
 
@@ -35,11 +37,19 @@ class ReadOnlyRefused(ContinuumError):
 
 @dataclass(frozen=True, slots=True)
 class RunsQuery:
-    """What the Runs screen shows; a `namespace` of None means all."""
+    """What the Runs screen shows.
+
+    Attributes:
+        namespace: None means all.
+        state: of the runs.
+        conditions: all must hold.
+        expression: must hold, too; in the query language, from a screen that leads to these runs.
+    """
 
     namespace: str | None = "default"
     state: str | None = None
     conditions: tuple[Condition, ...] = ()
+    expression: str | None = None
 
     @property
     def where(self) -> list[Condition]:
@@ -67,7 +77,7 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The numbers of the header, of one namespace or of all.
+    """The numbers of the header, of one namespace or of all (None).
 
     `stuck` counts runs that no live node can run, up to `MOST_STUCK`.
     """
@@ -75,6 +85,7 @@ class Pulse:
     live_nodes: int
     running: int
     stuck: int
+    namespace: str | None = None
 
 
 class Source(Protocol):
@@ -108,6 +119,10 @@ class Source(Protocol):
         """Every namespace that holds runs, sorted."""
         ...
 
+    async def audit(self) -> AuditReport:
+        """Live runs compared with code, over every namespace."""
+        ...
+
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal. Raises `RunNotFound`, `RunTerminal`, `PayloadError`."""
         ...
@@ -129,6 +144,7 @@ class ReadOnlySource:
         self.run = inner.run
         self.history = inner.history
         self.namespaces = inner.namespaces
+        self.audit = inner.audit
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Refuse."""
@@ -140,10 +156,16 @@ class ReadOnlySource:
 
 
 class ClientSource:
-    """The real thing, over one `Continuum` client."""
+    """The real thing, over one `Continuum` client.
 
-    def __init__(self, client: Continuum) -> None:
+    Args:
+        client: open.
+        flows: the code that is audited; None takes what live workers have loaded.
+    """
+
+    def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] | None = None) -> None:
         self._client = client
+        self._flows = flows
 
     async def server(self) -> ServerInfo:
         """Who and where we are connected, from the live connection."""
@@ -156,6 +178,7 @@ class ClientSource:
         complete = True
         while True:
             page = await self._client.query(
+                query.expression,
                 namespace=query.namespace,
                 where=query.where,
                 order_by=("desc", "started_at"),
@@ -171,7 +194,10 @@ class ClientSource:
     async def counts(self, query: RunsQuery) -> Mapping[str, int]:
         """How many runs have each state, for the query without its state."""
         groups = await self._client.count(
-            namespace=query.namespace, where=list(query.conditions), group_by="state"
+            query.expression,
+            namespace=query.namespace,
+            where=list(query.conditions),
+            group_by="state",
         )
         counts = dict.fromkeys((state.value for state in RunState), 0)
         return counts | {str(group.key[0]): group.count for group in groups}
@@ -181,7 +207,7 @@ class ClientSource:
         nodes = await self._client.nodes()
         running = await self._client.count("state = 'running'", namespace=namespace)
         stuck = await self._client.query("stuck", namespace=namespace, limit=MOST_STUCK)
-        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries))
+        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries), namespace)
 
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""
@@ -194,6 +220,10 @@ class ClientSource:
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""
         return await self._client.namespaces()
+
+    async def audit(self) -> AuditReport:
+        """Live runs compared with code, over every namespace."""
+        return await self._client.audit(self._flows)
 
     async def signal(self, run_id: UUID, name: str, payload: object) -> None:
         """Send a signal."""

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from console.actions import MODES, Action
+from console.actions import AUDIT, MODES, RUN, RUNS, Action
 from console.session import Scope
 
-RUNS: Final = "runs"
-RUN: Final = "run"
 NAMESPACE: Final = "ns"
 THEME: Final = "theme"
 QUIT: Final = "quit"
@@ -43,12 +41,13 @@ _GOING: Final = (
     Verb(RUNS, "[-n NAME | -A] [FILTER]", "List runs, of one namespace or of all.", ("query",)),
     Verb(RUN, "ID", "Open a run by its id, or by how that begins or ends.", ("show",)),
 )
+_MODES: Final = (Verb(AUDIT, "", "Compare live runs with code.", ("versions",)),)
 _OTHER: Final = (
     Verb(NAMESPACE, "[NAME | -A]", "Look at one namespace, or at all.", ("namespace",)),
     Verb(THEME, "NAME", "Change the colours."),
     Verb(QUIT, "", "Leave the console.", ("q", "exit")),
 )
-VERBS: Final = (*_GOING, *_OTHER)
+VERBS: Final = (*_GOING, *_MODES, *_OTHER)
 
 
 @dataclass(frozen=True, slots=True)

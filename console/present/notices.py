@@ -41,6 +41,8 @@ def table_title(query: RunsQuery, page: RunsPage | None, counts: Mapping[str, in
         parts[0] += f" {shown(page, _total(query, counts))}"
         if not page.complete:
             parts.append("search not complete")
+    if query.expression:
+        parts.append(one_line(query.expression, 300))
     if query.conditions:
         parts.append(one_line(filters.describe(query.conditions), 120))
     return " · ".join(parts)
@@ -75,8 +77,9 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
     if not page.complete:
         text.append("The search was cut short before it found a run.\n\n", palette.warn)
         return _hint(text, "/", "narrow the filter", palette)
-    if query.conditions or query.state:
+    if query.conditions or query.state or query.expression:
         described = filters.describe(tuple(query.where))
+        described = " and ".join(part for part in (query.expression, described) if part)
         text.append("No run matches\n", palette.strong)
         text.append(one_line(described, 200) + "\n\n", palette.muted)
         _hint(text, "Esc", "clears the filter", palette)

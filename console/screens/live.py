@@ -15,9 +15,9 @@ from textual.screen import Screen
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
-from console.messages import Ordered, ShowMode
+from console.messages import Ordered, ScopeChanged, ShowMode
 from console.present.plain import one_line
-from console.refresh import LiveLoop, Trouble
+from console.refresh import NO_ANSWER_AFTER, LiveLoop, Trouble
 from console.session import Session
 from console.widgets.bars import Banner, HeaderBar, KeyBar, ModeBar
 from console.widgets.command_line import CommandLine
@@ -29,6 +29,10 @@ class LiveScreen(Screen[None], Generic[T]):
     """A screen whose data is read again and again."""
 
     action_screen: ClassVar[str]
+    interval: ClassVar[float] = 2.0
+    """Seconds between two reads, to begin with."""
+    patience: ClassVar[float] = NO_ANSWER_AFTER
+    """Seconds that a read may take."""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (typed by Textual)
         (0, "-narrow"),
         (100, "-wide"),
@@ -38,11 +42,13 @@ class LiveScreen(Screen[None], Generic[T]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.live: LiveLoop[T] = LiveLoop(self.load, self.show, self.fail)
+        self.live: LiveLoop[T] = LiveLoop(
+            self.load, self.show, self.fail, interval=self.interval, patience=self.patience
+        )
 
     def compose(self) -> ComposeResult:
         """Bars above and below what the screen is about."""
-        yield HeaderBar(self.session, self.live)
+        yield HeaderBar(self.session, self.live, lambda: self.scope)
         yield ModeBar(self.crumbs, self.mode)
         yield Banner(self.live)
         yield from self.body()
@@ -72,6 +78,11 @@ class LiveScreen(Screen[None], Generic[T]):
     # where we are
 
     @property
+    def scope(self) -> str | None:
+        """The namespace that is shown here; None for all."""
+        return self.session.namespace
+
+    @property
     def crumb(self) -> str:
         """This screen in the line of crumbs; empty for one at the top."""
         return ""
@@ -88,6 +99,11 @@ class LiveScreen(Screen[None], Generic[T]):
 
     # the loop
 
+    async def know_server(self) -> None:
+        """Ask once where we are connected."""
+        if self.session.server is None:
+            self.session.server = await self.session.source.server()
+
     def on_mount(self) -> None:
         """Start reading."""
         self.run_worker(self.live.run(), group="live", exclusive=True, exit_on_error=False)
@@ -100,6 +116,9 @@ class LiveScreen(Screen[None], Generic[T]):
         """Back on top: read at once."""
         self.live.resume()
         self.query_one(ModeBar).refresh()
+        pulse = self.session.pulse
+        if pulse is not None and pulse.namespace != self.scope:
+            self.post_message(ScopeChanged())
 
     def fail(self, trouble: Trouble) -> None:
         """Keep what is on screen, dimmed, and say why."""
@@ -173,6 +192,10 @@ class LiveScreen(Screen[None], Generic[T]):
     def _say_interval(self, seconds: float) -> None:
         self.toast(f"reading every {seconds:g} s")
         self.update_bars()
+
+    def do_show_audit(self) -> None:
+        """To the audit."""
+        self.post_message(ShowMode(actions.AUDIT))
 
     def do_show_runs(self) -> None:
         """To the runs, as they were left."""

@@ -94,8 +94,7 @@ class RunScreen(ActingScreen[Loaded]):
     async def load(self) -> Loaded:
         """The run, and the next events after those on screen."""
         source = self.session.source
-        if self.session.server is None:
-            self.session.server = await source.server()
+        await self.know_server()
         after = self.events[-1].seq if self.events else None
         limit = min(PAGE, MAX_EVENTS - len(self.events))
         found = tuple(await source.history(self.run_id, after, limit)) if limit > 0 else ()

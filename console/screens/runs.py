@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from console import actions, verbs
 from console.dialogs.namespace import NamespaceDialog
-from console.messages import OpenRun, ScopeChanged
+from console.messages import OpenRun, ScopeChanged, ShowMode
 from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
@@ -43,22 +43,47 @@ class Answer:
 
 
 class RunsScreen(ActingScreen[Answer]):
-    """State tabs, filter line and table over one query."""
+    """State tabs, filter line and table over one query.
+
+    Args:
+        session: shared by all screens.
+        query: what to begin with.
+        behind: what the runs are in a few words, and the mode that asked for them; None for the
+            list at the top.
+    """
 
     action_screen = actions.RUNS
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
     AUTO_FOCUS = "RowList"
 
-    def __init__(self, session: Session, query: RunsQuery | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        query: RunsQuery | None = None,
+        *,
+        behind: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(session)
+        self._behind = behind
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
         self._good_query = self.runs_query
         self._depth = PAGE
-        self._presenter = RunRows(datetime.now(UTC), all_namespaces=session.namespace is None)
+        everywhere = self.runs_query.namespace is None
+        self._presenter = RunRows(datetime.now(UTC), all_namespaces=everywhere)
         self.counting: LiveLoop[Mapping[str, int]] = LiveLoop(
             self._load_counts, self._show_counts, self._no_counts, interval=COUNTS_EVERY
         )
+
+    @property
+    def scope(self) -> str | None:
+        """That of the query."""
+        return self.runs_query.namespace
+
+    @property
+    def crumb(self) -> str:
+        """What the runs are, when another screen asked for them."""
+        return "" if self._behind is None else self._behind[0]
 
     def body(self) -> ComposeResult:
         """States and filter above the table."""
@@ -84,8 +109,7 @@ class RunsScreen(ActingScreen[Answer]):
         """The newest runs that match, as deep as the operator has scrolled."""
         query, depth = self.runs_query, self._depth
         source = self.session.source
-        if self.session.server is None:
-            self.session.server = await source.server()
+        await self.know_server()
         return Answer(query, await source.runs(query, depth))
 
     def show(self, loaded: Answer) -> None:
@@ -176,14 +200,17 @@ class RunsScreen(ActingScreen[Answer]):
         if query == self.runs_query:
             return
         if query.namespace != self.runs_query.namespace or (
-            query.conditions != self.runs_query.conditions
+            (query.conditions, query.expression)
+            != (self.runs_query.conditions, self.runs_query.expression)
         ):
             self.query_one(StateTabs).counts = {}
             self.counting.restart()
+        scope_changed = query.namespace != self.runs_query.namespace
         self.runs_query = query
-        if query.namespace != self.session.namespace:
-            self.session.namespace = query.namespace
+        if scope_changed:
             self.post_message(ScopeChanged())
+        if self._behind is None:
+            self.session.namespace = query.namespace
         self._presenter.all_namespaces = query.namespace is None
         self._depth = PAGE
         self.page = None
@@ -288,8 +315,19 @@ class RunsScreen(ActingScreen[Answer]):
         self._redraw()
 
     def do_clear(self) -> None:
-        """Clear the filter, then the state."""
-        if self.runs_query.conditions:
-            self.ask(self.runs_query.changed(conditions=()))
-        elif self.runs_query.state:
-            self.ask(self.runs_query.changed(state=None))
+        """Clear the filter, then the state; then go back to where these runs were asked for."""
+        query = self.runs_query
+        if query.conditions:
+            self.ask(query.changed(conditions=()))
+        elif query.state:
+            self.ask(query.changed(state=None))
+        elif self._behind is not None:
+            self.do_leave()
+        elif query.expression is not None:
+            self.ask(query.changed(expression=None))
+
+    def do_leave(self) -> None:
+        """Back, also to another mode."""
+        super().do_leave()
+        if self._behind is not None:
+            self.post_message(ShowMode(self._behind[1]))

@@ -33,10 +33,13 @@ def palette_of(widget: Widget) -> Palette:
 
 
 class HeaderBar(Widget):
-    """Connection, namespace, rights, nodes and the age of the data; ticks once a second."""
+    """Connection, namespace, rights, numbers and the age of the data; ticks once a second."""
 
-    def __init__(self, session: Session, live: LiveLoop[Any]) -> None:
+    def __init__(
+        self, session: Session, live: LiveLoop[Any], scope: Callable[[], str | None]
+    ) -> None:
         super().__init__()
+        self._scope = scope
         self._session = session
         self._live = live
 
@@ -46,15 +49,16 @@ class HeaderBar(Widget):
 
     def render(self) -> Text:
         """The header for the width there is."""
-        session, live = self._session, self._live
+        session, live, scope = self._session, self._live, self._scope()
+        pulse = session.pulse
         server = session.server
         facts = HeaderFacts(
             server=address(server) if server else "connecting",
             database=server.database if server else "…",
             user=server.user if server else "",
-            namespace=session.namespace,
+            namespace=scope,
             read_only=session.read_only,
-            pulse=session.pulse,
+            pulse=pulse if pulse is not None and pulse.namespace == scope else None,
             zone=zone(),
             age=live.age,
             interval=live.interval,

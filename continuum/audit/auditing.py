@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from continuum.audit.entries import Entries, Samples
-from continuum.audit.findings import findings_of
+from continuum.audit.findings import GoneOwners, findings_of
 from continuum.audit.forecast import Forecasts
 from continuum.audit.loaded import LoadedApplication
 from continuum.audit.report import AuditReport
@@ -83,4 +83,5 @@ async def audit(
         replay=replayed.summary,
         elapsed=monotonic() - began,
     )
-    return replace(report, findings=findings_of(report, replayed.drifted))
+    owners = GoneOwners(view.gone(0), view.gone(LONG_EXPIRED))
+    return replace(report, findings=findings_of(report, replayed.drifted, owners))

@@ -9,6 +9,7 @@ from datetime import datetime
 from continuum.audit.forecast import Forecasts
 from continuum.audit.loaded import LoadedCode
 from continuum.audit.report import PatchSite, Split, VersionEntry
+from continuum.audit.selecting import live_runs_of
 from continuum.audit.splitting import Replays
 from continuum.audit.view import View
 from continuum.journal.turn import VersionPin
@@ -124,4 +125,10 @@ class Entries:
             min(seen, default=None),
             self._samples.forecasts.of(code.flow.name, needing),
             len(code.opaque),
+            self._where(code.flow.name, needing),
         )
+
+    def _where(self, workflow: str, version_ids: frozenset[int]) -> str | None:
+        known = [self._view.known[each].pin for each in version_ids if each in self._view.known]
+        hashes = sorted({pin.version_hash for pin in known})
+        return live_runs_of(workflow, hashes) if hashes else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 from continuum.audit.replayed import Replayed
 from continuum.audit.report import (
@@ -14,24 +15,37 @@ from continuum.audit.report import (
     PatchSite,
     UnknownVersion,
 )
+from continuum.audit.selecting import live_runs_of, live_runs_of_each, runs_whose
 from continuum.versions.facts import CodePlace
 from continuum.versions.runtime import runtime_tag
 
 SHOWN_HASH: Final = 12
 """Characters of a hash that people are shown; every command takes them."""
+BLOCKED: Final = "waiting_on like 'blocked:%'"
+"""The runs that drifted."""
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
 
 
-def findings_of(report: AuditReport, drifted: Sequence[Replayed]) -> Sequence[Finding]:
+class GoneOwners(NamedTuple):
+    """Owners of live runs that are gone, and those that are gone for long."""
+
+    expired: Sequence[UUID]
+    abandoned: Sequence[UUID]
+
+
+def findings_of(
+    report: AuditReport, drifted: Sequence[Replayed], owners: GoneOwners
+) -> Sequence[Finding]:
     """All findings of a report that has none yet; the gravest first.
 
     Args:
         report: everything else.
         drifted: runs that the code did not replay.
+        owners: of expired leases.
     """
     found = [
         *_unknown(report),
-        *_leases(report),
+        *_leases(report, owners),
         *_parked(report),
         *_drifted(drifted),
         *_codecs(report),
@@ -77,6 +91,7 @@ def _unknown(report: AuditReport) -> Iterator[Finding]:
             f"{load}; to give the runs up: continuum cancel --force -A --where"
             f" \"workflow = '{workflow}'\"",
             strict=True,
+            where=live_runs_of(workflow),
         )
     for each in report.unknown_versions:
         runs = f"{each.workflow}: {counted(each.live_runs, 'live run')}"
@@ -92,6 +107,7 @@ def _unknown(report: AuditReport) -> Iterator[Finding]:
                 f"audit with {_python(each.runtime)} if that is what the release runs on; else keep"
                 f" workers on it until they end: {_drain(each)}",
                 strict=True,
+                where=each.where,
             )
         elif each.lost_patches:
             yield _lost(each, runs)
@@ -104,6 +120,7 @@ def _unknown(report: AuditReport) -> Iterator[Finding]:
                 "load that code beside the new one, under the same name with its own version=, or"
                 f" keep a worker that has it until they end: {_drain(each)}",
                 strict=True,
+                where=each.where,
             )
 
 
@@ -121,10 +138,11 @@ def _lost(each: UnknownVersion, runs: str) -> Finding:
         f"put {' and '.join(f'patched({name!r})' for name in names)} back with both branches, or"
         f" keep a worker that has it until they end: {_drain(each)}",
         strict=True,
+        where=each.where,
     )
 
 
-def _leases(report: AuditReport) -> Iterator[Finding]:
+def _leases(report: AuditReport, owners: GoneOwners) -> Iterator[Finding]:
     late = report.abandoned_leases
     if late:
         yield Finding(
@@ -134,6 +152,7 @@ def _leases(report: AuditReport) -> Iterator[Finding]:
             " been gone for more than ten times its TTL, and nobody took over",
             "start a worker; any live one frees them within a second (see: continuum nodes)",
             strict=True,
+            where=runs_whose("owner", map(str, owners.abandoned)),
         )
     if report.expired_leases > late:
         yield Finding(
@@ -142,6 +161,7 @@ def _leases(report: AuditReport) -> Iterator[Finding]:
             f"{counted(report.expired_leases - late, 'live run')} of a worker that is gone have not"
             " been taken over yet",
             "nothing, if workers are running: they take over within seconds",
+            where=runs_whose("owner", map(str, owners.expired)),
         )
 
 
@@ -153,7 +173,8 @@ def _parked(report: AuditReport) -> Iterator[Finding]:
             f"{counted(report.blocked_runs, 'live run')} did not replay with the code that took"
             " them and wait for another build",
             "deploy code that replays them; what differs first is in their waiting_on:"
-            " continuum query -A \"waiting_on like 'blocked:%'\"",
+            f' continuum query -A "{BLOCKED}"',
+            where=BLOCKED,
         )
     if report.quarantined_runs:
         yield Finding(
@@ -178,6 +199,7 @@ def _drifted(drifted: Sequence[Replayed]) -> Iterator[Finding]:
             "mend the code: what it does so far must be what their journals record; all of them:"
             " continuum audit --replay",
             strict=True,
+            where=runs_whose("id", (str(run.run_id) for run in runs)),
         )
 
 
@@ -198,6 +220,7 @@ def _codecs(report: AuditReport) -> Iterator[Finding]:
                 f" types: {types}",
                 "let the new types read what was written, or let these runs end first; which of"
                 " them cannot be read: continuum audit --replay",
+                where=entry.where,
             )
 
 
@@ -231,6 +254,7 @@ def _patch(workflow: str, name: str, sites: Sequence[PatchSite]) -> Finding:
         f" patch {name} ({places})",
         f"keep both branches: {forecast_text(first.forecast)}; new runs need the old one, too,"
         " until they come to the patch",
+        where=first.where,
     )
 
 
@@ -247,6 +271,7 @@ def _unserved(report: AuditReport) -> Iterator[Finding]:
             f"{counted(runs, 'live run')} of {names} can be run by the audited code only: no live"
             " worker has their version",
             "deploy this code",
+            where=live_runs_of_each((entry.workflow, entry.version_hash) for entry in waiting),
         )
 
 

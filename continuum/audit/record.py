@@ -94,6 +94,7 @@ def _site(site: PatchSite) -> dict[str, Any]:
         "first_seen_at": site.first_seen_at,
         "earliest_removal_at": site.forecast.done_at,
         "forecast": forecast_record(site.forecast),
+        "where": site.where,
     }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from continuum.audit.selecting import live_runs_of
 from continuum.store.auditing import CodecChange
 from continuum.versions.facts import CodePlace
 
@@ -88,6 +89,7 @@ class PatchSite:
         first_seen_at: when a worker with this patch first joined; None if none has.
         forecast: of the runs that need the code before the patch.
         opaque: so many references no hash can see; with none of them the verdict is proved.
+        where: an expression for the runs that need the code before the patch; None without any.
     """
 
     place: CodePlace
@@ -97,6 +99,7 @@ class PatchSite:
     first_seen_at: datetime | None
     forecast: Forecast
     opaque: int
+    where: str | None = None
 
     @property
     def proof(self) -> str:
@@ -140,6 +143,11 @@ class VersionEntry:
     opaque: Sequence[CodePlace] = ()
     codec_changes: Sequence[CodecChange] = ()
 
+    @property
+    def where(self) -> str:
+        """An expression for its live runs, in any namespace."""
+        return live_runs_of(self.workflow, [self.version_hash])
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownVersion:
@@ -168,6 +176,11 @@ class UnknownVersion:
     taken: Sequence[str] = ()
     nodes: Sequence[UUID] = ()
 
+    @property
+    def where(self) -> str:
+        """An expression for these runs, in any namespace."""
+        return live_runs_of(self.workflow, [self.version_hash])
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -177,6 +190,8 @@ class Finding:
         code: names the sort of finding; documented in docs/audit.md.
         fix: what to do about it.
         strict: whether it makes a strict audit say no.
+        where: an expression for the runs that it is about, in any namespace (of very many, some);
+            None where none finds them.
     """
 
     severity: Severity
@@ -184,6 +199,7 @@ class Finding:
     message: str
     fix: str
     strict: bool = False
+    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

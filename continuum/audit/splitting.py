@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import replace
@@ -17,6 +18,9 @@ from continuum.system import monotonic
 
 REPLAYED: Final = 1_000
 """So many runs are replayed unless somebody wants more; about a second."""
+
+BREATH: Final = 8
+"""After so many replays whatever else runs in this process gets a turn."""
 
 
 class Replays:
@@ -52,6 +56,8 @@ class Replays:
             async for journal in reading:
                 replayed = await replay_run(journal, code)
                 done += 1
+                if done % BREATH == 0:
+                    await asyncio.sleep(0)
                 same += replayed.verdict == "same"
                 lost += replayed.verdict == "not-loadable"
                 if replayed.drift is not None:

@@ -68,16 +68,21 @@ class View:
         return sum(self.live[each] for each in version_ids)
 
     def expired(self, ttls: float) -> int:
-        """Live runs whose owner has been gone for more than so many TTLs.
+        """Live runs whose owner has been gone for more than so many TTLs."""
+        owners = set(self.gone(ttls))
+        return sum(group.runs for group in self.facts.groups if group.owner in owners)
+
+    def gone(self, ttls: float) -> list[UUID]:
+        """Owners of live runs that have been gone for more than so many TTLs.
 
         An owner without a node row never comes back, and nobody can tell since when.
         """
         nodes = {node.id: node for node in self.facts.nodes}
-        total = 0
+        found: set[UUID] = set()
         for group in self.facts.groups:
             if group.owner is None:
                 continue
             node = nodes.get(group.owner)
             if node is None or (not node.alive and node.expired_for > ttls * node.ttl):
-                total += group.runs
-        return total
+                found.add(group.owner)
+        return sorted(found)

@@ -29,7 +29,8 @@ from continuum.engine.drift import Drift, unreadable, waiting_location
 from continuum.engine.endings import asked_end, cancelled_end, end_of
 from continuum.engine.failures import stopped
 from continuum.engine.guard import guard
-from continuum.engine.loop import DeterministicLoop, DurableTimer
+from continuum.engine.handles import DurableTimer
+from continuum.engine.loop import DeterministicLoop
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
 from continuum.engine.patches import Patches
 from continuum.engine.results import Outcome, error_of, result_of

@@ -12,14 +12,17 @@ import contextvars
 import logging
 import math
 import sys
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from continuum.engine.blocks import install_blocks
 from continuum.engine.commands import CommandLog
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.futures import DurableFuture, DurableTask, install_ordering
 from continuum.engine.guard import kept
+from continuum.engine.handles import DurableTimer, ReadyHandle
 from continuum.engine.refusals import add_refusals, refuse
 from continuum.errors import NonDeterminismError, NotInWorkflow
 from continuum.journal.events import EventKind, TimerCancelled, TimerStarted
@@ -31,39 +34,7 @@ _resisting: Final = kept
 """Coroutines that went on after being closed. Kept for ever: freeing one would run it again."""
 
 install_ordering()
-
-
-class ReadyHandle(asyncio.Handle):
-    """A callback to be run in this step."""
-
-    __slots__ = ()
-
-    def __init__(self, callback: Any, args: Any, loop: Any, context: Any) -> None:
-        self._context = context
-        self._loop = loop
-        self._callback = callback
-        self._cancelled = False
-        self._args = args
-        self._repr = None
-        self._source_traceback = None
-
-
-class DurableTimer(asyncio.TimerHandle):
-    """A callback behind a journaled timer.
-
-    Attributes:
-        command: number of its `timer_started`.
-        due_at: when it fires, by the database clock.
-        pending: neither fired nor cancelled.
-        shown: whether it is worth a word in `waiting_on`; a signal's timeout is shown there.
-    """
-
-    __slots__ = ("command", "due_at", "pending", "shown")
-
-    command: int
-    due_at: datetime
-    pending: bool
-    shown: bool
+install_blocks()
 
 
 @add_refusals
@@ -89,7 +60,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._deadlines = deadlines
         self._started_at = started_at
         self._order = seed
-        self._ready: list[ReadyHandle] = []
+        self._ready: deque[ReadyHandle] = deque()
         self._stepping = False
         self._generators: list[Any] = []
         self._failed: list[DurableTask] = []
@@ -110,6 +81,10 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         elif not self._log.latched:
             raise refuse("call_soon (from outside the workflow)")
         return handle
+
+    def call_next(self, callback: Any, *args: Any, context: Any) -> None:
+        """Run a callback of the step that executes now, before those already waiting."""
+        self._ready.appendleft(ReadyHandle(callback, args, self, context))
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> ReadyHandle:
         """As `call_soon`; refused from outside the workflow's own step."""
@@ -223,22 +198,22 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def _run_ready(self) -> None:
         log = self._log
         main = self.main
-        while self._ready:
-            batch, self._ready = self._ready, []
-            for handle in batch:
-                if handle._cancelled:
-                    continue
-                try:
-                    handle._context.run(handle._callback, *handle._args)
-                except BaseException as error:
-                    # A task has stored it already (also KeyboardInterrupt and SystemExit): it
-                    # ends the run, not the worker. A plain callback has nobody to tell.
-                    self._callback_failed(handle, error)
-                if main is None:
-                    main = self.main
-                if log.latched or (main is not None and main.done() and not self.sagas):
-                    self._ready.clear()
-                    return
+        ready = self._ready
+        while ready:
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except BaseException as error:
+                # A task has stored it already (also KeyboardInterrupt and SystemExit): it ends
+                # the run, not the worker. A plain callback has nobody to tell.
+                self._callback_failed(handle, error)
+            if main is None:
+                main = self.main
+            if log.latched or (main is not None and main.done() and not self.sagas):
+                ready.clear()
+                return
 
     def cancel_sagas(self) -> None:
         """The workflow function has ended: tasks still inside a saga are to leave it, undoing."""

@@ -9,7 +9,8 @@ from typing import Any
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.engine.commands import CommandLog
 from continuum.engine.futures import DurableFuture
-from continuum.engine.loop import DeterministicLoop, DurableTimer
+from continuum.engine.handles import DurableTimer
+from continuum.engine.loop import DeterministicLoop
 from continuum.errors import PayloadError
 from continuum.journal.events import EventKind, SignalAwaited, SignalReceived
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from continuum.engine.attempts import ActivityState, Phase
 from continuum.engine.children import Child, Children
-from continuum.engine.loop import DurableTimer
+from continuum.engine.handles import DurableTimer
 from continuum.engine.signals import Signals, Waiter
 
 SHOWN: Final = 5

@@ -182,8 +182,7 @@ class SignalReceived(msgspec.Struct, frozen=True):
 class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     message: int
     reason: str | None = None
-    timeout: float | None = None
-    """It is asked to end because so many seconds are over: it ends failed, not cancelled."""
+    timeout: float | None = None  # so many seconds are over: it ends failed, not cancelled
 
 
 class SideEffect(msgspec.Struct, frozen=True, omit_defaults=True):

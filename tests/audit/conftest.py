@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from continuum import Continuum, Workflow
 from continuum.audit.record import report_record
-from continuum.audit.report import AuditReport, PatchSite, UnknownVersion
+from continuum.audit.report import AuditReport, Finding, PatchSite, UnknownVersion
 from continuum.cli.records import to_json
 from tests.worker.cluster import Cluster, eventually, open_cluster
 
@@ -86,6 +86,18 @@ class Shop:
         report = await self.client.audit(flows or None)
         schema().validate(msgspec.json.decode(to_json(report_record(report))))
         return report
+
+    async def found(self, where: str | None) -> set[UUID]:
+        """The runs that an expression of the report finds, in every namespace."""
+        assert where is not None
+        page = await self.client.query(where, namespace=None, limit=1000)
+        return {run.id for run in page.entries}
+
+
+def told(report: AuditReport, code: str) -> Finding:
+    """The one finding of this sort."""
+    [found] = [each for each in report.findings if each.code == code]
+    return found
 
 
 def codes(report: AuditReport) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 from continuum.audit.report import Split
 from tests.audit import releases
-from tests.audit.conftest import Shop, codes, site, unknown
+from tests.audit.conftest import Shop, codes, site, told, unknown
 from tests.worker.cluster import eventually
 
 
@@ -24,6 +24,7 @@ async def test_a_patch_is_in_use_until_no_live_run_needs_the_code_before_it(shop
     assert preflight.replay is not None
     assert (preflight.replay.runs, preflight.replay.same) == (4, 4)
     assert codes(preflight) == {"patch-in-use": "info", "version-not-served": "info"}
+    assert await shop.found(site(preflight, "thorough").where) == set(runs)
 
     async with shop.release(releases.between):
         await shop.move(runs[1:3], "check", "signal end")
@@ -31,6 +32,8 @@ async def test_a_patch_is_in_use_until_no_live_run_needs_the_code_before_it(shop
         patch = site(report, "thorough")
         assert (patch.verdict, patch.proof, report.strict_ok) == ("still-in-use", "proved", True)
         assert patch.split == Split(2, 2, 0, took_old=1, not_reached=1, undetermined=0)
+        assert await shop.found(patch.where) == {runs[0], runs[3]}
+        assert told(report, "patch-in-use").where == patch.where
         quick = await shop.client.audit([releases.between], split=0)
         assert site(quick, "thorough").split == Split(2, 2, 0)
         assert quick.replay is None

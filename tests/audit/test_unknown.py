@@ -9,7 +9,7 @@ import pytest
 from continuum import workflow
 from continuum.declare import workflow as declaring
 from tests.audit import releases
-from tests.audit.conftest import Shop, codes, site, unknown
+from tests.audit.conftest import Shop, codes, site, told, unknown
 from tests.worker.cluster import Cluster, eventually
 
 
@@ -30,6 +30,8 @@ async def test_runs_of_an_unknown_version_are_reported_stuck_and_never_claimed(s
         [entry] = [each for each in report.workflows if not each.loaded]
         assert (entry.live_runs, entry.patch_sites) == (1, [])
         assert unknown(await shop.audit()).sample_run_ids == [run_id]
+        for where in (found.where, entry.where, told(report, "version-unknown").where):
+            assert await shop.found(where) == {run_id}
         stuck = await shop.client.query("stuck = true")
         assert [each.id for each in stuck.entries] == [run_id]
 
@@ -49,6 +51,8 @@ async def test_runs_of_a_workflow_that_is_not_loaded_are_reported(shop: Shop) ->
     report = await shop.audit(releases.nap)
     assert (codes(report), report.strict_ok) == ({"workflow-unknown": "error"}, False)
     assert (unknown(report).version_hash, unknown(report).sample_run_ids) == ("", [run.id])
+    assert await shop.found(unknown(report).where) == {run.id}
+    assert await shop.found(told(report, "workflow-unknown").where) == {run.id}
     assert (await shop.audit(releases.before, releases.nap)).strict_ok
     async with shop.release(releases.before):
         await shop.waiting([run.id], "signal check")
@@ -103,6 +107,7 @@ async def test_leases_of_a_dead_worker_count_by_how_long_it_is_gone(
         expected = "lease-abandoned" if report.abandoned_leases else "lease-expired"
         assert expected in codes(report)
         assert report.strict_ok is (report.abandoned_leases == 0)
+        assert await shop.found(told(report, expected).where) == {run_id}
         return report.abandoned_leases == 1
 
     await eventually(abandoned)
@@ -126,7 +131,8 @@ async def test_a_run_that_would_drift_is_found_before_the_roll_out(
     monkeypatch.setitem(releases.SETTINGS, "limit", 9)
     report = await shop.audit(releases.opaque_patch)
     assert (report.strict_ok, codes(report)["replay-drift"]) == (False, "error")
-    [finding] = [each for each in report.findings if each.code == "replay-drift"]
+    finding = told(report, "replay-drift")
+    assert await shop.found(finding.where) == {run_id}
     assert str(run_id) in finding.message
     assert "activity_scheduled tests.audit.releases:cheap" in finding.message
     assert report.replay is not None
@@ -144,6 +150,7 @@ async def test_drifted_runs_are_reported(shop: Shop, monkeypatch: pytest.MonkeyP
         await shop.waiting([run_id], "blocked: drift")
         report = await shop.audit(releases.opaque_steps)
     assert (report.blocked_runs, codes(report)["runs-drifted"]) == (1, "warning")
+    assert await shop.found(told(report, "runs-drifted").where) == {run_id}
     drain = await shop.client.drain_forecast(releases.opaque_steps.version_hash)
     assert (drain.forecast.runs, drain.forecast.endless) == (1, 1)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from rich.text import Text
 from textual.app import App
@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from console.app import ConsoleApp
+from console.screens.live import LiveScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
 from console.session import Session
@@ -42,7 +43,8 @@ class Driver:
     @property
     def runs(self) -> RunsScreen:
         """The list at the bottom of the stack."""
-        found = next(screen for screen in self.app.screen_stack if isinstance(screen, RunsScreen))
+        stack = self.app._screen_stacks["runs"]
+        found = next(screen for screen in stack if isinstance(screen, RunsScreen))
         assert isinstance(found, RunsScreen)
         return found
 
@@ -51,6 +53,14 @@ class Driver:
         """The run screen on top."""
         assert isinstance(self.app.screen, RunScreen)
         return self.app.screen
+
+    @property
+    def answered(self) -> bool:
+        """Whether the screen on top has been read, or could not be."""
+        screen = self.app.screen
+        assert isinstance(screen, LiveScreen)
+        live = cast("LiveScreen[object]", screen).live
+        return live.idle and (live.loads > 0 or live.trouble is not None)
 
     async def press(self, *keys: str) -> None:
         """Press keys and let them be handled."""

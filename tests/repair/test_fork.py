@@ -52,6 +52,7 @@ async def seq_of(ct: Continuum, run_id: UUID, kind: str, command: int | None = N
 async def test_a_fork_goes_its_own_way_from_the_event(ct: Continuum) -> None:
     """What had completed keeps its result; the origin is not touched; lineage is in attributes."""
     run = await ct.start(flows.decided, "a", key="k", attributes={"plan": "pro"}, namespace="n")
+    await seq_of(ct, run.id, "signal_awaited")
     await run.signal("decide", "yes")
     assert await run.result(30) == ["a first 1", "yes", "a yes 1"]
     before = [(e.seq, e.type, e.data) for e in await ct.history(run.id)]

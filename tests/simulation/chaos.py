@@ -16,11 +16,12 @@ from continuum.engine.execution import Execution
 from continuum.engine.outcome import ActivityCall
 from continuum.errors import RunTerminal
 from continuum.journal.turn import Turn, TurnStatus
-from continuum.store.activities import AttemptFence, AttemptTransaction
+from continuum.store.activities import AttemptFence, AttemptTransaction, Reservation
 from continuum.store.memory.clock import NOON
-from continuum.store.protocol import CommitResult, StoreUnavailable
+from continuum.store.protocol import CommitResult, InboxMessage, StoreUnavailable
 from continuum.testing.environments import Environment, _kill
 from tests.simulation.interpreter import WORKFLOWS
+from tests.simulation.keys import Ledger
 from tests.simulation.programs import Disturbance
 from tests.simulation.standins import WorldTransaction
 from tests.simulation.world import ON_QUEUES, SERVED
@@ -55,6 +56,10 @@ class Chaos(Environment):
     Args:
         disturbance: the plan.
         on_commit: called with each turn that was committed and the execution it was taken from.
+
+    Attributes:
+        keys: who was given the idempotency keys.
+        losses: how many faults there were by which attempts in progress are lost.
     """
 
     def __init__(self, disturbance: Disturbance, on_commit: OnCommit) -> None:
@@ -76,10 +81,17 @@ class Chaos(Environment):
         )
         self._plan = disturbance
         self._transactions = list(disturbance.transactions)
+        self._results = list(disturbance.results)
+        self.losses = 0
         self._on_commit = on_commit
         self._write = self.store.commit_turns
         self.store.commit_turns = self._commit  # type: ignore[method-assign]
-        self.store.activities.transaction = self._transaction  # type: ignore[method-assign]
+        activities: Any = self.store.activities
+        self.keys = Ledger(activities, self.store.tables)
+        activities.transaction = self._transaction
+        activities.reserve_key = self._reserve_key
+        activities.complete_key = self._complete_key
+        activities.release_key = self._release_key
         self._disturb = self.faults.prepare
         self.faults.prepare = self._prepare  # type: ignore[method-assign]
         self._background: set[asyncio.Task[None]] = set()
@@ -120,10 +132,29 @@ class Chaos(Environment):
     @asynccontextmanager
     async def _transaction(self, fence: AttemptFence) -> AsyncGenerator[AttemptTransaction]:
         """The commit of a transactional activity goes wrong as those of turns do."""
-        transaction = WorldTransaction(self.store.activities, self.store.tables, fence)
+        complete = self.keys.complete_key
+        transaction = WorldTransaction(self.store.activities, self.store.tables, fence, complete)
         yield transaction
         fault = self._transactions.pop(0) if self._transactions else ""
         await self._pass_through(fence.node_id, transaction.commit, fault)
+
+    async def _reserve_key(self, fence: AttemptFence, activity: str, key: str) -> Reservation:
+        reserve = partial(self.keys.reserve_key, fence, activity, key)
+        return await self._pass_through(fence.node_id, reserve)
+
+    async def _complete_key(
+        self, fence: AttemptFence, activity: str, key: str, value: bytes
+    ) -> list[InboxMessage]:
+        """The commit before which a keyed effect has happened and nobody knows."""
+        fault = self._results.pop(0) if self._results else ""
+        complete = partial(self.keys.complete_key, fence, activity, key, value)
+        return await self._pass_through(fence.node_id, complete, fault)
+
+    async def _release_key(
+        self, fence: AttemptFence, activity: str, key: str
+    ) -> list[InboxMessage]:
+        release = partial(self.keys.release_key, fence, activity, key)
+        return await self._pass_through(fence.node_id, release)
 
     async def _pass_through(
         self, node_id: UUID, write: Callable[[], Awaitable[T]], fault: str = ""
@@ -133,7 +164,8 @@ class Chaos(Environment):
                 self._epochs[node_id] = local
         self.store.commits += 1
         number = self.store.commits
-        fault = fault or self._plan.faults.get(number)
+        fault = fault or self._plan.faults.get(number, "")
+        self.losses += fault in REPEATING
         if fault == "killed before":
             await self._vanish(node_id)
         if fault == "unavailable":

@@ -71,7 +71,7 @@ class Leaves:
             outside.keyed(self.world, label), outside.keyed(self.world, label)
         )
         expect(one, other)
-        return label  # how often it happened depends on the attempts that were lost
+        return label  # how often it has happened depends on the attempts that were lost (`keys`)
 
     async def _pages(self, node: Node, label: str) -> Any:
         queued = outside.pages.options(queue=outside.QUEUE)

@@ -9,7 +9,7 @@ import msgspec
 
 from continuum.journal.events import ENDS, EventKind
 from continuum.store.memory.tables import RunRow, Tables
-from tests.simulation.chaos import RUN_ID
+from tests.simulation.chaos import RUN_ID, Chaos
 from tests.simulation.world import World
 
 
@@ -24,6 +24,8 @@ class Outcome:
         at_most_once: labels of effects that must not be repeated, and may be missing.
         exactly_once: labels of effects that must not be repeated.
         commits: how many it took.
+        losses: how many times attempts in progress were lost.
+        given: labels of keyed effects, and to how many attempts their key was given.
     """
 
     state: str
@@ -32,10 +34,13 @@ class Outcome:
     at_most_once: frozenset[str]
     exactly_once: frozenset[str]
     commits: int
+    losses: int
+    given: dict[str, int]
 
 
-def outcome_of(tables: Tables, world: World, commits: int) -> Outcome:
+def outcome_of(env: Chaos, world: World) -> Outcome:
     """What is in the store, and what happened outside."""
+    tables = env.store.tables
     runs: dict[str, Any] = {}
     for row in tables.runs.values():
         label = msgspec.json.decode(row.input)[1]
@@ -43,7 +48,10 @@ def outcome_of(tables: Tables, world: World, commits: int) -> Outcome:
         runs[label] = _end_of(row, label)
     state = tables.runs[RUN_ID].state.value
     at_most_once, exactly_once = frozenset(world.at_most_once), frozenset(world.exactly_once)
-    return Outcome(state, runs, dict(world.effects), at_most_once, exactly_once, commits)
+    return Outcome(
+        state, runs, dict(world.effects), at_most_once, exactly_once, env.commits, env.losses,
+        env.keys.executions(),
+    )  # fmt: skip
 
 
 def _end_of(row: RunRow, label: str) -> Any:
@@ -52,29 +60,26 @@ def _end_of(row: RunRow, label: str) -> Any:
     return row.state.value, result, row.error_type, row.error_message, attributes
 
 
-def check_same(undisturbed: Outcome, disturbed: Outcome, *, repeating: bool) -> None:
-    """Nothing but time may differ.
-
-    Args:
-        repeating: whether an attempt may have been lost, and made again.
-    """
+def check_same(undisturbed: Outcome, disturbed: Outcome) -> None:
+    """Nothing but time may differ, and how often an effect was repeated."""
     assert disturbed.runs == undisturbed.runs, (
         f"disturbed, the runs end {disturbed.runs}; undisturbed {undisturbed.runs}"
     )
     optional = undisturbed.at_most_once | disturbed.at_most_once
     other = (disturbed.effects.keys() ^ undisturbed.effects.keys()) - optional
     assert not other, f"effects of one execution only: {sorted(other)}"
-    check_effects(undisturbed, repeating=False)
-    check_effects(disturbed, repeating=repeating)
 
 
-def check_effects(outcome: Outcome, *, repeating: bool) -> None:
-    """Exactly once, or not more often where that is promised, if attempts may be lost."""
+def check_effects(outcome: Outcome) -> None:
+    """Each once, and once more for each loss of attempts in progress unless more is promised.
+
+    A keyed effect happens again only when its key is given again (`keys.check_keys`).
+    """
     promised = outcome.at_most_once | outcome.exactly_once
-    labels = promised if repeating else outcome.effects.keys()
-    repeated = {label: outcome.effects.get(label, 0) for label in labels}
-    repeated = {label: times for label, times in repeated.items() if times > 1}
-    assert not repeated, f"more than once: {repeated}"
+    for label, times in outcome.effects.items():
+        allowed = outcome.given.get(label, 1 + outcome.losses)
+        allowed = 1 if label in promised else allowed
+        assert times <= allowed, f"{label} happened {times} times, with {outcome.losses} losses"
 
 
 def check_compensated(outcome: Outcome) -> None:

@@ -13,7 +13,6 @@ is only compared with its own replay.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -70,6 +69,7 @@ class Disturbance:
             among those of the undisturbed run, in hundredths, until `scaled`.
         transactions: what happens at the commits of transactional activities, by turns;
             after the last, nothing.
+        results: the same at the commits of results under an idempotency key.
         workers: how many share the work.
         cached: runs that each keeps in memory; parked ones beyond are given back.
         deaf: whether hints are lost, three in four.
@@ -81,6 +81,7 @@ class Disturbance:
 
     faults: dict[int, str] = field(default_factory=dict[int, str])
     transactions: list[str] = field(default_factory=list[str])
+    results: list[str] = field(default_factory=list[str])
     workers: int = 1
     cached: int = 1000
     deaf: bool = False
@@ -186,31 +187,23 @@ BRANCHES: Final[dict[str, tuple[str, ...]]] = {
 BRANCHES["all"] = tuple(dict.fromkeys(kind for kinds in BRANCHES.values() for kind in kinds))
 
 _DEPTH: Final = 2
-_GROUPS_MISCOUNT: Final = sys.version_info < (3, 13)
-"""Before, a TaskGroup that a child's failure stops may leave its task "being cancelled", and the
-`asyncio.timeout` around it raises `CancelledError`, with Continuum or without."""
 
 
 @cache
-def steps(
-    focus: str, depth: int = _DEPTH, *, races: bool = False, inside: str = "", waiting: bool = False
-) -> Nodes:
+def steps(focus: str, depth: int = _DEPTH, *, races: bool = False, inside: str = "") -> Nodes:
     """Steps of a focus, leaves first so that examples shrink to them.
 
     Args:
         inside: a "child", which nobody sends signals, or one that is "told" them by its parent;
             neither has children.
-        waiting: as part of a wait, which something interrupts.
     """
     excluded = ("signal", "child", "carry") if inside else ()
-    if waiting and _GROUPS_MISCOUNT:
-        excluded += ("abort",)
     leaves = [kind for kind in LEAVES[focus] if not kind.startswith(excluded)]
     leaves += ["signal", "signals"] if inside == "told" else []
     choices = [_leaf(kind, focus) for kind in leaves]
     if depth:
-        below = steps(focus, depth - 1, races=races, inside=inside, waiting=waiting)
-        choices += [_branch(kind, focus, depth, below, inside, waiting) for kind in BRANCHES[focus]]
+        below = steps(focus, depth - 1, races=races, inside=inside)
+        choices += [_branch(kind, focus, depth, below, inside) for kind in BRANCHES[focus]]
         if races:
             choices += [
                 _list("race", below, least=2),
@@ -227,8 +220,7 @@ def waits(focus: str, depth: int, inside: str) -> Nodes:
     hang: Nodes = st.sampled_from([*how, *([] if inside else ["child"])]).map(lambda h: ["hang", h])
     if not depth:
         return hang
-    step = steps(focus, depth - 1, inside=inside, waiting=True)
-    wait = waits(focus, depth - 1, inside)
+    step, wait = steps(focus, depth - 1, inside=inside), waits(focus, depth - 1, inside)
     return st.one_of(
         hang,
         st.tuples(st.just("cleanup"), step, wait).map(list),
@@ -276,15 +268,12 @@ def _child(how: str, focus: str) -> Nodes:
     return st.tuples(end, parts).map(lambda child: ["child", how, child[0], *child[1]])
 
 
-def _branch(kind: str, focus: str, depth: int, below: Nodes, inside: str, waiting: bool) -> Nodes:
+def _branch(kind: str, focus: str, depth: int, below: Nodes, inside: str) -> Nodes:
     if kind in ("within", "shielded", "guard"):
         return st.tuples(st.just(kind), below).map(list)
     if kind == "interrupt":
-        ways = ["timeout", "wait_for", "cancel", "race"]
-        if not (waiting and _GROUPS_MISCOUNT):
-            ways.append("group")
-        wait = waits(focus, depth, inside)
-        return st.tuples(st.just(kind), st.sampled_from(ways), wait).map(list)
+        how = st.sampled_from(["timeout", "wait_for", "cancel", "race", "group"])
+        return st.tuples(st.just(kind), how, waits(focus, depth, inside)).map(list)
     if kind == "saga":
         flags = (st.booleans(), st.integers(1, 3), st.booleans(), st.booleans())
         return st.tuples(st.just(kind), *flags, below).map(list)
@@ -316,6 +305,7 @@ def disturbances(draw: st.DrawFn, *, cancels: bool = False) -> Disturbance:
     return Disturbance(
         faults=draw(st.dictionaries(commits, st.sampled_from(FAULTS), max_size=3)),
         transactions=draw(st.lists(st.sampled_from(FAULTS), max_size=3)),
+        results=draw(st.lists(st.sampled_from(FAULTS), max_size=3)),
         workers=draw(st.sampled_from([1, 2])),
         cached=draw(st.sampled_from([1000, 1])),
         deaf=draw(st.booleans()),

@@ -14,8 +14,9 @@ from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
 from continuum.worker import processes
 from continuum.worker.service import Backoff
-from tests.simulation.chaos import REPEATING, RUN_ID, Chaos
+from tests.simulation.chaos import RUN_ID, Chaos
 from tests.simulation.interpreter import simulated
+from tests.simulation.keys import check_keys
 from tests.simulation.outcomes import (
     Outcome,
     check_compensated,
@@ -51,14 +52,11 @@ def check(example: Example) -> None:
     with standing_in():
         undisturbed = asyncio.run(execute(program, UNDISTURBED))
         disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
-    check_effects(disturbed, repeating=True)
     stopped = disturbance.cancel_at is not None
     if not program.races:
         assert undisturbed.state == ENDS[program.end], undisturbed.runs[""]
     if not program.races and not stopped:
-        faults = {*disturbance.faults.values(), *disturbance.transactions}
-        repeating = not REPEATING.isdisjoint(faults)
-        check_same(undisturbed, disturbed, repeating=repeating)
+        check_same(undisturbed, disturbed)
     if stopped:
         assert disturbed.state in ("cancelled", undisturbed.state)
         if not disturbance.force:
@@ -96,8 +94,11 @@ async def execute(program: Program, disturbance: Disturbance) -> Outcome:
             left = tables.leases, tables.tasks, tables.nodes
             raise AssertionError(f"nothing ends any more: {left}") from None
         check_journals(env.store.tables)
+        check_keys(env.keys, env.store.tables, world.effects, env.losses)
         album.check(env.store.tables, msgspec.json.encode(args))
-        return outcome_of(env.store.tables, world, env.commits)
+        outcome = outcome_of(env, world)
+        check_effects(outcome)
+        return outcome
     finally:
         await env.close()
         world.close()

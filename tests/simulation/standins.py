@@ -8,6 +8,7 @@ boundary of their scenarios in tests/effects.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from continuum.store.protocol import InboxMessage, NewMessage
 from continuum.worker.processes import ProcessDied, _call
 from tests.simulation.world import Died, happens
 
+Complete = Callable[[AttemptFence, str, str, bytes], Awaitable[list[InboxMessage]]]
+
 
 class WorldTransaction:
     """An `AttemptTransaction` and the connection of its activity.
@@ -27,10 +30,14 @@ class WorldTransaction:
     Args:
         activities, tables: of the memory store.
         fence: of the attempt.
+        complete: stores a result under an idempotency key.
     """
 
-    def __init__(self, activities: ActivityStore, tables: Tables, fence: AttemptFence) -> None:
+    def __init__(
+        self, activities: ActivityStore, tables: Tables, fence: AttemptFence, complete: Complete
+    ) -> None:
         self._activities = activities
+        self._complete = complete
         self._tables = tables
         self._fence = fence
         self._effects: list[tuple[int, str]] = []
@@ -68,7 +75,7 @@ class WorldTransaction:
         if not self.posted:
             raise AttemptFenced
         if self._key is not None:
-            self.posted += await self._activities.complete_key(fence, *self._key)
+            self.posted += await self._complete(fence, *self._key)
         for world, label in self._effects:
             happens(world, label)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from continuum.versions.hashing import version_hash
+from tests.pythons import ask, every_python
 from tests.unit.versions.loading import hash_of
 
 HERE = Path(__file__).parent
@@ -45,17 +45,6 @@ GOLDEN = {
         "0030f77ebeeb383fb55708e3daa9596736c238f96d03a87a6753480fb9faac10",
     ],
 }
-
-
-def other_pythons() -> list[str]:
-    """Every supported Python of this machine, on PATH or under pyenv, and this one."""
-    found = {sys.executable}
-    for minor in (11, 12, 13, 14):
-        on_path = shutil.which(f"python3.{minor}")
-        if on_path is not None and "shims" not in on_path:  # a shim may stand for nothing
-            found.add(on_path)
-        found.update(map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python")))
-    return sorted(found)
 
 
 BASE = """
@@ -120,14 +109,10 @@ def test_expressions_that_differ_are_told_apart(one: str, other: str) -> None:
     assert hash_of(source.replace("{}", one)) != hash_of(source.replace("{}", other))
 
 
-@pytest.mark.parametrize("python", other_pythons())
+@pytest.mark.parametrize("python", every_python())
 def test_golden_hashes_on_every_python(python: str) -> None:
     """A release, or a Python, that changed these would strand every run of the one before."""
-    answer = subprocess.run(
-        [python, "-c", HASH_FIXTURE, HERE, *GOLDEN], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    assert json.loads(answer.stdout) == GOLDEN
+    assert json.loads(ask(python, "-c", HASH_FIXTURE, HERE, *GOLDEN)) == GOLDEN
 
 
 def test_functions_of_one_name_are_told_apart_by_position() -> None:

@@ -1,0 +1,96 @@
+"""What the screens show, as text: `python -m tests.console.snapshots` writes the files anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from console.app import ConsoleApp
+from console.sample import SampleSource
+from console.sample_reports import sample_audit
+from console.session import Session
+from continuum.audit.report import AuditReport
+from continuum.errors import DatabaseUnavailable
+from tests.console.driving import Driver, wait_until
+
+FOLDER = Path(__file__).parent / "snapshots"
+SIZES = ((80, 24), (100, 30), (140, 40))
+
+
+@dataclass(slots=True)
+class Away(SampleSource):
+    """Its reports cannot be read."""
+
+    async def audit(self) -> AuditReport:
+        raise DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
+
+
+def without_anything() -> SampleSource:
+    """A database that nobody has used yet."""
+    nothing = replace(
+        sample_audit(), audited="nodes", live_runs=0, workflows=(), unknown_versions=(),
+        expired_leases=0, abandoned_leases=0, findings=(), replay=None,
+    )  # fmt: skip
+    return SampleSource(all_runs=[], live_nodes=0, report=nothing)
+
+
+STATES: dict[str, Callable[[], SampleSource]] = {
+    "data": SampleSource,
+    "empty": without_anything,
+    "error": Away,
+}
+SCREENS = {"audit": "2"}
+
+
+@contextmanager
+def in_utc() -> Iterator[None]:
+    """Times are shown in the local zone."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+async def picture(screen: str, size: tuple[int, int], state: str) -> str:
+    """The text of a screen once it has its answer."""
+    app = ConsoleApp(Session(STATES[state](), None, clock=lambda: 0.0))
+    app.animation_level = "none"
+    with in_utc():
+        async with app.run_test(size=size, notifications=True) as pilot:
+            ui = Driver(app, pilot)
+            await ui.settled()
+            await ui.press(SCREENS[screen])
+            await wait_until(lambda: ui.answered, "an answer")
+            await wait_until(lambda: app.pulse.idle, "the numbers of the header")
+            await pilot.pause()
+            return "\n".join(line.rstrip() for line in ui.text().splitlines()) + "\n"
+
+
+def path(screen: str, size: tuple[int, int], state: str) -> Path:
+    """Where it is kept."""
+    return FOLDER / f"{screen}-{size[0]}x{size[1]}-{state}.txt"
+
+
+def main() -> None:
+    """Write all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    for screen in SCREENS:
+        for size in SIZES:
+            for state in STATES:
+                text = asyncio.run(picture(screen, size, state))
+                path(screen, size, state).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
