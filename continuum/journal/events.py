@@ -84,8 +84,7 @@ COMMANDS: Final = frozenset({
     EventKind.CHILD_SIGNALLED,
 })  # fmt: skip
 ENDS: Final = frozenset({
-    EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
-    EventKind.RUN_CONTINUED,
+    EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED, EventKind.RUN_CONTINUED,
 })  # fmt: skip
 
 
