@@ -66,18 +66,18 @@ async def test_one_that_ends_in_time_is_left_alone(ct: Continuum) -> None:
 async def test_nobody_has_to_run_it(kind: str, dsn: str) -> None:
     """A run that no worker can run is asked, then ended; each is said once, and its mail goes."""
     async with open_stage(None if kind == "memory" else dsn) as stage:
-        order = order_of(timeout=0.05, grace=1.0)
+        order = order_of(timeout=2.0, grace=1.0)
         plain = order_of(timeout=3600.0)
         await stage.store.orders.start_orders([order, plain])
         run_id = order.run.run_id
         nothing = await stage.store.timeouts.end_overdue(10)
         assert (list(nothing.asked), list(nothing.ended)) == ([], [])
-        await stage.reach(await stage.now() + timedelta(seconds=0.06))
+        await stage.reach(await stage.now() + timedelta(seconds=2))
         asked = await stage.store.timeouts.end_overdue(10)
         assert (list(asked.asked), list(asked.ended)) == ([run_id], [])
         again = await stage.store.timeouts.end_overdue(10)
         assert list(again.asked) == []
-        await stage.reach(await stage.now() + timedelta(seconds=0.06))
+        await stage.reach(await stage.now() + timedelta(seconds=0.1))
         early = await stage.store.timeouts.end_overdue(10)
         await stage.reach(await stage.now() + timedelta(seconds=1))
         late = await stage.store.timeouts.end_overdue(10)
