@@ -70,7 +70,9 @@ if TYPE_CHECKING:
         NotInActivity,
         NotInWorkflow,
         PayloadError,
+        PlanError,
         QueryError,
+        ReasonRequired,
         RepairRefused,
         ResultTimeout,
         RunNotFound,
@@ -88,6 +90,8 @@ if TYPE_CHECKING:
     )
     from continuum.key_errors import AmbiguousKey, KeyTaken
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.operators.acts import OperatorAct
+    from continuum.operators.plans import BulkPlan, PlanRun
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
 
 __all__ = [
@@ -97,9 +101,12 @@ __all__ = [
     "PayloadCodec",
     # what it answers
     "AuditReport",
+    "BulkPlan",
     "HistoryEvent",
     "NodeInfo",
+    "OperatorAct",
     "Page",
+    "PlanRun",
     "Run",
     "SCHEDULED_AT",
     "Schedule",
@@ -161,7 +168,9 @@ __all__ = [
     "NotInActivity",
     "NotInWorkflow",
     "PayloadError",
+    "PlanError",
     "QueryError",
+    "ReasonRequired",
     "RepairRefused",
     "ResultTimeout",
     "RunNotFound",
@@ -200,6 +209,8 @@ _HOMES = {
     "continuum.engine.saga": ["Saga"],
     "continuum.key_errors": ["AmbiguousKey", "KeyTaken"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.operators.acts": ["OperatorAct"],
+    "continuum.operators.plans": ["BulkPlan", "PlanRun"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -19,6 +19,8 @@
     │   └── AmbiguousKey          several runs have that key (in key_errors)
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
+    ├── ReasonRequired            the namespace wants to know why
+    ├── PlanError                 a plan cannot be made or applied as asked
     ├── DuplicateRun              same run id or idempotency key, different input
     │   └── KeyTaken              the key is that of another run (in key_errors)
     ├── ScheduleError             a schedule makes no sense
@@ -220,6 +222,16 @@ class RepairRefused(ContinuumError):
         self.run_id = run_id
         self.reason = reason
         super().__init__(f"run {run_id} cannot be {what}: {reason}", hint=hint)
+
+
+class ReasonRequired(ContinuumError):
+    """The namespace wants a reason for every act of an operator; nothing was changed."""
+
+    default_hint = "say why: --reason on the command line, reason= in a program"
+
+
+class PlanError(ContinuumError):
+    """A plan cannot be made or applied as asked; nothing was changed."""
 
 
 class DuplicateRun(ContinuumError):

@@ -114,7 +114,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """One event of a run's journal."""
+    """One event of a run's journal, or what an operator did to the run.
+
+    `operator` is None for events of the journal. For an act it is who acted: `type` begins with
+    "operator_", `seq` is that of the last event before it, and `data` says from where, why, and
+    what came of it.
+    """
 
     seq: int
     incarnation: int
@@ -122,6 +127,7 @@ class HistoryEvent:
     command: int | None
     stored_data: StoredValue
     at: datetime
+    operator: str | None = None
 
     @property
     def data(self) -> Any:

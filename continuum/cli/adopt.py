@@ -99,4 +99,4 @@ def _print_summary(runs: Sequence[Adopted], *, execute: bool) -> None:
     rows.close()
 
 
-app = application(adopt, usage="[OPTIONS] --where EXPR")
+app = application(adopt, usage="[OPTIONS] --where EXPR", acts=True)

@@ -48,4 +48,4 @@ async def set_attributes(
     write_record(run_record(changed, LIST_FIELDS), options.shape)
 
 
-app = application(set_attributes, usage="[OPTIONS] RUN KEY=VALUE...")
+app = application(set_attributes, usage="[OPTIONS] RUN KEY=VALUE...", acts=True)

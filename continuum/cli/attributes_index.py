@@ -87,4 +87,4 @@ def _record(index: AttributeIndex) -> dict[str, Any]:
     }  # fmt: skip
 
 
-app = application(index_attribute, usage="[OPTIONS] [KEY]")
+app = application(index_attribute, usage="[OPTIONS] [KEY]", writes=True)

@@ -1,34 +1,31 @@
-"""One action on many runs: frozen selection, preview, confirmation, batches, outcome per run."""
+"""One action on named runs, or on all that match: preview, confirmation, outcome per run."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from continuum.cli import connection
-from continuum.cli.columns import table_columns
 from continuum.cli.command import Format, Options, Outcome, note
 from continuum.cli.failures import ExitCode, UsageError, report
 from continuum.cli.output import Rows, write_record
+from continuum.cli.plan_view import SAMPLE, preview, print_outcomes
 from continuum.cli.progress import Progress
-from continuum.cli.records import run_record
-from continuum.cli.table import Column, render_table, terminal_width
+from continuum.cli.table import Column
 from continuum.errors import RepairRefused, RunNotFound, RunTerminal
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
-    from continuum.model import Run
+    from continuum.operators.plans import BulkPlan
 
-_BATCH: Final = 100
-_PAGE: Final = 1000
-_SAMPLE: Final = 5
+BATCH: Final = 100
+"""With fewer runs no progress is shown."""
 
 Act = Callable[["Continuum", UUID], Awaitable[str | None]]
+PlannedAct: TypeAlias = Literal["cancel", "signal", "retry", "restart", "release", "attributes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,15 @@ class Action:
         what: for the question, such as "signal fraud_review".
         done: outcome of a run it was done to, such as "signalled".
         act: does it to one run; may answer another outcome.
+        planned: what does the same to many, as `Continuum.plan` names it.
+        arguments: of that.
     """
 
     what: str
     done: str
     act: Act
+    planned: PlannedAct
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,115 +89,52 @@ async def _find(client: Continuum, options: Options, key: str) -> UUID:
 async def act_on_matches(
     options: Options, selection: Mapping[str, Any], action: Action, consent: Consent
 ) -> Outcome:
-    """Do it to every run that matches now; runs that start to match meanwhile are left alone."""
+    """Do it to every run that matches now; runs that start to match meanwhile are left alone.
+
+    It is a plan that is applied at once: after an interruption `continuum apply` ends it.
+    """
     consent.check()
     async with connection.connect(options) as client:
-        found = await _select(client, options, selection)
+        plan = await client.plan(
+            action.planned, **selection, arguments=action.arguments, namespace=options.searched,
+            save=not consent.dry_run,
+        )  # fmt: skip
         if consent.dry_run:
-            _print_dry_run(options, found, action)
+            await _print_dry_run(client, options, selection, plan, action)
             return ExitCode.OK
-        if not consent.yes and not _confirmed(options, found, action):
-            note("nothing was changed")
+        if not consent.yes and not await _confirmed(client, plan, action):
+            note(f"nothing was changed; to do it: continuum apply {plan.id} --count {plan.count}")
             return ExitCode.NO
-        outcomes = await _apply(client, found.run_ids, action)
-    _print_outcomes(options.shape, outcomes, action)
+        progress = Progress(BATCH)
+        plan = await client.apply_plan(plan.id, count=plan.count, on_progress=progress.show)
+        progress.clear()
+        await print_outcomes(client, plan, options.shape)
     return ExitCode.OK
 
 
-@dataclass(slots=True)
-class _Selection:
-    run_ids: list[UUID] = field(default_factory=list[UUID])
-    sample: list[Run] = field(default_factory=list["Run"])
-
-
-async def _select(client: Continuum, options: Options, conditions: Mapping[str, Any]) -> _Selection:
-    selection = _Selection()
-    cursor: str | None = None
-    while True:
-        page = await client.query(
-            **conditions, namespace=options.searched, limit=_PAGE, cursor=cursor
-        )
-        selection.run_ids += [run.id for run in page.entries]
-        missing = _SAMPLE - len(selection.sample)
-        selection.sample += page.entries[:missing]
-        cursor = page.next_cursor
-        if cursor is None:
-            return selection
-
-
-def _print_dry_run(options: Options, selection: _Selection, action: Action) -> None:
+async def _print_dry_run(
+    client: Continuum,
+    options: Options,
+    selection: Mapping[str, Any],
+    plan: BulkPlan,
+    action: Action,
+) -> None:
     if options.shape is Format.IDS:
         rows = Rows(Format.IDS, [], fields=())
-        for run_id in selection.run_ids:
-            rows.add({"id": run_id})
+        async for page in client.records(["id"], **selection, namespace=options.searched):
+            rows.add(*({"id": run_id} for (run_id,) in page.entries))
     elif options.shape is Format.TABLE:
-        _preview(options, selection, action)
+        await preview(client, plan, action.what)
     else:
-        sample = [str(run.id) for run in selection.sample]
-        record = {"action": action.what, "matches": len(selection.run_ids), "sample": sample}
+        sample = [str(run_id) for run_id in plan.sample[:SAMPLE]]
+        record = {"action": action.what, "matches": plan.matched, "sample": sample}
         write_record(record, options.shape)
 
 
-def _preview(options: Options, selection: _Selection, action: Action) -> None:
-    count, shown = len(selection.run_ids), len(selection.sample)
-    place = f"namespace {options.searched}" if options.searched else "all namespaces"
-    runs = "run matches" if count == 1 else "runs match"
-    first = f", the first {shown}" if shown < count else ""
-    note(f"{action.what}: {count} {runs} in {place}{first}{':' if shown else ''}")
-    if not shown:
-        return
-    columns = table_columns(None, namespaces=options.searched is None)
-    records = [run_record(run, [column.name for column in columns]) for run in selection.sample]
-    for line in render_table(records, columns, width=terminal_width()):
-        note(f"  {line}")
-
-
-def _confirmed(options: Options, selection: _Selection, action: Action) -> bool:
-    _preview(options, selection, action)
-    if not selection.run_ids:
+async def _confirmed(client: Continuum, plan: BulkPlan, action: Action) -> bool:
+    await preview(client, plan, action.what)
+    if not plan.count:
         return True
-    print(f"do this to {len(selection.run_ids)} runs? [y/N] ", end="", file=sys.stderr)  # noqa: T201
+    print(f"do this to {plan.count} runs? [y/N] ", end="", file=sys.stderr)  # noqa: T201
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-async def _apply(
-    client: Continuum, run_ids: Sequence[UUID], action: Action
-) -> list[tuple[UUID, str]]:
-    outcomes: list[tuple[UUID, str]] = []
-    progress = Progress(_BATCH)
-    for at in range(0, len(run_ids), _BATCH):
-        batch = run_ids[at : at + _BATCH]
-        results = await asyncio.gather(*(_outcome(client, run_id, action) for run_id in batch))
-        outcomes += zip(batch, results, strict=True)
-        progress.show(len(outcomes), len(run_ids))
-    progress.clear()
-    return outcomes
-
-
-async def _outcome(client: Continuum, run_id: UUID, action: Action) -> str:
-    try:
-        outcome = await action.act(client, run_id)
-    except RunNotFound:
-        return "not found"
-    except RunTerminal as error:
-        return f"already {error.state}"
-    except RepairRefused as error:
-        return error.reason
-    return outcome or action.done
-
-
-def _print_outcomes(shape: Format, outcomes: Sequence[tuple[UUID, str]], action: Action) -> None:
-    if shape is Format.IDS:
-        rows = Rows(shape, [], fields=())
-        for run_id, outcome in outcomes:
-            if outcome == action.done:
-                rows.add({"id": run_id})
-        return
-    counts = Counter(outcome for _, outcome in outcomes)
-    fields = ("outcome", "runs", "sample")
-    rows = Rows(shape, [Column("outcome"), Column("runs"), Column("sample", 36)], fields=fields)
-    for outcome, runs in counts.most_common():
-        sample = [str(run_id) for run_id, its in outcomes if its == outcome][:_SAMPLE]
-        rows.add({"outcome": outcome, "runs": runs, "sample": sample})
-    rows.close()

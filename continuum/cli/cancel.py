@@ -26,9 +26,6 @@ async def cancel(
     where: Annotated[
         str | None, typer.Option(metavar="EXPR", help="Cancel every run that matches, no RUN.")
     ] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why; kept in the journal.")
-    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="End at once, without any clean-up of the workflow.")
     ] = False,
@@ -50,10 +47,12 @@ async def cancel(
         raise UsageError("give runs or --where", hint="see: continuum cancel --help")
 
     async def stop(client: Continuum, run_id: UUID) -> None:
-        await client.cancel(run_id, reason=reason, force=force, namespace=options.namespace)
+        await client.cancel(run_id, reason=options.reason, force=force, namespace=options.namespace)
 
     what = "cancel by force" if force else "cancel"
-    action = Action(what, "cancelled" if force else "cancel requested", stop)
+    action = Action(
+        what, "cancelled" if force else "cancel requested", stop, "cancel", {"force": force}
+    )
     if where is not None:
         return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
@@ -61,4 +60,4 @@ async def cancel(
     return await act_on_named(options, list(dict.fromkeys(named)), action)
 
 
-app = application(cancel, usage="[OPTIONS] [RUN]...")
+app = application(cancel, usage="[OPTIONS] [RUN]...", acts=True)

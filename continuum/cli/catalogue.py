@@ -24,6 +24,15 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),
     "fork": CommandEntry("fork", "Start a run with the history of another up to an event."),
     "release": CommandEntry("release", "Let workers try runs in quarantine again."),
+    "plan cancel": CommandEntry("plans", "Plan to cancel all runs that match.", "cancel_app"),
+    "plan signal": CommandEntry("plans", "Plan to signal all runs that match.", "signal_app"),
+    "plan retry": CommandEntry("plans", "Plan to try failed runs again.", "retry_app"),
+    "plan restart": CommandEntry("plans", "Plan to start ended runs anew.", "restart_app"),
+    "plan release": CommandEntry("plans", "Plan to release runs in quarantine.", "release_app"),
+    "plan attributes": CommandEntry("plans", "Plan to change attributes.", "attributes_app"),
+    "plan list": CommandEntry("plans", "List plans and how far they are.", "list_app"),
+    "plan show": CommandEntry("plans", "Show a plan and what became of its runs.", "show_app"),
+    "apply": CommandEntry("plans", "Do what a plan says, once to each run.", "apply_app"),
     "result": CommandEntry("result", "Wait for a run to end and print its value."),
     "attributes set": CommandEntry("attributes", "Change the search attributes of a run."),
     "attributes keys": CommandEntry("attributes_keys", "List attribute keys and their indexes."),
@@ -35,6 +44,8 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "schedules resume": CommandEntry("schedules", "Let it start runs again.", "resume_app"),
     "schedules trigger": CommandEntry("schedules", "Start a run of it now.", "trigger_app"),
     "schedules delete": CommandEntry("schedules", "Remove a schedule.", "delete_app"),
+    "journal": CommandEntry("journal", "List what operators did, newest first."),
+    "reasons": CommandEntry("reasons", "Say in which namespaces operators must say why."),
     "nodes": CommandEntry("nodes", "List the worker processes of the cluster."),
     "health": CommandEntry("health", "Say whether runs go on, what fails, and what will."),
     "doctor": CommandEntry("doctor", "Check whether a database is fit for Continuum."),
@@ -49,7 +60,9 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "demo": CommandEntry("demo", "Run a small shop to look at, with live workflows."),
 }
 
-VALUE_OPTIONS: Final = frozenset({"--dsn", "--format", "--namespace", "-n", "--app"})
+VALUE_OPTIONS: Final = frozenset({
+    "--dsn", "--format", "--namespace", "-n", "--app", "--profile",
+})  # fmt: skip
 FLAG_OPTIONS: Final = frozenset({"--all-namespaces", "-A"})
 
 _COMMON: Final = (
@@ -58,6 +71,7 @@ _COMMON: Final = (
     ("-n, --namespace NAME", "Namespace to look in."),
     ("-A, --all-namespaces", "Look in every namespace."),
     ("--app MODULE[:OBJECT]", "Load workflows and activities from here."),
+    ("--profile NAME", "A database of profiles.toml; else CONTINUUM_PROFILE."),
     ("--version", "Print the version and exit."),
     ("-h, --help", "Print this help, or the help of a command."),
 )

@@ -30,13 +30,20 @@ class Format(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options common to all commands, as given."""
+    """The options common to all commands, and to all that act, and what a profile adds."""
 
     dsn: str | None = None
     format: Format | None = None
     namespace: str | None = None
     all_namespaces: bool = False
     app: str | None = None
+    profile: str | None = None
+    direct_dsn: str | None = None
+    read_dsn: str | None = None
+    home: str | None = None
+    """The namespace of the profile."""
+    operator: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.namespace is None:
@@ -57,7 +64,12 @@ class Options:
     @property
     def searched(self) -> str | None:
         """Where lists look: the namespace, `default` unless told, None for all."""
-        return None if self.all_namespaces else self.namespace or "default"
+        return None if self.all_namespaces else self.own_namespace
+
+    @property
+    def own_namespace(self) -> str:
+        """Where something new belongs."""
+        return self.namespace or self.home or "default"
 
     def without_effect(self, command: str, *, namespace: bool = True, app: bool = True) -> None:
         """Say on stderr that a common option that was given changes nothing here."""
@@ -93,17 +105,40 @@ _APP = Annotated[
         "--app", metavar="MODULE[:OBJECT]", help="Load workflows and activities from here."
     ),
 ]
+_PROFILE = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="A database of profiles.toml; else CONTINUUM_PROFILE."
+    ),
+]
 _COMMON: dict[str, tuple[Any, Any]] = {
     "dsn": (_DSN, None),
     "format": (_FORMAT, None),
     "namespace": (_NAMESPACE, None),
     "all_namespaces": (_ALL, False),
     "app": (_APP, None),
+    "profile": (_PROFILE, None),
 }
+_OPERATOR = Annotated[
+    str | None,
+    typer.Option(
+        "--operator", metavar="NAME", help="Who does this; else CONTINUUM_OPERATOR, user@host."
+    ),
+]
+_REASON = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; kept in the operator journal."),
+]
+_ACTING: dict[str, tuple[Any, Any]] = {"operator": (_OPERATOR, None), "reason": (_REASON, None)}
 
 
 def application(
-    function: CommandFunction, *, usage: str = "[OPTIONS]", common: bool = True
+    function: CommandFunction,
+    *,
+    usage: str = "[OPTIONS]",
+    common: bool = True,
+    writes: bool = False,
+    acts: bool = False,
 ) -> typer.Typer:
     """A Typer application of one command.
 
@@ -112,6 +147,8 @@ def application(
             parameters are Typer's. It answers an exit code, or None for 0.
         usage: what the usage line says after the command's name.
         common: whether it has the common options; a command that needs no database has not.
+        writes: whether it changes something, unless it is told only to look; all that act do.
+        acts: whether it does something that the operator journal records.
     """
 
     class Command(TyperCommand):
@@ -132,12 +169,13 @@ def application(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command(cls=Command)(_entry(function, _COMMON if common else {}))
+    options = (_COMMON if common else {}) | (_ACTING if acts else {})
+    app.command(cls=Command)(_entry(function, options, writes=writes or acts))
     return app
 
 
 def _entry(
-    function: CommandFunction, options: dict[str, tuple[Any, Any]]
+    function: CommandFunction, options: dict[str, tuple[Any, Any]], *, writes: bool
 ) -> Callable[..., Outcome]:
     signature = inspect.signature(function, eval_str=True)
     own = list(signature.parameters.values())[1:]
@@ -150,6 +188,10 @@ def _entry(
     @functools.wraps(function)
     def entry(**given: Any) -> Outcome:
         common_options = Options(**{name: given.pop(name) for name in options})
+        if options:
+            from continuum.cli.profile import with_profile
+
+            common_options = with_profile(common_options, given if writes else None)
         return _run(function(common_options, **given))
 
     own = [parameter.replace(kind=keyword) for parameter in own]

@@ -21,8 +21,20 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
         read_dsn: the server to ask instead, by a command that only reads.
     """
     from continuum.client import Continuum
+    from continuum.operators.identity import local_user, named_operator
 
+    operator = named_operator(options.operator) or local_user()
     # A read that is given up on purpose, as by `| head`, is no news.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    async with Continuum(read_dsn or options.dsn) as client:
+    if read_dsn is not None:
+        opened = Continuum(read_dsn, operator=operator, reason=options.reason)
+    else:
+        opened = Continuum(
+            options.dsn,
+            read_dsn=options.read_dsn,
+            direct_dsn=options.direct_dsn,
+            operator=operator,
+            reason=options.reason,
+        )
+    async with opened as client:
         yield client

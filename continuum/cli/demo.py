@@ -50,4 +50,4 @@ async def demo(
     return None
 
 
-app = application(demo)
+app = application(demo, writes=True)

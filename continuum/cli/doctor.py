@@ -32,7 +32,7 @@ async def doctor(
     from continuum.client import Continuum
     from continuum.health.doctor import Result, worst
 
-    checks = await Continuum.doctor(options.dsn)
+    checks = await Continuum.doctor(options.dsn, options.direct_dsn)
     if options.shape is Format.TABLE:
         for check in checks:
             write_lines([one_line(f"{check.result:<8}{check.name:<13}{check.message}")])

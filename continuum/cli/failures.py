@@ -37,6 +37,8 @@ _ANSWERS_NO = (
     errors.RunNotFound,
     errors.RunTerminal,
     errors.RepairRefused,
+    errors.ReasonRequired,
+    errors.PlanError,
     errors.WorkflowNotFound,
     errors.VersionNotFound,
     errors.WorkflowFailed,

@@ -66,4 +66,4 @@ def _row(each: UnusedVersion) -> dict[str, Any]:
     }
 
 
-app = application(gc_versions)
+app = application(gc_versions, acts=True)

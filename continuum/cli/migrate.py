@@ -26,29 +26,43 @@ async def migrate(
     sql: Annotated[
         bool, typer.Option("--sql", help="Only print the SQL, for psql; connects to nothing.")
     ] = False,
+    roles: Annotated[
+        bool,
+        typer.Option("--roles", help="Only create continuum_reader and continuum_operator."),
+    ] = False,
 ) -> None:
     """Bring the database schema up to date, and print what was applied.
 
     Many processes may migrate at once; each migration is applied once, all or none of them.
+
+    --roles creates the roles continuum_reader, which reads everything and writes nothing, and
+    continuum_operator, which can act on runs besides; or renews what they may. Run it again after
+    a migration. With --sql it is only printed.
     """
     options.without_effect("migrate")
-    if status and sql:
-        raise UsageError("--status and --sql exclude each other")
+    if status and (sql or roles):
+        other = "--sql" if sql else "--roles"
+        raise UsageError(f"--status and {other} exclude each other")
     from continuum.client import wiring
 
     if sql:
-        sys.stdout.write(wiring.migration_sql())
+        sys.stdout.write(wiring.migration_sql(roles=roles))
+        return
+    if roles:
+        rows = Rows(options.shape, [Column("role")], fields=("role",), key="role")
+        rows.add(*({"role": name} for name in await wiring.create_roles(options.dsn)))
+        rows.close()
         return
     if options.shape is Format.IDS:
         raise UsageError("migrations have no run ids", hint="use --format table, json or jsonl")
     if status:
-        found = await wiring.migration_status(options.dsn)
+        found = await wiring.migration_status(options.dsn, options.direct_dsn)
         records = [
             (each.version, each.name, "applied" if each.applied_at else "pending", each.applied_at)
             for each in found
         ]
     else:
-        applied = await wiring.migrate_database(options.dsn)
+        applied = await wiring.migrate_database(options.dsn, options.direct_dsn)
         records = [(each.version, each.name, "applied", None) for each in applied]
     _print(options.shape, records)
 
@@ -61,4 +75,4 @@ def _print(shape: Format, records: Iterable[tuple[Any, ...]]) -> None:
     rows.close()
 
 
-app = application(migrate)
+app = application(migrate, writes=True)

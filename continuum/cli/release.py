@@ -35,8 +35,8 @@ async def release(
     async def let_go(client: Continuum, run_id: UUID) -> None:
         await client.release(run_id, namespace=options.namespace)
 
-    action = Action("release from quarantine", "released", let_go)
+    action = Action("release from quarantine", "released", let_go, "release", {})
     return await repair(options, "release", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(release, usage="[OPTIONS] [RUN]...")
+app = application(release, usage="[OPTIONS] [RUN]...", acts=True)

@@ -35,12 +35,12 @@ async def restart(
     command starts nothing twice; --once KEY restarts once more.
     """
 
-    async def start_anew(client: Continuum, run_id: UUID) -> str | None:
+    async def start_anew(client: Continuum, run_id: UUID) -> str:
         new = await client.restart(run_id, once=once, namespace=options.namespace)
-        return None if where is not None else f"restarted as {new.id}"
+        return f"restarted as {new.id}"
 
-    action = Action("restart", "restarted", start_anew)
+    action = Action("restart", "restarted", start_anew, "restart", {"once": once})
     return await repair(options, "restart", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(restart, usage="[OPTIONS] [RUN]...")
+app = application(restart, usage="[OPTIONS] [RUN]...", acts=True)

@@ -22,9 +22,6 @@ async def retry(
         typer.Argument(metavar="RUN", hidden=True, help="Ids or keys."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="EXPR", help=WHERE_HELP)] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why; kept in the journal.")
-    ] = None,
     once: Annotated[
         str | None, typer.Option(metavar="KEY", help="Each run at most once with this key.")
     ] = None,
@@ -47,12 +44,12 @@ async def retry(
 
     async def try_again(client: Continuum, run_id: UUID) -> str | None:
         done = await client.retry(
-            run_id, reason=reason, force=force, once=once, namespace=options.namespace
+            run_id, reason=options.reason, force=force, once=once, namespace=options.namespace
         )
         return None if done else "retried before"
 
-    action = Action("retry", "retried", try_again)
+    action = Action("retry", "retried", try_again, "retry", {"force": force, "once": once})
     return await repair(options, "retry", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(retry, usage="[OPTIONS] [RUN]...")
+app = application(retry, usage="[OPTIONS] [RUN]...", acts=True)

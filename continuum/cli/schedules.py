@@ -170,7 +170,7 @@ def _one_namespace(options: Options, command: str, *, app: bool = True) -> str:
     options.without_effect(command, namespace=False, app=app)
     if options.all_namespaces:
         raise UsageError("a schedule is in one namespace", hint="use -n NAMESPACE")
-    return options.namespace or "default"
+    return options.own_namespace
 
 
 def _record(schedule: Schedule) -> dict[str, Any]:
@@ -195,8 +195,8 @@ def _text(value: Any) -> str:
 
 list_app = application(list_schedules)
 show_app = application(show, usage="[OPTIONS] NAME")
-create_app = application(create, usage="[OPTIONS] NAME FLOW")
-pause_app = application(pause, usage="[OPTIONS] NAME")
-resume_app = application(resume, usage="[OPTIONS] NAME")
-trigger_app = application(trigger, usage="[OPTIONS] NAME")
-delete_app = application(delete, usage="[OPTIONS] NAME")
+create_app = application(create, usage="[OPTIONS] NAME FLOW", acts=True)
+pause_app = application(pause, usage="[OPTIONS] NAME", acts=True)
+resume_app = application(resume, usage="[OPTIONS] NAME", acts=True)
+trigger_app = application(trigger, usage="[OPTIONS] NAME", acts=True)
+delete_app = application(delete, usage="[OPTIONS] NAME", acts=True)

@@ -28,9 +28,12 @@ from continuum.cli.table import Column, render_facts, render_table
 if TYPE_CHECKING:
     from continuum.client import Continuum
     from continuum.model import HistoryEvent, Run
+    from continuum.operators.acts import OperatorAct
 
 _PAGE: Final = 500
 _POLL_SECONDS: Final = 0.5
+_ACTS: Final = 100
+"""Acts of operators that are looked at each time."""
 _COLUMNS: Final = (
     Column("seq"),
     Column("at"),
@@ -66,7 +69,8 @@ async def show(
     """Show one run, what it waits for, its children, and its history.
 
     RUN is the id or the key of the run. JSON is one object with the fields of the run; with
-    --history it is {"run": ..., "history": [...]}, and jsonl and csv print the events only.
+    --history it is {"run": ..., "history": [...]}, and jsonl and csv print the events only. What
+    operators did to the run stands in its history as `operator_cancel` and the like.
     """
     options.without_effect("show", namespace=False)
     run_id = parse_run(run)
@@ -104,7 +108,9 @@ async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
     await _children(client, run, namespace)
     if run.state.terminal:
         return
-    pending = pending_activities([event async for event in _events(client, run.id)])
+    pending = pending_activities(
+        [event async for event in _events(client, run.id, operators=False)]
+    )
     if pending:
         write("")
         records = [activity.record() for activity in pending]
@@ -156,10 +162,10 @@ def _event_rows(shape: Format, run: Run) -> Rows:
 
 
 async def _events(
-    client: Continuum, run_id: UUID, after: int | None = None
+    client: Continuum, run_id: UUID, after: int | None = None, *, operators: bool = True
 ) -> AsyncIterator[HistoryEvent]:
     while True:
-        events = await client.history(run_id, after=after, limit=_PAGE)
+        events = await client.history(run_id, after=after, limit=_PAGE, operators=operators)
         for event in events:
             yield event
             after = event.seq
@@ -175,14 +181,24 @@ async def _follow(client: Continuum, run: Run, options: Options) -> None:
         write("")
     rows = _event_rows(line, run)
     last: int | None = None
+    shown = 0  # the newest act of an operator that was printed
     while True:
         ended = (await client.get_run(run.id)).state.terminal
-        async for event in _events(client, run.id, last):
-            last = event.seq
+        events = [event async for event in _events(client, run.id, last, operators=False)]
+        acts = [act for act in await _newest_acts(client, run.id) if act.id > shown]
+        shown = max([shown, *(act.id for act in acts)])
+        entries = [act.as_event(last or 0, run.incarnation) for act in acts]
+        for event in sorted([*events, *entries], key=lambda event: event.at):
             _print_event(rows, event, line, run)
+        last = events[-1].seq if events else last
         if ended:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _newest_acts(client: Continuum, run_id: UUID) -> list[OperatorAct]:
+    page = await client.operator_journal(run_id=run_id, limit=_ACTS)
+    return [*reversed(page.entries)]
 
 
 def _print_event(rows: Rows, event: HistoryEvent, shape: Format, run: Run) -> None:

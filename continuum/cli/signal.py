@@ -58,7 +58,8 @@ async def signal(
             run_id, name, payload, namespace=options.namespace, delivery_id=delivery_id
         )
 
-    action = Action(f"signal {name}", "signalled", send)
+    arguments = {"name": name, "payload": payload, "delivery_id": delivery_id}
+    action = Action(f"signal {name}", "signalled", send, "signal", arguments)
     if run_text is None:
         return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
@@ -92,4 +93,4 @@ def _is_run_id(text: str) -> bool:
     return True
 
 
-app = application(signal, usage=_USAGE)
+app = application(signal, usage=_USAGE, acts=True)

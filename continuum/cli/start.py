@@ -122,7 +122,7 @@ async def start(
     if options.app is not None:
         target = find_workflow(load(options.app), flow)
         values = target.signature.decode(json.dumps(values).encode())
-    more |= {"namespace": options.namespace or "default", "attributes": checked}
+    more |= {"namespace": options.own_namespace, "attributes": checked}
     target = flow if target is None else target
     async with connection.connect(options) as client:
         if sent is None:
@@ -194,4 +194,4 @@ async def _answer(client: Continuum, run_id: UUID, shape: Format | None, *, wait
     return code
 
 
-app = application(start, usage="[OPTIONS] FLOW")
+app = application(start, usage="[OPTIONS] FLOW", acts=True)

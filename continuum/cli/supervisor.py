@@ -95,7 +95,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         try:
-            await asyncio.gather(*(self._keep_running() for _ in range(self._count)))
+            await asyncio.gather(*(self._keep_running(place) for place in range(self._count)))
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -111,10 +111,10 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
 
-    async def _keep_running(self) -> None:
+    async def _keep_running(self, place: int) -> None:
         delay = 0.0
         while not self._stopping.is_set():
-            code, lived = await self._run_once()
+            code, lived = await self._run_once(place)
             if self._stopping.is_set():
                 return
             if code == ExitCode.USAGE or (code == ExitCode.DATABASE and lived < STEADY_SECONDS):
@@ -129,14 +129,14 @@ class Supervisor:
                 async with asyncio.timeout(delay):
                     await self._stopping.wait()
 
-    async def _run_once(self) -> tuple[int, float]:
+    async def _run_once(self, place: int) -> tuple[int, float]:
         loop = asyncio.get_running_loop()
         started = loop.time()
         # A new session: Ctrl-C in the terminal reaches the supervisor only, which passes it on.
         # The pipe to its stdin closes with this process, whatever ends it; then the worker drains.
         process = await asyncio.create_subprocess_exec(
             *self._command,
-            env=dict(self._environment),
+            env={**self._environment, "CONTINUUM_WORKER_PLACE": str(place)},
             stdin=asyncio.subprocess.PIPE,
             start_new_session=True,
         )

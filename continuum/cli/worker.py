@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import Annotated, Any
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +16,20 @@ from continuum.cli import connection
 from continuum.cli.app_loading import require
 from continuum.cli.command import Options, Outcome, application, note
 from continuum.cli.failures import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from continuum.client.local_worker import LocalWorker
+    from continuum.telemetry.serving import Address
+
+PLACE_VARIABLE = "CONTINUUM_WORKER_PLACE"
+"""Which of the supervised workers this process is, from 0."""
+
+
+class LogFormat(StrEnum):
+    """How a worker logs."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 async def worker(
@@ -33,6 +52,13 @@ async def worker(
     heartbeat: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="How often it says that it lives.")
     ] = 10.0,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve /metrics, /livez and /readyz there."),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How log lines are written on stderr.")
+    ] = LogFormat.TEXT,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> Outcome:
     """Run the workflows and activities of --app until SIGTERM or Ctrl-C, then drain.
@@ -43,7 +69,12 @@ async def worker(
     options.without_effect("worker", app=False)
     if heartbeat >= ttl:
         raise UsageError(f"--heartbeat {heartbeat:g} must be shorter than --ttl {ttl:g}")
+    address = None if http is None else _address(http)
     app = require(options.app, "worker")
+    if log_format is LogFormat.JSON:
+        from continuum.telemetry.logs import log_as_json
+
+        log_as_json()
     if processes > 1:
         from continuum.cli.supervisor import Supervisor
 
@@ -52,6 +83,7 @@ async def worker(
         from continuum.cli.supervisor import drain_with_supervisor
 
         drain_with_supervisor()
+    say = logging.getLogger("continuum.cli").info if log_format is LogFormat.JSON else note
     settings: dict[str, Any] = {
         "queues": _queue_names(queues),
         "concurrency": concurrency,
@@ -61,11 +93,43 @@ async def worker(
     }
     async with connection.connect(options) as client:
         activities = list(app.activities.values())
-        async with client.worker(app.versions, activities=activities, **settings) as node:
-            note(f"worker {os.getpid()} runs {', '.join(sorted(app.workflows)) or 'activities'}")
+        node = client.worker(app.versions, activities=activities, **settings)
+        async with AsyncExitStack() as stack:
+            where = ""
+            if address is not None:
+                where = f", {await stack.enter_async_context(_served(node, address))}"
+            await stack.enter_async_context(node)
+            names = ", ".join(sorted(app.workflows)) or "activities"
+            say(f"worker {os.getpid()} runs {names}{where}")
             await node.run()
-    note(f"worker {os.getpid()} has drained")
+    say(f"worker {os.getpid()} has drained")
     return ExitCode.OK
+
+
+@asynccontextmanager
+async def _served(node: LocalWorker, address: Address) -> AsyncGenerator[str]:
+    """The HTTP server beside the worker; yields what to tell people of it."""
+    from continuum.telemetry.prometheus import PrometheusObserver
+    from continuum.telemetry.serving import WorkerServer
+
+    observer = PrometheusObserver(node.worker)
+    node.observe(observer)
+    async with WorkerServer(node.worker, observer.registry, address) as server:
+        yield f"serves http://{server.address}/metrics"
+
+
+def _address(text: str) -> Address:
+    """Where to listen; of several supervised workers each has the next port."""
+    try:
+        from continuum.telemetry.serving import parse_address
+    except ModuleNotFoundError:
+        raise UsageError(
+            "--http needs the extra prometheus",
+            hint="pip install 'continuum-engine[embedded,prometheus]'",
+        ) from None
+    address = parse_address(text)
+    place = int(os.environ.get(PLACE_VARIABLE, "0"))
+    return replace(address, port=address.port + place) if address.port else address
 
 
 def _queue_names(text: str | None) -> tuple[str, ...]:
@@ -79,8 +143,10 @@ def _queue_names(text: str | None) -> tuple[str, ...]:
 
 def _environment(options: Options) -> dict[str, str]:
     """For the children: the DSN travels in the environment, where `ps` does not show it."""
-    named = {"CONTINUUM_DSN": options.dsn} if options.dsn is not None else {}
-    return {**os.environ, **named}
+    if options.dsn is None or options.profile is not None:  # that is among the words of each child
+        return dict(os.environ)
+    kept = {name: value for name, value in os.environ.items() if name != "CONTINUUM_PROFILE"}
+    return {**kept, "CONTINUUM_DSN": options.dsn}
 
 
-app = application(worker)
+app = application(worker, writes=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from continuum.audit.draining import Drain
     from continuum.audit.report import AuditReport, VersionEntry
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.maintenance.gc_versions import UnusedVersion
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 class Auditing(ABC):
     """The part of `Continuum` that compares live runs with code."""
+
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -81,17 +84,21 @@ class Auditing(ABC):
 
         return await drain(self._backend.audits, version_hash)
 
-    async def gc_versions(self, *, execute: bool = False) -> Sequence[UnusedVersion]:
+    async def gc_versions(
+        self, *, execute: bool = False, reason: str | None = None
+    ) -> Sequence[UnusedVersion]:
         """Versions that no live worker has loaded and no live run needs; the registry's only.
 
         Safe against a worker that registers one of them at the same moment.
 
         Args:
             execute: delete them; else they are only listed.
+            reason: why, for the operator journal.
 
         Example:
             print(len(await ct.gc_versions(execute=True)))
         """
         from continuum.maintenance.gc_versions import gc_versions
 
-        return await gc_versions(self._backend.audits, execute=execute)
+        act = self._acting.act("gc-versions", reason)
+        return await gc_versions(self._backend.audits, act if execute else None)

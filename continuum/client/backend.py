@@ -15,6 +15,8 @@ from continuum.store.attributes import AttributeStore
 from continuum.store.auditing import AuditStore
 from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
+from continuum.store.operators import OperatorStore
+from continuum.store.plans import PlanStore
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -82,6 +84,16 @@ class Backend(Protocol):
     @property
     def repair(self) -> RepairStore:
         """Puts runs right."""
+        ...
+
+    @property
+    def operators(self) -> OperatorStore:
+        """What operators did, and which namespaces want reasons."""
+        ...
+
+    @property
+    def plans(self) -> PlanStore:
+        """Plans of acts upon many runs."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -13,11 +13,14 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.blocking_auditing import BlockingAuditing
+from continuum.client.blocking_journaling import BlockingJournaling
 from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_planning import BlockingPlanning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.blocking_starts import BlockingStarts
+from continuum.client.blocking_steering import BlockingSteering
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
@@ -108,10 +111,13 @@ class BlockingWorker:
 class BlockingContinuum(
     BlockingStarts,
     BlockingLooking,
+    BlockingSteering,
     BlockingAttributes,
     BlockingAuditing,
     BlockingReplaying,
     BlockingOperating,
+    BlockingPlanning,
+    BlockingJournaling,
     BlockingSchedules,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
@@ -127,8 +133,17 @@ class BlockingContinuum(
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
+        operator: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        self._client = Continuum(dsn, codec=codec, read_dsn=read_dsn, direct_dsn=direct_dsn)
+        self._client = Continuum(
+            dsn,
+            codec=codec,
+            read_dsn=read_dsn,
+            direct_dsn=direct_dsn,
+            operator=operator,
+            reason=reason,
+        )
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
 
@@ -159,42 +174,6 @@ class BlockingContinuum(
                 "the client is not open", hint="use it inside: with Continuum.blocking() as ct"
             )
         return self._portal.call(_await, coroutine)
-
-    def signal(
-        self,
-        run_id: UUID | str,
-        name: str,
-        payload: Any = None,
-        *,
-        namespace: str | None = None,
-        delivery_id: str | None = None,
-    ) -> None:
-        """Post a signal; see `Continuum.signal`."""
-        self.call(
-            self._client.signal(run_id, name, payload, namespace=namespace, delivery_id=delivery_id)
-        )
-
-    def cancel(
-        self,
-        run_id: UUID | str,
-        *,
-        reason: str | None = None,
-        force: bool = False,
-        namespace: str | None = None,
-    ) -> None:
-        """Cancel a run; see `Continuum.cancel`."""
-        self.call(self._client.cancel(run_id, reason=reason, force=force, namespace=namespace))
-
-    def set_attributes(
-        self,
-        run_id: UUID | str,
-        attributes: Mapping[str, Any],
-        *,
-        unset: Iterable[str] = (),
-        namespace: str | None = None,
-    ) -> None:
-        """Merge attributes; see `Continuum.set_attributes`."""
-        self.call(self._client.set_attributes(run_id, attributes, unset=unset, namespace=namespace))
 
     def result(
         self, run_id: UUID | str, timeout: float | None = None, *, namespace: str | None = None

@@ -31,6 +31,8 @@ class BlockingAuditing(BlockingCalls):
         """When a version's live runs can have ended; see `Continuum.drain_forecast`."""
         return self.call(self._client.drain_forecast(version_hash))
 
-    def gc_versions(self, *, execute: bool = False) -> Sequence[UnusedVersion]:
+    def gc_versions(
+        self, *, execute: bool = False, reason: str | None = None
+    ) -> Sequence[UnusedVersion]:
         """Versions of the registry that nothing needs; see `Continuum.gc_versions`."""
-        return self.call(self._client.gc_versions(execute=execute))
+        return self.call(self._client.gc_versions(execute=execute, reason=reason))

@@ -28,10 +28,13 @@ class BlockingLooking(BlockingCalls):
         after: int | None = None,
         limit: int = 500,
         namespace: str | None = None,
+        operators: bool = True,
     ) -> list[HistoryEvent]:
         """A page of a run's journal; see `Continuum.history`."""
         return self.call(
-            self._client.history(run_id, after=after, limit=limit, namespace=namespace)
+            self._client.history(
+                run_id, after=after, limit=limit, namespace=namespace, operators=operators
+            )
         )
 
     def query(

@@ -24,14 +24,16 @@ class BlockingOperating(BlockingCalls):
         return self.call(self._client.health(limits=limits, sample=sample))
 
     @staticmethod
-    def doctor(dsn: str | None = None) -> list[Check]:
+    def doctor(dsn: str | None = None, direct_dsn: str | None = None) -> list[Check]:
         """Whether a database is fit for Continuum; see `Continuum.doctor`."""
         with start_blocking_portal("asyncio") as portal:
-            return portal.call(Operating.doctor, dsn)
+            return portal.call(Operating.doctor, dsn, direct_dsn)
 
-    def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+    def release(
+        self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None
+    ) -> None:
         """Let workers try a run in quarantine again; see `Continuum.release`."""
-        self.call(self._client.release(run_id, namespace=namespace))
+        self.call(self._client.release(run_id, reason=reason, namespace=namespace))
 
     def retry(
         self,
@@ -47,12 +49,18 @@ class BlockingOperating(BlockingCalls):
         return self.call(call(run_id, reason=reason, force=force, once=once, namespace=namespace))
 
     def restart(
-        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+        self,
+        run_id: UUID | str,
+        *,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
     ) -> BlockingRunHandle[Any]:
         """Start a run that has ended anew; see `Continuum.restart`."""
         from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
 
-        handle = self.call(self._client.restart(run_id, once=once, namespace=namespace))
+        call = self._client.restart
+        handle = self.call(call(run_id, once=once, reason=reason, namespace=namespace))
         return BlockingRunHandle(cast("BlockingContinuum", self), handle)
 
     def fork(
@@ -62,10 +70,14 @@ class BlockingOperating(BlockingCalls):
         at: int,
         latest: bool = False,
         once: str | None = None,
+        reason: str | None = None,
         namespace: str | None = None,
     ) -> BlockingRunHandle[Any]:
         """Start a run with the history of another up to an event; see `Continuum.fork`."""
         from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
 
-        call = self._client.fork(run_id, at=at, latest=latest, once=once, namespace=namespace)
-        return BlockingRunHandle(cast("BlockingContinuum", self), self.call(call))
+        call = self._client.fork
+        handle = self.call(
+            call(run_id, at=at, latest=latest, once=once, reason=reason, namespace=namespace)
+        )
+        return BlockingRunHandle(cast("BlockingContinuum", self), handle)

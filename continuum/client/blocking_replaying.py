@@ -73,11 +73,12 @@ class BlockingReplaying(BlockingCalls):
         execute: bool = False,
         progress: Callable[[int, int], None] | None = None,
         pool: ReplayPool | None = None,
+        reason: str | None = None,
     ) -> list[Adopted]:
         """Let these workflows go on with live runs; see `Continuum.adopt`."""
         return self.call(
             self._client.adopt(
                 flows, expression, namespace=namespace, where=where, execute=execute,
-                progress=progress, pool=pool,
+                progress=progress, pool=pool, reason=reason,
             )
         )  # fmt: skip

@@ -37,6 +37,7 @@ class BlockingSchedules(BlockingCalls):
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
         replace: bool = False,
+        reason: str | None = None,
     ) -> Schedule:
         """Start runs by themselves from now on; see `Continuum.create_schedule`."""
         return self.call(
@@ -44,7 +45,7 @@ class BlockingSchedules(BlockingCalls):
                 name, flow, *args, cron=cron, every=every, offset=offset, timezone=timezone,
                 jitter=jitter, starts_at=starts_at, ends_at=ends_at, overlap=overlap,
                 catch_up=catch_up, back_off=back_off, paused=paused, note=note,
-                namespace=namespace, attributes=attributes, replace=replace,
+                namespace=namespace, attributes=attributes, replace=replace, reason=reason,
             )
         )  # fmt: skip
 
@@ -68,13 +69,17 @@ class BlockingSchedules(BlockingCalls):
         """Be due again from now on; see `Continuum.resume_schedule`."""
         return self.call(self._client.resume_schedule(name, note=note, namespace=namespace))
 
-    def trigger_schedule(self, name: str, *, namespace: str = "default") -> UUID:
+    def trigger_schedule(
+        self, name: str, *, namespace: str = "default", reason: str | None = None
+    ) -> UUID:
         """Start a run now; see `Continuum.trigger_schedule`."""
-        return self.call(self._client.trigger_schedule(name, namespace=namespace))
+        return self.call(self._client.trigger_schedule(name, namespace=namespace, reason=reason))
 
-    def delete_schedule(self, name: str, *, namespace: str = "default") -> None:
+    def delete_schedule(
+        self, name: str, *, namespace: str = "default", reason: str | None = None
+    ) -> None:
         """Remove a schedule; its runs stay."""
-        self.call(self._client.delete_schedule(name, namespace=namespace))
+        self.call(self._client.delete_schedule(name, namespace=namespace, reason=reason))
 
     def schedule_firings(
         self, name: str, *, namespace: str = "default", limit: int = 20

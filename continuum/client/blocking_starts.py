@@ -106,6 +106,7 @@ class BlockingStarts(BlockingCalls):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -123,6 +124,7 @@ class BlockingStarts(BlockingCalls):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -139,6 +141,7 @@ class BlockingStarts(BlockingCalls):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -157,6 +160,7 @@ class BlockingStarts(BlockingCalls):
             "execution_timeout": execution_timeout,
             "timeout_grace": timeout_grace,
             "signal": first_signal(signal, payload, delivery_id),
+            "reason": reason,
         }
         return self._start(
             self.call(self._client.prepare_start(flow, *args, **options)), connection

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple
 from uuid import UUID
 
+from continuum.client.acting import Acting
 from continuum.client.attributes import Attributes
 from continuum.client.auditing import Auditing
 from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
+from continuum.client.journaling import Journaling
 from continuum.client.looking import Looking
 from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
+from continuum.client.planning import Planning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
 from continuum.client.starts import Starts
+from continuum.client.steering import Steering
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
@@ -35,7 +39,10 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Schedules):
+class Continuum(
+    Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
+    Schedules,
+):  # fmt: skip
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from
@@ -50,8 +57,12 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         read_dsn: a replica that answers `query`, `count`, `stream` and `namespaces` instead.
         direct_dsn: the same database around the transaction pooler that `dsn` leads through;
             default: `CONTINUUM_DIRECT_DSN`.
+        operator: who acts, for the operator journal; default: `CONTINUUM_OPERATOR`, else the user
+            of this machine. Signals and attributes are recorded only when somebody is named.
+        reason: why, for acts for which no other reason is given.
 
     Raises:
+        PayloadError: `operator` or `reason` is not storable text.
         ConfigurationError, DatabaseUnavailable, SchemaOutOfDate, SchemaTooNew: on entering.
 
     Example:
@@ -67,7 +78,10 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
+        operator: str | None = None,
+        reason: str | None = None,
     ) -> None:
+        self._acting = Acting.resolve(operator, reason)
         self._dsn = dsn
         self._read_dsn = read_dsn
         self._direct_dsn = direct_dsn
@@ -82,6 +96,8 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         codec: PayloadCodec = IDENTITY,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
+        operator: str | None = None,
+        reason: str | None = None,
     ) -> BlockingContinuum:
         """The same client for synchronous code; a context manager.
 
@@ -91,7 +107,14 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
         """
         from continuum.client.blocking import BlockingContinuum
 
-        return BlockingContinuum(dsn, codec=codec, read_dsn=read_dsn, direct_dsn=direct_dsn)
+        return BlockingContinuum(
+            dsn,
+            codec=codec,
+            read_dsn=read_dsn,
+            direct_dsn=direct_dsn,
+            operator=operator,
+            reason=reason,
+        )
 
     async def __aenter__(self) -> Self:
         if self._opened is not None:
@@ -117,89 +140,6 @@ class Continuum(Starts, Looking, Attributes, Auditing, Replaying, Operating, Sch
             await control.close()
         if backend is not None:
             await backend.close()
-
-    # -- steering ------------------------------------------------------------------------------
-
-    async def signal(
-        self,
-        run_id: UUID | str,
-        name: str,
-        payload: Any = None,
-        *,
-        namespace: str | None = None,
-        delivery_id: str | None = None,
-    ) -> None:
-        """Post a signal: durable when this returns, delivered in order of arrival per name.
-
-        Args:
-            run_id: of a live run.
-            name: what `wait_signal` waits for.
-            payload: JSON types, dataclasses, datetimes and the like.
-            namespace: only a run of this namespace.
-            delivery_id: repeated calls with the same id for this run and name count once.
-
-        Raises:
-            RunNotFound, RunTerminal, PayloadError.
-
-        Example:
-            await ct.signal(run_id, "fraud_review", "approved", delivery_id=request_id)
-        """
-        within = optional_namespace(namespace)
-        found = await find_run_id(self._reads, run_id, within)
-        await self._controls.signal(found, name, payload, within, delivery_id)
-
-    async def cancel(
-        self,
-        run_id: UUID | str,
-        *,
-        reason: str | None = None,
-        force: bool = False,
-        namespace: str | None = None,
-    ) -> None:
-        """Cancel a run: it sees `CancelledError` once and may clean up.
-
-        Args:
-            run_id: of a live run.
-            reason: shown to people.
-            force: end it at once instead, whoever owns it; no clean-up runs, and no
-                compensation of a saga.
-            namespace: only a run of this namespace.
-
-        Raises:
-            RunNotFound, RunTerminal.
-
-        Example:
-            await ct.cancel(run_id, reason="customer withdrew")
-        """
-        within = optional_namespace(namespace)
-        found = await find_run_id(self._reads, run_id, within)
-        await self._controls.cancel(found, reason, within, force=force)
-
-    async def set_attributes(
-        self,
-        run_id: UUID | str,
-        attributes: Mapping[str, Any],
-        *,
-        unset: Iterable[str] = (),
-        namespace: str | None = None,
-    ) -> None:
-        """Merge top-level keys into a run's attributes, atomically, whatever its state.
-
-        Args:
-            run_id: of any run.
-            attributes: keys to set.
-            unset: keys to remove.
-            namespace: only a run of this namespace.
-
-        Raises:
-            RunNotFound, AttributesError.
-
-        Example:
-            await ct.set_attributes(run_id, {"tier": 2}, unset=["trial"])
-        """
-        within = optional_namespace(namespace)
-        found = await find_run_id(self._reads, run_id, within)
-        await self._controls.set_attributes(found, attributes, unset, within)
 
     # -- waiting -------------------------------------------------------------------------------
 

@@ -7,14 +7,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.client.sharing import SharedCommits
-from continuum.codec.attributes import (
-    check_attributes,
-    check_json,
-    check_name,
-    check_reason,
-)
+from continuum.codec.attributes import check_attributes, check_json, check_name
 from continuum.errors import AttributesError, RunNotFound, RunTerminal
 from continuum.journal.turn import NewRun
+from continuum.operators.acts import Act
 from continuum.store.protocol import (
     ClientStore,
     HintSender,
@@ -24,6 +20,7 @@ from continuum.store.protocol import (
 )
 from continuum.store.reading import ReadStore
 from continuum.store.starts import StartOrder, StartOutcome, StartStore
+from continuum.telemetry.calling import calling
 
 
 class WorkerHere(Protocol):
@@ -105,27 +102,25 @@ class Control:
         payload: Any,
         namespace: str | None,
         delivery_id: str | None,
+        act: Act | None,
     ) -> None:
-        """Post a signal."""
+        """Post a signal; without an act it is an application's message."""
         check_name(name, "signal name")
         if delivery_id is not None:
             check_name(delivery_id, "delivery_id")
         value = check_json(payload, f"payload of signal {name}")
-        message = NewMessage(run_id, "signal", name, value, delivery_id, namespace)
-        _check_posted(run_id, await self._posts.submit(message))
+        message = NewMessage(run_id, "signal", name, value, delivery_id, namespace, act)
+        with calling("signal", name, **{"run.id": str(run_id), "signal": name}):
+            _check_posted(run_id, await self._posts.submit(message))
 
-    async def cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None, *, force: bool
-    ) -> None:
-        """Ask a run to stop, or end it at once."""
-        if reason is not None:
-            check_reason(reason)
+    async def cancel(self, run_id: UUID, namespace: str | None, act: Act, *, force: bool) -> None:
+        """Ask a run to stop, or end it at once; for the reason of the act."""
         if not force:
-            value = check_json(reason, "reason")
-            message = NewMessage(run_id, "cancel", "", value, namespace=namespace)
+            value = check_json(act.reason, "reason")
+            message = NewMessage(run_id, "cancel", "", value, namespace=namespace, act=act)
             _check_posted(run_id, await self._posts.submit(message))
             return
-        outcome = await self._store.force_cancel(run_id, reason, namespace)
+        outcome = await self._store.force_cancel(run_id, act.reason, namespace, act)
         if outcome.state is None:
             raise RunNotFound(run_id)
         if outcome.state.terminal:
@@ -140,6 +135,7 @@ class Control:
         attributes: Mapping[str, Any],
         unset: Iterable[str],
         namespace: str | None,
+        act: Act | None,
     ) -> None:
         """Merge attributes."""
         merged = check_attributes(attributes)
@@ -149,7 +145,7 @@ class Control:
         both = [key for key in removed if key in merged]
         if both:
             raise AttributesError(f"attribute {both[0]!r} is to be set and removed in one call")
-        if not await self._reads.set_attributes(run_id, namespace, merged, removed):
+        if not await self._reads.set_attributes(run_id, namespace, merged, removed, act):
             raise RunNotFound(run_id)
 
     async def _insert_all(self, runs: Sequence[NewRun]) -> Sequence[NewRun | None]:

@@ -12,7 +12,9 @@ from continuum.declare.registry import resolve_workflows
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
 from continuum.store.protocol import InboxMessage
+from continuum.telemetry.calling import observers
 from continuum.worker.node import Worker
+from continuum.worker.observing import Observer, Observers
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -42,6 +44,8 @@ class LocalWorker:
             **options,
         )
         self._worker.on_end(backend.waiter.deliver)
+        self._observers: list[Observer] = []
+        self.observe(*observers())
 
     async def __aenter__(self) -> Self:
         await self._worker.start()
@@ -65,6 +69,12 @@ class LocalWorker:
     def node_id(self) -> UUID:
         """The id of this node; a new one after it was declared dead."""
         return self._worker.node_id
+
+    def observe(self, *more: Observer) -> None:
+        """Let these hear of what it does, too."""
+        self._observers += more
+        observer = Observers(self._observers) if self._observers else Observer()
+        self._worker.runner.observer = self._worker.activities.observer = observer
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""

@@ -63,14 +63,20 @@ class Looking(ABC):
         after: int | None = None,
         limit: int = 500,
         namespace: str | None = None,
+        operators: bool = True,
     ) -> list[HistoryEvent]:
-        """A page of a run's journal, oldest first.
+        """A page of a run's journal, oldest first, with what operators did to it in between.
+
+        An entry of an operator has the seq of the event behind which it stands, a type such as
+        "operator_cancel", and in `operator` who it was; for events of the journal that is None.
 
         Args:
             run_id: of any run.
             after: only events with a greater seq: the last seq of the previous page.
-            limit: events on a page, at most 5,000; fewer came when nothing is left.
+            limit: events on a page, at most 5,000; fewer came when nothing is left. Entries of
+                operators come besides.
             namespace: only a run of this namespace.
+            operators: False leaves out what operators did.
 
         Raises:
             RunNotFound.
@@ -82,7 +88,7 @@ class Looking(ABC):
         within = optional_namespace(namespace)
         check_limit(limit, MAX_EVENTS)
         parsed = await find_run_id(self._reads, run_id, within)
-        events = await self._reads.history(parsed, within, after or 0, limit)
+        events = await self._reads.history(parsed, within, after or 0, limit, operators=operators)
         if events is None:
             raise RunNotFound(parsed)
         return list(events)

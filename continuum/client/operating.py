@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
-
-from msgspec.structs import replace
 
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
-from continuum.codec.attributes import check_attributes, check_name, check_reason
-from continuum.errors import RepairRefused, RunNotFound
-from continuum.journal.turn import NewRun
-from continuum.key_errors import KeyTaken
-from continuum.store.repair import ForkOrder, RepairOutcome, RetryOrder
-from continuum.store.starts import StartOrder, StartOutcome
+from continuum.codec.attributes import check_attributes, check_name
+from continuum.store.repair import ForkOrder, RetryOrder
 from continuum.system import new_run_id
 
 if TYPE_CHECKING:
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.client.client import Continuum
-    from continuum.client.control import Control
+    from continuum.client.repairs import Repairs
     from continuum.health.doctor import Check
     from continuum.health.report import HealthReport, Limits
-
-
-RESTARTED_FROM: Final = "restarted_from"
-"""The attribute in which a run names the one that it repeats."""
 
 
 class Operating(ABC):
     """The operator's part of `Continuum`."""
 
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What starts runs."""
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -68,13 +56,13 @@ class Operating(ABC):
         return await make_report(self._backend.health, limits or Limits(), seconds)
 
     @staticmethod
-    async def doctor(dsn: str | None = None) -> list[Check]:
+    async def doctor(dsn: str | None = None, direct_dsn: str | None = None) -> list[Check]:
         """Whether a database is fit for Continuum: server, settings, sessions, schema, privileges.
 
         Needs no open client, and a database of any schema. It changes nothing.
 
         Args:
-            dsn: as for `Continuum`.
+            dsn, direct_dsn: as for `Continuum`.
 
         Raises:
             ConfigurationError, DatabaseUnavailable: it cannot be reached.
@@ -86,11 +74,13 @@ class Operating(ABC):
         from continuum.client.wiring import examine_installation
         from continuum.health.doctor import checks_of
 
-        return checks_of(await examine_installation(dsn))
+        return checks_of(await examine_installation(dsn, direct_dsn))
 
     # -- repair --------------------------------------------------------------------------------
 
-    async def release(self, run_id: UUID | str, *, namespace: str | None = None) -> None:
+    async def release(
+        self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None
+    ) -> None:
         """Let workers try a run in quarantine again.
 
         A run is in quarantine when four workers were lost with it and it had committed nothing
@@ -98,21 +88,19 @@ class Operating(ABC):
 
         Args:
             run_id: of a run in quarantine.
+            reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it is not in quarantine.
 
         Example:
             await ct.release(run_id)
         """
-        within = optional_namespace(namespace)
-        backend = self._backend
-        parsed = await find_run_id(backend.reads, run_id, within)
-        outcome = await backend.repair.release_quarantined(parsed, within)
-        _check(parsed, "released", outcome)
-        backend.hints.runs_changed([parsed])
+        within, act = optional_namespace(namespace), self._acting.act("release", reason)
+        parsed = await find_run_id(self._backend.reads, run_id, within)
+        await self._repairs.release(parsed, within, act)
 
     async def retry(
         self,
@@ -141,7 +129,7 @@ class Operating(ABC):
             Whether this call did it; False when one with the same `once` had.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it has not failed; no activity failed; or others have seen what the
                 workflow did about the failure (a compensation, another activity, a child).
 
@@ -149,21 +137,20 @@ class Operating(ABC):
             async for run in ct.stream("state = 'failed' and error_family = '73a0ad1c5a1f'"):
                 await ct.retry(run.id, reason="the payment service is back", once="incident-7")
         """
-        if reason is not None:
-            check_reason(reason)
         if once is not None:
             check_name(once, "once")
-        backend = self._backend
-        order = RetryOrder(optional_namespace(namespace), reason, force, once)
-        parsed = await find_run_id(backend.reads, run_id, order.namespace)
-        outcome = await backend.repair.retry(parsed, order)
-        _check(parsed, "retried", outcome)
-        if not outcome.repeated:
-            backend.hints.runs_changed([parsed])
-        return not outcome.repeated
+        act = self._acting.act("retry", reason)
+        order = RetryOrder(optional_namespace(namespace), act.reason, force, once)
+        parsed = await find_run_id(self._backend.reads, run_id, order.namespace)
+        return await self._repairs.retry(parsed, order, act)
 
     async def restart(
-        self, run_id: UUID | str, *, once: str | None = None, namespace: str | None = None
+        self,
+        run_id: UUID | str,
+        *,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
     ) -> RunHandle[Any]:
         """Start a run that has ended anew: same workflow, input, key and namespace, a new id.
 
@@ -175,10 +162,11 @@ class Operating(ABC):
             run_id: of a run that has ended.
             once: a key; calls with the same key for a run are one restart, and so are those
                 without a key: repeating the call answers the same new run.
+            reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: it has not ended, or a live run has its key.
             AttributesError: there is no room for `restarted_from`.
 
@@ -188,35 +176,9 @@ class Operating(ABC):
         """
         if once is not None:
             check_name(once, "once")
-        within = optional_namespace(namespace)
+        within, act = optional_namespace(namespace), self._acting.act("restart", reason)
         parsed = await find_run_id(self._backend.reads, run_id, within)
-        found = await self._backend.repair.ended_start(parsed, within)
-        if found is None:
-            raise RunNotFound(parsed)
-        if not isinstance(found, NewRun):
-            raise RepairRefused(
-                parsed, "restarted", f"it has not ended, it is {found}",
-                hint="cancel it first: continuum cancel",
-            )  # fmt: skip
-        attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(parsed)})
-        once_key = f"restart of {parsed}" + ("" if once is None else f": {once}")
-        wanted = replace(found, attributes=attributes, idempotency_key=once_key)
-        from continuum.client.starting import started_run
-
-        order = StartOrder(wanted)
-        outcome = (
-            StartOutcome(await self._controls.insert(wanted))
-            if order.plain
-            else await self._controls.start(order)
-        )
-        try:
-            new_id = started_run(order, outcome, "fail")
-        except KeyTaken as error:
-            raise RepairRefused(
-                parsed, "restarted", f"its key {error.key!r} is that of run {error.run_id}, which "
-                "is live",
-            ) from None  # fmt: skip
-        new = outcome.existing is None
+        new_id, new = await self._repairs.restart(parsed, once, within, act)
         return RunHandle(cast("Continuum", self), new_id, None, new=new)
 
     async def fork(
@@ -226,6 +188,7 @@ class Operating(ABC):
         at: int,
         latest: bool = False,
         once: str | None = None,
+        reason: str | None = None,
         namespace: str | None = None,
     ) -> RunHandle[Any]:
         """Start a run with the history of another up to an event, to go its own way from there.
@@ -241,10 +204,11 @@ class Operating(ABC):
                 run. Code that does something else with that history parks it.
             once: a key; calls with the same key for a run and an event are one fork, and so are
                 those without a key.
+            reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
-            RunNotFound.
+            RunNotFound, ReasonRequired.
             RepairRefused: there is no such event, the run ends there, or a child had not ended.
             AttributesError: there is no room for `forked_from`.
 
@@ -254,28 +218,19 @@ class Operating(ABC):
         """
         if once is not None:
             check_name(once, "once")
-        within = optional_namespace(namespace)
-        backend = self._backend
-        parsed = await find_run_id(backend.reads, run_id, within)
+        within, act = optional_namespace(namespace), self._acting.act("fork", reason)
+        reads = self._backend.reads
+        parsed = await find_run_id(reads, run_id, within)
         once_key = f"fork of {parsed} at {at}" + ("" if once is None else f": {once}")
         order = ForkOrder(new_run_id(), at, within, latest, once_key)
-        run = await backend.reads.get_run(parsed, within)
+        run = await reads.get_run(parsed, within)
         if run is not None:
             check_attributes({**run.attributes, **order.attributes(parsed)})
-        outcome = await backend.repair.fork(parsed, order)
-        if outcome.state is None:
-            raise RunNotFound(parsed)
-        if outcome.run_id is None:
-            raise RepairRefused(parsed, "forked", outcome.refusal or "")
-        if not outcome.repeated:
-            backend.hints.runs_changed([outcome.run_id])
-        new = not outcome.repeated
-        return RunHandle(cast("Continuum", self), outcome.run_id, None, new=new)
+        new_id, new = await self._repairs.fork(parsed, order, act)
+        return RunHandle(cast("Continuum", self), new_id, None, new=new)
 
+    @property
+    def _repairs(self) -> Repairs:
+        from continuum.client.repairs import Repairs
 
-def _check(run_id: UUID, what: str, outcome: RepairOutcome, hint: str | None = None) -> None:
-    """Raise what the outcome says."""
-    if outcome.state is None:
-        raise RunNotFound(run_id)
-    if outcome.refusal is not None:
-        raise RepairRefused(run_id, what, outcome.refusal, hint=hint)
+        return Repairs(self._backend.repair, self._backend.hints)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from continuum.client.handle import RunHandle
 from continuum.client.starting import check_conflict, find_loaded_name, prepare, started_run
 from continuum.declare.workflow import Workflow
 from continuum.store.starts import StartOrder, StartOutcome
+from continuum.telemetry.calling import calling
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
@@ -48,20 +53,33 @@ class PreparedStart:
 
     async def insert(self) -> RunHandle[Any]:
         """Commit it, with others of the same moment."""
-        if self._fresh:
-            here = await self._control.start_new(self._order.run)
-            return self._handle(StartOutcome(), here=here)
-        if self._order.plain:
-            return self._handle(StartOutcome(await self._control.insert(self._order.run)))
-        return self._handle(await self._control.start(self._order))
+        with self._traced() as order:
+            if self._fresh:
+                here = await self._control.start_new(order.run)
+                return self._handle(StartOutcome(), here=here)
+            if order.plain:
+                return self._handle(StartOutcome(await self._control.insert(order.run)))
+            return self._handle(await self._control.start(order))
 
     async def insert_on(self, connection: AsyncConnection[Any]) -> RunHandle[Any]:
         """Insert it in the caller's transaction."""
-        return self._handle(await self._backend.start_on(connection, self._order))
+        with self._traced() as order:
+            return self._handle(await self._backend.start_on(connection, order))
 
     def insert_on_blocking(self, connection: Connection[Any]) -> RunHandle[Any]:
         """Insert it in the transaction of a synchronous caller, on its thread."""
-        return self._handle(self._backend.start_on_blocking(connection, self._order))
+        with self._traced() as order:
+            return self._handle(self._backend.start_on_blocking(connection, order))
+
+    @contextmanager
+    def _traced(self) -> Generator[StartOrder]:
+        """The order with the trace context of a span around its start, if there is one."""
+        order, new = self._order, self._order.run
+        about = {"run.id": str(new.run_id), "namespace": new.namespace, "workflow": new.workflow}
+        with calling("start", new.workflow, **about) as context:
+            if context is not None:
+                order = dataclasses.replace(order, run=replace(new, trace=context))
+            yield order
 
     def _handle(self, outcome: StartOutcome, *, here: bool = False) -> RunHandle[Any]:
         run_id = started_run(self._order, outcome, self._on_conflict)

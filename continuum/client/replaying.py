@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from continuum.audit.coverage import Coverage
     from continuum.audit.replay_pool import ReplayPool
     from continuum.audit.replayed import Replayed
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.maintenance.adopt import Adopted
@@ -26,6 +27,8 @@ MAX_SAMPLE = 1_000_000
 
 class Replaying(ABC):
     """The part of `Continuum` that replays runs."""
+
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -114,6 +117,7 @@ class Replaying(ABC):
         execute: bool = False,
         progress: Callable[[int, int], None] | None = None,
         pool: ReplayPool | None = None,
+        reason: str | None = None,
     ) -> list[Adopted]:
         """Let these workflows go on with live runs that they replay without a difference.
 
@@ -129,10 +133,12 @@ class Replaying(ABC):
             execute: False only tells what would become of each run.
             progress: called with how many runs are done, and how many there are, about.
             pool: processes that replay the runs; without it this one does.
+            reason: why, for the operator journal.
 
         Raises:
             QueryError: a bad condition.
             DefinitionError: two workflows have one name and one version.
+            ReasonRequired: nothing more was changed.
 
         Example:
             for run in await ct.adopt([order_flow], "workflow = 'order'", execute=True):
@@ -141,11 +147,13 @@ class Replaying(ABC):
         query = build_query(expression, namespace, where, ordered=False)
         from continuum.declare.loaded import LoadedVersions
         from continuum.maintenance.adopt import adopt_replayed
+        from continuum.query.printing import print_condition
 
         backend, flows = self._backend, list(flows)
+        act = self._acting.act("adopt", reason, expression=print_condition(query.condition))
         replays = self._replays(flows, query, pool, progress=progress)
         adopting = adopt_replayed(
-            backend.store, LoadedVersions(flows), replays, execute=execute,
+            backend.store, LoadedVersions(flows), replays, act if execute else None,
             on_adopted=backend.hints.runs_changed,
         )  # fmt: skip
         async with aclosing(replays), aclosing(adopting):

@@ -12,6 +12,7 @@ from continuum.client.identifiers import check_limit, optional_namespace
 from continuum.codec.attributes import check_name, check_namespace, check_reason
 
 if TYPE_CHECKING:
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.schedules.model import Schedule, ScheduleFiring
@@ -22,6 +23,8 @@ MAX_FIRINGS: Final = 100
 
 class Schedules(ABC):
     """The part of `Continuum` that knows schedules."""
+
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -48,6 +51,7 @@ class Schedules(ABC):
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
         replace: bool = False,
+        reason: str | None = None,
     ) -> Schedule:
         """Start runs of a workflow by themselves from now on, each time exactly once.
 
@@ -73,10 +77,11 @@ class Schedules(ABC):
             note: shown to people.
             namespace, attributes: of its runs.
             replace: change the schedule of that name if there is one.
+            reason: why, for the operator journal.
 
         Raises:
             ScheduleExists, ScheduleError, PayloadError, AttributesError, NamespaceError,
-            WorkflowNotFound: nothing was written.
+            WorkflowNotFound, ReasonRequired: nothing was written.
 
         Example:
             await ct.create_schedule("nightly", report_flow, cron="0 3 * * *",
@@ -107,7 +112,8 @@ class Schedules(ABC):
             timedelta(seconds=check_seconds("catch_up time", catch_up)),
             back_off, paused, None if note is None else check_reason(note),
         )  # fmt: skip
-        schedule = await self._backend.schedules.put(new, replace=replace)
+        act = self._acting.act("schedules create", reason)
+        schedule = await self._backend.schedules.put(new, replace=replace, act=act)
         if schedule is None:
             raise ScheduleExists(f"namespace {namespace} has a schedule {name!r}")
         self._backend.hints.poll_now()
@@ -141,18 +147,19 @@ class Schedules(ABC):
 
         Args:
             name: of the schedule.
-            note: shown to people: why.
+            note: shown to people: why. It is the reason in the operator journal, too.
             namespace: of the schedule.
 
         Raises:
-            ScheduleNotFound.
+            ScheduleNotFound, ReasonRequired.
 
         Example:
             await ct.pause_schedule("nightly", note="the warehouse moves")
         """
-        checked = None if note is None else check_reason(note)
+        act = self._acting.act("schedules pause", note)
         store = self._backend.schedules
-        return _found(await store.pause(check_namespace(namespace), name, checked), name, namespace)
+        found = await store.pause(check_namespace(namespace), name, note, act)
+        return _found(found, name, namespace)
 
     async def resume_schedule(
         self, name: str, *, note: str | None = None, namespace: str = "default"
@@ -160,41 +167,48 @@ class Schedules(ABC):
         """Be due again from now on; forgives failures, so it also ends a back-off.
 
         Raises:
-            ScheduleNotFound.
+            ScheduleNotFound, ReasonRequired.
 
         Example:
             await ct.resume_schedule("nightly")
         """
-        checked = None if note is None else check_reason(note)
+        act = self._acting.act("schedules resume", note)
         store = self._backend.schedules
-        found = await store.resume(check_namespace(namespace), name, checked)
+        found = await store.resume(check_namespace(namespace), name, note, act)
         self._backend.hints.poll_now()
         return _found(found, name, namespace)
 
-    async def trigger_schedule(self, name: str, *, namespace: str = "default") -> UUID:
+    async def trigger_schedule(
+        self, name: str, *, namespace: str = "default", reason: str | None = None
+    ) -> UUID:
         """Start a run now, whatever the times and the run before say; answers its id.
 
         Raises:
-            ScheduleNotFound.
+            ScheduleNotFound, ReasonRequired.
 
         Example:
             run_id = await ct.trigger_schedule("nightly")
         """
         store = self._backend.schedules
-        run_id = _found(await store.trigger(check_namespace(namespace), name), name, namespace)
+        act = self._acting.act("schedules trigger", reason)
+        started = await store.trigger(check_namespace(namespace), name, act)
+        run_id = _found(started, name, namespace)
         self._backend.hints.runs_changed([run_id])
         return run_id
 
-    async def delete_schedule(self, name: str, *, namespace: str = "default") -> None:
+    async def delete_schedule(
+        self, name: str, *, namespace: str = "default", reason: str | None = None
+    ) -> None:
         """Remove a schedule; its runs stay.
 
         Raises:
-            ScheduleNotFound.
+            ScheduleNotFound, ReasonRequired.
 
         Example:
             await ct.delete_schedule("nightly")
         """
-        if not await self._backend.schedules.delete(check_namespace(namespace), name):
+        act = self._acting.act("schedules delete", reason)
+        if not await self._backend.schedules.delete(check_namespace(namespace), name, act):
             _found(None, name, namespace)
 
     async def schedule_firings(

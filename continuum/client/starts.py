@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, cast, overload
 from uuid import UUID
@@ -13,6 +14,7 @@ from continuum.client.handle import RunHandle
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
+    from continuum.client.acting import Acting
     from continuum.client.backend import Backend
     from continuum.client.client import Continuum
     from continuum.client.control import Control
@@ -27,6 +29,8 @@ Conflicts = Literal["existing", "fail"]
 
 class Starts(ABC):
     """The part of `Continuum` that starts runs."""
+
+    _acting: Acting
 
     @property
     @abstractmethod
@@ -154,7 +158,10 @@ class Starts(ABC):
         """All checks of a start (same arguments, no connection), without writing anything."""
         from continuum.client.prepared import prepare_start  # a process that reads never loads it
 
-        client = cast("Continuum", self)
+        client, signal = cast("Continuum", self), options.get("signal")
+        if signal is not None:
+            act = self._acting.named_act("signal", options.pop("reason", None))
+            options["signal"] = replace(signal, act=act)
         return await prepare_start(client, self._backend, self._controls, flow, args, options)
 
     @overload
@@ -166,6 +173,7 @@ class Starts(ABC):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -183,6 +191,7 @@ class Starts(ABC):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -199,6 +208,7 @@ class Starts(ABC):
         signal: str,
         payload: Any = None,
         delivery_id: str | None = None,
+        reason: str | None = None,
         key_reuse: KeyReuses = "allow",
         namespace: str = "default",
         attributes: Mapping[str, Any] | None = None,
@@ -215,6 +225,8 @@ class Starts(ABC):
             payload: JSON types, dataclasses, datetimes and the like.
             delivery_id: repeated calls with the same id count once, also when the run has ended
                 in between and no other has taken its place.
+            reason: why an operator sends it; a signal to a run that was there is recorded as with
+                `signal`.
             key_reuse, namespace, attributes, execution_timeout, timeout_grace, connection: as for
                 `start`.
 
@@ -237,6 +249,7 @@ class Starts(ABC):
             execution_timeout=execution_timeout,
             timeout_grace=timeout_grace,
             signal=first_signal(signal, payload, delivery_id),
+            reason=reason,
         )
         if connection is not None:
             return await prepared.insert_on(connection)

@@ -1,9 +1,7 @@
 """Builds the pieces a client works with; the only module that names a concrete store.
 
-Connections of one process, at most 10: the pool (4), the committer, the hint sender, the listener
-for ends, and with a worker its listener, its heartbeat and, while it starts, a probe. Behind a
-transaction pooler the committer, the listeners and the heartbeat go around it: at most four.
-"""
+At most 10 connections a process: pool (4), committer, hints, ends; of a worker listener, heartbeat
+and a probe. Committer, listeners and heartbeat go around a transaction pooler."""
 
 from __future__ import annotations
 
@@ -32,6 +30,7 @@ from continuum.store.postgres.pool import (
 )
 from continuum.store.postgres.poolers import allow_for_pooler, connect_direct
 from continuum.store.postgres.reads import PostgresReads
+from continuum.store.postgres.session import Sessions
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from continuum.store.postgres.journals import PostgresJournals
     from continuum.store.postgres.listen import ChannelListener, PostgresListener
     from continuum.store.postgres.liveness import PostgresLiveness
+    from continuum.store.postgres.operators import PostgresOperators
+    from continuum.store.postgres.plans import PostgresPlans
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
     from continuum.store.schedules import ScheduleStore
@@ -77,6 +78,7 @@ class PostgresBackend:
         self._codec = codec
         self._pool = pool
         self._hints_on = os.environ.get(HINTS_VARIABLE, "on").lower() != "off"
+        self._sessions = Sessions(pool)
         self.reads = PostgresReads(pool, codec, search_pool=search_pool)
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
@@ -142,9 +144,22 @@ class PostgresBackend:
     def repair(self) -> PostgresRepair:
         """Puts runs right."""
         from continuum.store.postgres.repair import PostgresRepair
-        from continuum.store.postgres.session import Sessions
 
-        return PostgresRepair(Sessions(self._pool), self._codec)
+        return PostgresRepair(self._sessions, self._codec)
+
+    @property
+    def operators(self) -> PostgresOperators:
+        """What operators did, and which namespaces want reasons."""
+        from continuum.store.postgres.operators import PostgresOperators
+
+        return PostgresOperators(self._pool)
+
+    @property
+    def plans(self) -> PostgresPlans:
+        """Plans of acts upon many runs."""
+        from continuum.store.postgres.plans import PostgresPlans
+
+        return PostgresPlans(self._sessions, self._codec)
 
     @property
     def schedules(self) -> ScheduleStore:
@@ -327,49 +342,53 @@ async def _server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
 
 
 @asynccontextmanager
-async def _administration(dsn: str | None) -> AsyncGenerator[AsyncConnection[Any]]:
+async def _administration(
+    dsn: str | None, direct_dsn: str | None
+) -> AsyncGenerator[AsyncConnection[Any]]:
     """One connection to it."""
     async with (
-        _server(resolve_dsn(dsn)) as settings,
+        _server(resolve_dsn(dsn, direct=direct_dsn)) as settings,
         await connect_direct(settings) as connection,
     ):
         with translated(settings, direct=True):
             yield connection
 
 
-async def migration_status(dsn: str | None) -> list[migrate.MigrationStatus]:
-    """Every migration of this release, and those of a newer one that the database has.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable, SchemaError.
-    """
-    async with _administration(dsn) as connection:
+async def migration_status(
+    dsn: str | None, direct_dsn: str | None = None
+) -> list[migrate.MigrationStatus]:
+    """Every migration of this release, and those of a newer one that the database has."""
+    async with _administration(dsn, direct_dsn) as connection:
         return await migrate.status(connection)
 
 
-async def migrate_database(dsn: str | None) -> list[migrate.Migration]:
-    """Apply what is missing, in one transaction; answers what was applied.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable, SchemaTooNew, SchemaError.
-    """
-    async with _administration(dsn) as connection:
+async def migrate_database(
+    dsn: str | None, direct_dsn: str | None = None
+) -> list[migrate.Migration]:
+    """Apply what is missing, in one transaction; answers what was applied."""
+    async with _administration(dsn, direct_dsn) as connection:
         return await migrate.migrate(connection)
 
 
-async def examine_installation(dsn: str | None) -> InstallationFacts:
-    """What `Continuum.doctor` is based on.
-
-    Raises:
-        ConfigurationError, DatabaseUnavailable.
-    """
+async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -> InstallationFacts:
+    """What `Continuum.doctor` is based on."""
     from continuum.store.postgres.embedded import is_installed
     from continuum.store.postgres.installation import examine
 
-    async with _server(resolve_dsn(dsn)) as settings:
+    async with _server(resolve_dsn(dsn, direct=direct_dsn)) as settings:
         return await examine(settings, embedded=is_installed())
 
 
-def migration_sql() -> str:
-    """All migrations as one script for `psql`."""
-    return migrate.sql()
+async def create_roles(dsn: str | None) -> tuple[str, ...]:
+    """Create the roles of readers and operators, or renew what they may; answers their names."""
+    from continuum.store.postgres.roles import create_roles
+
+    async with _administration(dsn) as connection:
+        return await create_roles(connection)
+
+
+def migration_sql(*, roles: bool = False) -> str:
+    """All migrations, or what creates the roles, as one script for `psql`."""
+    from continuum.store.postgres.roles import roles_sql
+
+    return roles_sql() if roles else migrate.sql()

@@ -350,7 +350,7 @@ class Attempts:
     def _hand_over(self, state: ActivityState) -> None:
         if state.queue is not None:
             state.phase = Phase.QUEUED
-            task = task_of(state, state.queue)
+            task = task_of(state, state.queue, self._identity.context)
             if self.tasks:
                 self.tasks.append(task)
             else:
@@ -360,7 +360,8 @@ class Attempts:
         self.running += 1
         self.start.append(
             ActivityCall(who.run_id, who.namespace, who.incarnation, state.command,
-                         state.attempt, state.activity, state.args, state.details)
+                         state.attempt, state.activity, state.args, state.details,
+                         who.context)
         )  # fmt: skip
 
     def _take_back(self, state: ActivityState) -> bool:

@@ -36,6 +36,7 @@ from continuum.journal.events import (
     EventKind,
     Failure,
 )
+from continuum.journal.trace import CONTEXT, encode_context
 from continuum.journal.turn import NewRun, Post
 from continuum.model import RunState
 
@@ -151,6 +152,8 @@ class Children:
                     parent_id=who.run_id, depth=who.depth + 1, parent_close=call.parent_close,
                 )
             )  # fmt: skip
+            if who.context is not None:
+                self.posts.append(Post(child.run_id, CONTEXT, "", encode_context(who.context)))
         return child
 
     def cancel(self, child: Child, reason: str | None) -> None:

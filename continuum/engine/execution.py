@@ -170,7 +170,7 @@ class Execution(ActivityEvents):
         if self._identity.incarnation == 1:
             at = self._identity.started_at
         pin = self._identity.workflow.pin
-        body = RunStarted(pin.version, pin.version_hash, pin.runtime)
+        body = RunStarted(pin.version, pin.version_hash, pin.runtime, self._identity.trace)
         self._stimulate(EventKind.RUN_STARTED, None, body, at)
 
     def signal(self, message_id: int, name: str, value: bytes, at: datetime) -> None:

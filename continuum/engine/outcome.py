@@ -12,6 +12,7 @@ import msgspec
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.journal.events import Entry
+from continuum.journal.trace import context_of_run
 from continuum.journal.turn import NewRun, NewTask, Post
 
 
@@ -28,6 +29,15 @@ class RunIdentity(msgspec.Struct, frozen=True, gc=False):
     depth: int = 0
     taken: frozenset[str] = frozenset()
     """Patches that the version of its committed turns has taken, recorded or not."""
+    trace: str | None = None
+    """The trace context that the run came with."""
+    retries: int = 0
+    """How often it was tried again after it had failed."""
+
+    @property
+    def context(self) -> str | None:
+        """The trace context of all that the run starts."""
+        return context_of_run(self.trace, self.run_id, self.retries)
 
 
 class ActivityCall(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +52,8 @@ class ActivityCall(msgspec.Struct, frozen=True, gc=False):
     args: bytes
     details: bytes | None = None
     """Of the last heartbeat of an earlier attempt."""
+    trace: str | None = None
+    """Context of the run's span."""
 
 
 class Collected(msgspec.Struct, gc=False):

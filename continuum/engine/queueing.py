@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from continuum.engine.attempts import ActivityState
 
 
-def task_of(state: ActivityState, queue: str) -> NewTask:
-    """The current attempt of a command, with the options of this call."""
+def task_of(state: ActivityState, queue: str, trace: str | None) -> NewTask:
+    """The current attempt of a command, with the options of this call, under that span."""
     activity = state.activity
     key = activity.idempotency_key
     payload = TaskPayload(
@@ -25,6 +25,7 @@ def task_of(state: ActivityState, queue: str) -> NewTask:
         non_retryable=tuple(map(_name, activity.retry.non_retryable)),
         key=key if isinstance(key, str) else None,
         details=as_details(state.details),
+        trace=trace,
     )
     return NewTask(
         state.command, state.attempt, queue, activity.priority, activity.name, encode_task(payload)

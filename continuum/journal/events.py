@@ -88,12 +88,16 @@ ENDS: Final = frozenset({
 })  # fmt: skip
 
 
-class RunStarted(msgspec.Struct, frozen=True):
-    """First event of an incarnation: what code it is pinned to."""
+class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """First event of an incarnation: what code it is pinned to.
+
+    `trace` is the W3C trace context that came with the start of the run, if any.
+    """
 
     version: int
     version_hash: str
     runtime: str
+    trace: str | None = None
 
 
 class ActivityScheduled(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,6 +29,8 @@ class TaskPayload(msgspec.Struct, frozen=True, omit_defaults=True):
     non_retryable: tuple[str, ...] = ()
     key: str | None = None
     details: Raw = NO_DETAILS
+    trace: str | None = None
+    """Context of the run's span."""
 
 
 class AttemptResult(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from continuum.audit.replayed import Replayed
 from continuum.declare.loaded import LoadedVersions
+from continuum.operators.acts import Act
 from continuum.store.adopting import Adoption, AdoptionStatus, AdoptionStore
 from continuum.versions.facts import CodeFacts
 
@@ -63,8 +64,8 @@ async def adopt_replayed(
     store: AdoptionStore,
     versions: LoadedVersions,
     replayed: AsyncIterator[Replayed],
+    act: Act | None,
     *,
-    execute: bool,
     on_adopted: Callable[[Sequence[UUID]], None],
 ) -> AsyncGenerator[Adopted]:
     """Adopt the replayed runs that can be, a batch at a time.
@@ -73,7 +74,7 @@ async def adopt_replayed(
         store: where they are.
         versions: the code that they were replayed against.
         replayed: the runs.
-        execute: False only tells what would become of each.
+        act: what is recorded of each; None only tells what would become of it.
         on_adopted: told which runs were changed, to wake workers.
 
     Raises:
@@ -82,16 +83,16 @@ async def adopt_replayed(
     batch: list[tuple[Replayed, Adoption]] = []
     async for run in replayed:
         adoption = _adoption(run)
-        if adoption is None or not execute:
+        if adoption is None or act is None:
             yield _without(run, adoption)
             continue
         batch.append((run, adoption))
         if len(batch) == BATCH:
-            for each in await _adopt(store, versions, batch, on_adopted):
+            for each in await _adopt(store, versions, batch, act, on_adopted):
                 yield each
             batch = []
     if batch:
-        for each in await _adopt(store, versions, batch, on_adopted):
+        for each in await _adopt(store, versions, batch, act, on_adopted):
             yield each
 
 
@@ -134,6 +135,7 @@ async def _adopt(
     store: AdoptionStore,
     versions: LoadedVersions,
     batch: Sequence[tuple[Replayed, Adoption]],
+    act: Act | None,
     on_adopted: Callable[[Sequence[UUID]], None],
 ) -> list[Adopted]:
     facts: dict[int, CodeFacts] = {}
@@ -143,7 +145,7 @@ async def _adopt(
             versions.learn(run.workflow, run.taken)
         if version_id in versions.facts:
             facts[version_id] = versions.facts[version_id]
-    statuses = await store.adopt([adoption for _, adoption in batch], facts)
+    statuses = await store.adopt([adoption for _, adoption in batch], facts, act)
     on_adopted([run_id for run_id, status in statuses.items() if status == "adopted"])
     return [_done(run, adoption, statuses) for run, adoption in batch]
 

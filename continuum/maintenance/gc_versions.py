@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from continuum.operators.acts import Act
 from continuum.store.auditing import AuditStore
 
 
@@ -29,15 +30,15 @@ class UnusedVersion:
     deleted: bool = False
 
 
-async def gc_versions(store: AuditStore, *, execute: bool = False) -> Sequence[UnusedVersion]:
-    """List, and with `execute` delete, what is neither loaded by a live worker nor needed.
+async def gc_versions(store: AuditStore, act: Act | None = None) -> Sequence[UnusedVersion]:
+    """List, and with an act delete, what is neither loaded by a live worker nor needed.
 
     What a live run needs, or a worker registers at the same moment, stays: the store looks again
     under the locks of the rows.
 
     Args:
         store: where to look.
-        execute: whether to delete.
+        act: what is recorded of the deletion; None deletes nothing.
     """
     facts = await store.facts()
     needed = {group.version_id for group in facts.groups}
@@ -46,8 +47,8 @@ async def gc_versions(store: AuditStore, *, execute: bool = False) -> Sequence[U
             needed |= node.version_ids
     unused = [each for each in facts.versions if each.version_id not in needed]
     deleted: set[int] = set()
-    if execute and unused:
-        deleted.update(await store.delete_versions([each.version_id for each in unused]))
+    if act is not None and unused:
+        deleted.update(await store.delete_versions([each.version_id for each in unused], act))
     return [
         UnusedVersion(
             each.pin.workflow, each.pin.version, each.pin.version_hash, each.pin.runtime,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from continuum.journal.events import RunAdopted
 from continuum.journal.turn import VersionPin
+from continuum.operators.acts import Act
 from continuum.versions.facts import CodeFacts
 
 
@@ -68,7 +69,10 @@ class AdoptionStore(Protocol):
     """What `adopt` needs."""
 
     async def adopt(
-        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+        self,
+        adoptions: Sequence[Adoption],
+        facts: Mapping[int, CodeFacts],
+        act: Act | None = None,
     ) -> Mapping[UUID, AdoptionStatus]:
         """Give runs other versions, all in one transaction, under the locks of their lease rows.
 

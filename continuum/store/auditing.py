@@ -13,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
+from continuum.operators.acts import Act
 from continuum.versions.facts import CodePlace
 
 
@@ -191,7 +192,9 @@ class AuditStore(Protocol):
         """How long runs of these workflows took, from a bounded sample of the newest."""
         ...
 
-    async def delete_versions(self, version_ids: Sequence[int]) -> Sequence[int]:
+    async def delete_versions(
+        self, version_ids: Sequence[int], act: Act | None = None
+    ) -> Sequence[int]:
         """Delete those of these versions that no living node has loaded and no live run needs.
 
         Safe against a worker that registers them at the same time: either it is seen, or it

@@ -22,6 +22,10 @@ from uuid import UUID
 from continuum.journal.events import Event
 from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPin
 from continuum.model import NodeInfo as NodeInfo
+from continuum.operators.acts import Act
+from continuum.store.mail import InboxMessage as InboxMessage
+from continuum.store.mail import NewMessage as NewMessage
+from continuum.store.mail import PostOutcome as PostOutcome
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 from continuum.versions.facts import CodeFacts
 
@@ -46,49 +50,6 @@ class CommitResult:
 
     statuses: Mapping[UUID, TurnStatus]
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class InboxMessage:
-    """An unread message.
-
-    `kind` is "signal", "cancel", "child_result", or one of `journal.tasks`; `value` JSON bytes
-    (signal payload).
-    """
-
-    id: int
-    run_id: UUID
-    kind: str
-    name: str
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message to post to a run's inbox."""
-
-    run_id: UUID
-    kind: str
-    name: str
-    value: bytes
-    delivery_id: str | None = None
-    namespace: str | None = None
-    """Only post when the run is in this namespace."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostOutcome:
-    """What became of one message.
-
-    `state` is the run's state (None: no such run, or another namespace); `posted` the message as
-    stored, None when the run has ended, does not exist or the delivery id was seen before;
-    `touched` other runs that got mail by it: parent and children of a run that was ended by force.
-    """
-
-    state: RunState | None
-    posted: InboxMessage | None
-    duplicate: bool = False
-    touched: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +254,15 @@ class ClientStore(Protocol):
         ...
 
     async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
-        """Post to inboxes (rules 7, 9, 10); a free run becomes ready."""
+        """Post to inboxes (rules 7, 9, 10); a free run becomes ready.
+
+        Raises:
+            ReasonRequired, ActSkipped: one of the acts is refused; nothing was posted at all.
+        """
         ...
 
     async def force_cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """End the run as cancelled now, whoever owns it; `state` is the state before."""
         ...

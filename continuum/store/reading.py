@@ -13,6 +13,7 @@ from uuid import UUID
 
 from continuum.journal.ends import RunEnd
 from continuum.model import HistoryEvent, Page, Plan, Run, RunState, ServerInfo, Stamp
+from continuum.operators.acts import Act
 from continuum.query.tree import Operand, Query
 
 
@@ -68,9 +69,19 @@ class ReadStore(Protocol):
         ...
 
     async def history(
-        self, run_id: UUID, namespace: str | None, after: int, limit: int
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        after: int,
+        limit: int,
+        *,
+        operators: bool = False,
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        """Up to `limit` events with seq > `after`; None when there is no such run.
+
+        With `operators` what operators did since the first of them comes besides, each entry behind
+        the event that was the last one then and with its seq.
+        """
         ...
 
     async def search(
@@ -117,6 +128,7 @@ class ReadStore(Protocol):
         namespace: str | None,
         attributes: Mapping[str, Any],
         unset: Sequence[str],
+        act: Act | None = None,
     ) -> bool:
         """Merge and remove top-level keys in one statement; whether the run exists (there)."""
         ...

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
+from continuum.operators.acts import Act
+from continuum.store.starts import StartOrder, StartOutcome
 
 QUARANTINED_FROM: Final = 4
 """Workers lost with a run, since it last committed, from which on nobody claims it (rule 23)."""
@@ -103,7 +105,9 @@ class ForkOutcome:
 class RepairStore(Protocol):
     """Repairs of single runs, each in one transaction under the run's locks."""
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """Let workers claim a run in quarantine again, as if none had been lost with it."""
         ...
 
@@ -114,10 +118,19 @@ class RepairStore(Protocol):
         """
         ...
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
+        """Start `again`, the repetition of a run that has ended; or answer what is there.
+
+        That is an earlier restart, or, found by its key, a live run: nothing was done then.
+        """
+        ...
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """Make a failed run live again, to go on from the activity that failed."""
         ...
 
-    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
         """Insert a run, free and ready, that begins with a copy of this one's journal."""
         ...

@@ -8,10 +8,14 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
+from continuum.operators.acts import Act
 from continuum.schedules.model import NewSchedule, Schedule, ScheduleFiring
 
 MAKE_ROOM: Final = b'"the next run of its schedule is due"'
 """Why runs are cancelled, as JSON."""
+
+KEPT_FIRINGS: Final = 100
+"""Times that are remembered of each schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,9 @@ class Fired:
 class ScheduleStore(Protocol):
     """Schedules are durable rows; each of their times is decided once, under the row's lock."""
 
-    async def put(self, schedule: NewSchedule, *, replace: bool) -> Schedule | None:
+    async def put(
+        self, schedule: NewSchedule, *, replace: bool, act: Act | None = None
+    ) -> Schedule | None:
         """Store a schedule; None: one of that name exists, and it is not to be replaced.
 
         A replaced one keeps its last run and its failures; its times count from now on.
@@ -51,19 +57,23 @@ class ScheduleStore(Protocol):
         """All of a namespace (None: of every one), by namespace and name."""
         ...
 
-    async def pause(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def pause(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """It starts nothing until it is resumed; None: there is none."""
         ...
 
-    async def resume(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def resume(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """It is due again from now on, and no longer backs off; None: there is none."""
         ...
 
-    async def trigger(self, namespace: str, name: str) -> UUID | None:
+    async def trigger(self, namespace: str, name: str, act: Act | None = None) -> UUID | None:
         """Start a run now, whatever its times and its last run say; None: there is none."""
         ...
 
-    async def delete(self, namespace: str, name: str) -> bool:
+    async def delete(self, namespace: str, name: str, act: Act | None = None) -> bool:
         """Remove it; its runs stay. Whether there was one."""
         ...
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
-from continuum.store.protocol import InboxMessage
+from continuum.operators.acts import Act
+from continuum.store.mail import InboxMessage, NewMessage
 
 
 class KeyReuse(StrEnum):
@@ -31,11 +32,19 @@ class KeyReuse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FirstSignal:
-    """A signal that goes to the run with the key, whichever it is; `value` is JSON bytes."""
+    """A signal that goes to the run with the key, whichever it is; `value` is JSON bytes.
+
+    `act` is recorded when it goes to a run that was there; a start is not an act upon a run.
+    """
 
     name: str
     value: bytes
     delivery_id: str | None = None
+    act: Act | None = None
+
+    def message_to(self, run_id: UUID) -> NewMessage:
+        """The signal, as it is posted."""
+        return NewMessage(run_id, "signal", self.name, self.value, self.delivery_id, act=self.act)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,12 @@ class StartOutcome:
     by_key: bool = False
     refused: bool = False
     posted: InboxMessage | None = None
+
+    @property
+    def live(self) -> UUID | None:
+        """The run that was found by its key, if it goes on."""
+        there = self.by_key and self.state is not None and not self.state.terminal
+        return self.existing.run_id if there and self.existing is not None else None
 
 
 @dataclass(frozen=True, slots=True)

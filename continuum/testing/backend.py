@@ -38,6 +38,8 @@ class MemoryBackend:
         self.journals = store.journals
         self.health = store.health
         self.repair = store.repair
+        self.operators = store.operators
+        self.plans = store.plans
         self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints
@@ -84,8 +86,8 @@ class MemoryBackend:
 class MemoryClient(Continuum):
     """The public client, on a store that is open already."""
 
-    def __init__(self, backend: MemoryBackend) -> None:
-        super().__init__()
+    def __init__(self, backend: MemoryBackend, operator: str | None = None) -> None:
+        super().__init__(operator=operator)
         self._memory = backend
 
     async def _open_backend(self) -> Backend:

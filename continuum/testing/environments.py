@@ -120,7 +120,9 @@ class Environment:
         """
         run_id = run.id if isinstance(run, RunHandle) else parse_run(run)
         events: list[HistoryEvent] = []
-        while page := await self.client.history(run_id, after=len(events), limit=5000):
+        while page := await self.client.history(
+            run_id, after=len(events), limit=5000, operators=False
+        ):
             events += page
         return events
 
@@ -260,7 +262,7 @@ class Environment:
 
 async def _kill(worker: Worker) -> None:
     """Let it vanish as a killed process does: nothing is committed, given back or said any more."""
-    worker._accepting = False
+    worker.accepting = False
     worker.timers.stop()
     worker.activities.close()
     for service in worker._services():

@@ -74,7 +74,7 @@ async def dump_history(run: RunHandle[Any] | UUID | str, *, client: Continuum | 
     found = await client.get_run(run_id)
     depth = await _depth_of(found, client)
     events: list[HistoryEvent] = []
-    while page := await client.history(run_id, after=len(events), limit=_PAGE):
+    while page := await client.history(run_id, after=len(events), limit=_PAGE, operators=False):
         events += page
     return json.dumps(_plain(found, depth, events), indent=1, ensure_ascii=False) + "\n"
 

@@ -13,6 +13,7 @@ import enum
 import hashlib
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
@@ -80,7 +81,7 @@ class _Layout(NamedTuple):
     fields: Sequence[_Field]
 
 
-class _Types:
+class _Types(ABC):
     """Writes annotations; what a class is called is a matter of the two kinds."""
 
     def boundary(self, boundary: Boundary) -> str:
@@ -128,8 +129,9 @@ class _Types:
         layout = _layout(cls)
         return _plain_name(cls) if layout is None else self._structured(cls, layout)
 
+    @abstractmethod
     def _structured(self, cls: type, layout: _Layout) -> str:
-        raise NotImplementedError
+        """A class with fields."""
 
     def _written(self, layout: _Layout) -> str:
         fields = [

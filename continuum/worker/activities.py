@@ -30,6 +30,7 @@ from continuum.worker.executors import (
     is_plain,
 )
 from continuum.worker.lingering import Lingering
+from continuum.worker.observing import Observer
 from continuum.worker.processes import RemoteFailure
 from continuum.worker.service import Signal
 from continuum.worker.threads import DaemonThreads
@@ -48,6 +49,7 @@ class Activities:
         executors: runs what needs more than a task or a thread.
 
     Attributes:
+        observer: hears of attempts.
         prepare: applied to each call before it is run; tests put other functions in its place.
     """
 
@@ -59,6 +61,7 @@ class Activities:
         self.prepare: Callable[[ActivityCall], ActivityCall] = _as_it_is
         self._free = concurrency
         self._lingering = Lingering(concurrency)
+        self.observer = Observer()
         self._random = random
         self._deliver = deliver
         self._executors = executors
@@ -152,13 +155,15 @@ class Activities:
         execution.attempt_begun(call.command, call.attempt)
         loop = asyncio.get_running_loop()
         activity = call.activity
+        context = self.observer.attempt_begins(attempt)
         if not is_plain(activity):
-            attempt.task = loop.create_task(self._run_specially(attempt))
+            attempt.task = loop.create_task(self._run_specially(attempt), context=context)
         elif activity.is_async:
-            attempt.task = loop.create_task(self._run_async(attempt))
+            attempt.task = loop.create_task(self._run_async(attempt), context=context)
         else:
             attempt.thread = True
-            self._threads.submit(partial(self._run_in_thread, attempt, loop))
+            job = partial(self._run_in_thread, attempt, loop)
+            self._threads.submit(job if context is None else partial(context.run, job))
         if activity.timeout is not None:
             attempt.handle = loop.call_later(activity.timeout, self._expire, attempt)
         if activity.heartbeat_timeout is not None:
@@ -191,6 +196,7 @@ class Activities:
         except AttemptAnswered:
             attempt.disarm()
             self._unlist(attempt)
+            self.observer.attempt_ended(attempt, "completed")
             attempt.run.answered()
         except AttemptLost:
             self._settle_quietly(attempt, "attempt_crashed", attempt.last_details)
@@ -264,6 +270,7 @@ class Activities:
         if attempt.ended_as in ("dropped", "reported"):
             return
         self._unlist(attempt)
+        self.observer.attempt_ended(attempt, event.removeprefix("attempt_"))
         call = attempt.call
         tell = getattr(attempt.run.execution, event)
         self._deliver(attempt.run, partial(tell, call.command, call.attempt, *args))
@@ -276,6 +283,8 @@ class Activities:
         self._unlist(attempt)
         execution = run.execution
         assert execution is not None
+        outcome = "completed" if value is not None else reason
+        self.observer.attempt_ended(attempt, outcome, failure)
         if value is not None:
             self._deliver(
                 run, partial(execution.attempt_completed, call.command, call.attempt, value)
@@ -343,6 +352,7 @@ class Activities:
         """End it without an outcome. One that is being committed is left to the fence."""
         attempt.ended_as = "dropped"
         attempt.disarm()
+        self.observer.attempt_ended(attempt, "dropped")
         if attempt.task is not None and not attempt.sealed:
             attempt.task.cancel()
 

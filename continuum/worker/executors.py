@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
@@ -184,7 +185,7 @@ class Executors:
             except RuntimeError:  # the loop is closed
                 return
 
-        self._threads.submit(job)
+        self._threads.submit(partial(contextvars.copy_context().run, job))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

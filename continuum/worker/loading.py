@@ -9,9 +9,12 @@ from datetime import datetime
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import RunIdentity
-from continuum.journal.events import Event
+from continuum.journal.events import Event, EventKind
 from continuum.journal.tasks import RESULT
+from continuum.journal.trace import CONTEXT, decode_context
+from continuum.journal.turn import NewRun
 from continuum.store.protocol import ClaimedRun, InboxMessage
+from continuum.worker.observing import Observer
 from continuum.worker.owned import OwnedRun, cancel_reason
 from continuum.worker.paranoia import Paranoia
 
@@ -19,7 +22,7 @@ log = logging.getLogger("continuum.worker.loading")
 
 
 def adopted(
-    claimed: ClaimedRun, workflow: AnyWorkflow, taken: frozenset[str]
+    claimed: ClaimedRun, workflow: AnyWorkflow, taken: frozenset[str], observer: Observer
 ) -> tuple[OwnedRun, RunIdentity]:
     """A run that was just claimed. Its `load` reads the results in its inbox.
 
@@ -27,6 +30,7 @@ def adopted(
         claimed: the run.
         workflow: the loaded code of its version.
         taken: the patches that this version has taken.
+        observer: names the trace of a run that was started outside any.
     """
     run = OwnedRun(
         claimed.run_id, workflow.name, claimed.token, claimed.next_seq, claimed.incarnation,
@@ -38,9 +42,35 @@ def adopted(
     run.unread = {message.id for message in _results(claimed)} or None
     identity = RunIdentity(
         claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
-        claimed.started_at, claimed.parent_id, claimed.depth, taken,
+        claimed.started_at, claimed.parent_id, claimed.depth, taken, *_traced(claimed, observer),
     )  # fmt: skip
     return run, identity
+
+
+def created(
+    new_run: NewRun, workflow: AnyWorkflow, at: datetime, observer: Observer
+) -> RunIdentity:
+    """A run that begins here and now."""
+    trace = new_run.trace or observer.trace_of(new_run.run_id)
+    return RunIdentity(
+        new_run.run_id, new_run.namespace, workflow, 1, new_run.input, at, new_run.parent_id,
+        trace=trace,
+    )  # fmt: skip
+
+
+def _traced(claimed: ClaimedRun, observer: Observer) -> tuple[str | None, int]:
+    """Its trace context, and how often it was retried.
+
+    The context is in its first event, or in its inbox when it has yet to begin.
+    """
+    retries = sum(event.kind is EventKind.RUN_RETRIED for event in claimed.events)
+    for event in claimed.events:
+        if event.kind is EventKind.RUN_STARTED:
+            return event.body().trace, retries
+    for message in claimed.inbox:
+        if message.kind == CONTEXT:
+            return decode_context(message.value), retries
+    return observer.trace_of(claimed.run_id), retries
 
 
 def load(

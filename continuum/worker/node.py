@@ -114,8 +114,8 @@ class Worker:
         self._store = store
         self._hints = hints
         self._drain_timeout = drain_timeout
-        self._accepting = self._relaxed = False
-        self._drained: asyncio.Task[None] | None = None
+        self.accepting = self._relaxed = False
+        self.drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
         self.runner = Runner(
@@ -222,12 +222,12 @@ class Worker:
         self.watchdog.start()
         for service in self._services():
             service.start()
-        self._accepting = True
+        self.accepting = True
         self.claims.request()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""
-        if not self._accepting:
+        if not self.accepting:
             await self.start()
         loop = asyncio.get_running_loop()
         for number in (signals.SIGTERM, signals.SIGINT):
@@ -244,10 +244,10 @@ class Worker:
 
         Concurrent and later calls wait for the first one.
         """
-        if self._drained is None:
+        if self.drained is None:
             timeout = self._drain_timeout if timeout is None else timeout
-            self._drained = asyncio.create_task(self._drain(timeout), name="continuum:drain")
-        await asyncio.shield(self._drained)
+            self.drained = asyncio.create_task(self._drain(timeout), name="continuum:drain")
+        await asyncio.shield(self.drained)
 
     async def close(self) -> None:
         """The same as `drain`."""
@@ -269,7 +269,7 @@ class Worker:
 
     def loads(self, workflow_name: str) -> bool:
         """Whether this worker takes new runs of that workflow now."""
-        return self._accepting and workflow_name in self._workflows
+        return self.accepting and workflow_name in self._workflows
 
     async def create_local(self, new_run: NewRun) -> UUID:
         """Start a run on this worker: start and first turn are one commit.
@@ -363,7 +363,7 @@ class Worker:
         self.serving.tasks.drop_all()
 
     async def _drain(self, timeout: float) -> None:
-        self._accepting = False
+        self.accepting = False
         drain = Drain(
             self._store,
             runner=self.runner,

@@ -14,6 +14,7 @@ from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected
 from continuum.journal.events import ChildEnded, details_of
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
+from continuum.journal.trace import CONTEXT
 from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
 from continuum.store.protocol import InboxMessage
 
@@ -124,7 +125,7 @@ class OwnedRun:
             self._deliver_about_attempt(execution, message, at)
         elif message.kind == "child_result":
             execution.child_ended(msgspec.json.decode(message.value, type=ChildEnded), at)
-        else:
+        elif message.kind != CONTEXT:  # which was read before the run began
             execution.signal(message.id, message.name, message.value, at)
 
     def _deliver_about_attempt(

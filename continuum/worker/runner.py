@@ -22,7 +22,7 @@ from continuum.declare.loaded import LoadedVersions
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.loop import give_generators_back, take_generators
-from continuum.engine.outcome import Collected, RunIdentity
+from continuum.engine.outcome import Collected
 from continuum.errors import DuplicateRun, PayloadError
 from continuum.journal.events import Failure
 from continuum.journal.turn import Continuation, NewRun, RunEnd, RunState, Turn, TurnStatus
@@ -30,7 +30,8 @@ from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
-from continuum.worker.loading import adopted, load
+from continuum.worker.loading import adopted, created, load
+from continuum.worker.observing import Observer
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.paranoia import paranoia
 from continuum.worker.probation import Probation
@@ -78,6 +79,7 @@ class Runner:
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
         self.on_end: list[OnEnd] = []
+        self.observer = Observer()
         self.stamp: Callable[[OwnedRun, frozenset[str]], None] | None = None
         self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
@@ -114,11 +116,7 @@ class Runner:
 
         def begin(at: datetime) -> None:
             run.started_at = at
-            identity = RunIdentity(
-                new_run.run_id, new_run.namespace, workflow, 1, new_run.input, at,
-                new_run.parent_id,
-            )  # fmt: skip
-            run.execution = Execution(identity)
+            run.execution = Execution(created(new_run, workflow, at, self.observer))
             run.execution.start(at)
 
         self.stimulate(run, begin)
@@ -131,7 +129,7 @@ class Runner:
             self.drop(existing)
             if existing.in_flight is None:
                 existing.refuse(DuplicateRun(f"run {claimed.run_id} exists already"))
-        run, identity = adopted(claimed, *self._versions.of(claimed.pin))
+        run, identity = adopted(claimed, *self._versions.of(claimed.pin), self.observer)
         self.runs[run.run_id] = run
         self.probation.begin(run.run_id)
         self.stimulate(run, partial(load, run, identity, claimed.events, claimed, self._paranoia))
@@ -258,6 +256,7 @@ class Runner:
             self.drop(run)
             self.fenced.emit(run.run_id)
             return
+        self.observer.committed(run, turn)
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
         if turn.posts or turn.children:

@@ -241,7 +241,7 @@ class Tasks(Service):
         call = ActivityCall(
             fence.run_id, fence.namespace, fence.incarnation, fence.command, fence.attempt,
             _options(self._declared[claimed.activity], claimed.queue, payload),
-            bytes(payload.args), details_of(payload.details),
+            bytes(payload.args), details_of(payload.details), payload.trace,
         )  # fmt: skip
         self._attempts.start(task, [call])
 

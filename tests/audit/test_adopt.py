@@ -13,6 +13,8 @@ from continuum.audit.replayed import Replayed
 from continuum.declare.loaded import LoadedVersions
 from continuum.maintenance.adopt import adopt_replayed
 from continuum.model import Run
+from continuum.operators.acts import Act
+from continuum.operators.identity import operator_here
 from continuum.versions import runtime
 from tests.audit.shop import BASE, EDITS, PATCHED, REFACTORED, flow, park, parked
 from tests.worker.cluster import eventually
@@ -35,7 +37,7 @@ async def finished(client: Continuum, code: Any, run_ids: list[UUID]) -> list[st
 
 async def kinds(client: Continuum, run_id: UUID) -> list[str]:
     """The events of a run."""
-    return [event.type for event in await client.history(run_id)]
+    return [event.type for event in await client.history(run_id, operators=False)]
 
 
 async def test_a_refactoring_is_adopted_and_goes_on(dsn: str) -> None:
@@ -49,7 +51,7 @@ async def test_a_refactoring_is_adopted_and_goes_on(dsn: str) -> None:
         assert await outcomes(client, code, execute=True) == ["current"] * 3
         run = await client.get_run(ids[0])
         assert (run.version_hash, run.waiting_on) == (code.pin.version_hash, "signal approved")
-        event = (await client.history(ids[0]))[-1]
+        event = (await client.history(ids[0], operators=False))[-1]
         assert (event.type, event.data) == (
             "run_adopted",
             {
@@ -111,7 +113,7 @@ async def test_a_run_that_drifted_is_released_by_code_that_replays_it(
         assert (run.state, run.waiting_on, run.version_hash) == (
             "running", None, code.pin.version_hash,
         )  # fmt: skip
-        assert (await client.history(run_id))[-1].data["released"] is True
+        assert (await client.history(run_id, operators=False))[-1].data["released"] is True
         async with client.worker([code]):
             assert await client.result(run_id, timeout=20) == "yes"
 
@@ -158,8 +160,8 @@ async def adopted(client: Continuum, code: Any, replays: list[Replayed]) -> list
     done = [
         run
         async for run in adopt_replayed(
-            client._backend.store, LoadedVersions([code]), before(), execute=True,
-            on_adopted=told.extend,
+            client._backend.store, LoadedVersions([code]), before(),
+            Act(operator_here("ann"), "adopt"), on_adopted=told.extend,
         )
     ]  # fmt: skip
     assert told == [run.run_id for run in done if run.changed]
@@ -243,7 +245,7 @@ def test_blocking_code_replays_and_adopts_too(dsn: str) -> None:
         assert [replayed.verdict for replayed in client.replay([code])] == ["same"]
         [adopted] = client.adopt([code], "workflow = 'order'", execute=True)
         assert (adopted.run_id, adopted.outcome) == (run.id, "adopted")
-        assert client.history(run.id)[-1].type == "run_adopted"
+        assert client.history(run.id, operators=False)[-1].type == "run_adopted"
 
 
 async def _waits(client: Any, run_id: UUID) -> bool:

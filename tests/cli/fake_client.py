@@ -25,6 +25,8 @@ from continuum.model import (
     Step,
     StoredValue,
 )
+from continuum.operators.acts import OperatorAct
+from continuum.operators.plans import BulkPlan, PlanOutcome, PlanRun
 from continuum.store.reading import CountGroup, Counts
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -98,6 +100,8 @@ class FakeClient:
         self.runs = {run.id: run for run in runs}
         self.calls: list[tuple[Any, ...]] = []
         self.queries: list[dict[str, Any]] = []
+        self.acts: list[OperatorAct] = []
+        self.planned: BulkPlan | None = None
         self.events: list[HistoryEvent] = [make_event(1), make_event(2)]
 
     def _require(self, run_id: UUID) -> Run:
@@ -165,8 +169,46 @@ class FakeClient:
         self._require(run_id)
         self.calls.append(("set_attributes", run_id, attributes, more))
 
+    async def operator_journal(self, **spec: Any) -> Page[OperatorAct]:
+        acts = tuple(act for act in reversed(self.acts) if act.run_id == spec["run_id"])
+        return Page(acts, None, True, Stamp(NOON, 0.0))
+
+    async def plan(
+        self, act: str, *, namespace: str | None, arguments: dict[str, Any], save: bool, **spec: Any
+    ) -> BulkPlan:
+        """Of all runs; live ones are those that the act fits."""
+        self.queries.append(spec | {"namespace": namespace})
+        runs = self._listed(spec)
+        live = [run for run in runs if not run.state.terminal]
+        self.planned = BulkPlan(
+            id=UUID(int=77), act=act, arguments=arguments, namespace=namespace, expression="true",
+            count=len(live), matched=len(runs), sample=tuple(run.id for run in runs), reason=None,
+            operator="ann", host="web-1", program="continuum", created_at=NOON, expires_at=NOON,
+            applied_at=None, pending=len(live), done=0, skipped=0, failed=0, read_at=NOON,
+        )  # fmt: skip
+        return self.planned
+
+    async def apply_plan(self, plan_id: UUID, *, count: int, on_progress: Any) -> BulkPlan:
+        assert self.planned is not None
+        assert (self.planned.id, self.planned.count) == (plan_id, count)
+        for run in self.runs.values():
+            if not run.state.terminal:
+                self.calls.append((self.planned.act, run.id, self.planned.arguments))
+        on_progress(count, count)
+        return self.planned
+
+    async def plan_runs(self, plan_id: UUID, outcome: Any, *, cursor: Any) -> Page[PlanRun]:
+        done = "signalled" if self.planned and self.planned.act == "signal" else "cancel requested"
+        entries = [
+            PlanRun(n, run.id, run.state, PlanOutcome.SKIPPED, f"already {run.state}")
+            if run.state.terminal
+            else PlanRun(n, run.id, run.state, PlanOutcome.DONE, done)
+            for n, run in enumerate(self.runs.values())
+        ]
+        return Page(tuple(entries), None, True, Stamp(NOON, 0.0))
+
     async def history(
-        self, run_id: UUID, *, after: int | None = None, limit: int = 500
+        self, run_id: UUID, *, after: int | None = None, limit: int = 500, operators: bool = True
     ) -> list[HistoryEvent]:
         return [event for event in self.events if event.seq > (after or 0)][:limit]
 

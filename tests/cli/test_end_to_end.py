@@ -101,7 +101,10 @@ def test_start_show_signal_result(shell: Shell) -> None:
         assert shown["state"] == "completed"
         assert shown["output"] == "payment-o1 approved"
         assert shown["input"] == [json.loads(ORDER)]
-        history = [json.loads(line) for line in lines(shell.answer("show", run_id, "--history"))]
+        entries = [json.loads(line) for line in lines(shell.answer("show", run_id, "--history"))]
+        acts = [each for each in entries if each["type"].startswith("operator_")]
+        assert [each["type"] for each in acts] == ["operator_attributes_set", "operator_signal"]
+        history = [each for each in entries if each not in acts]
         assert [event["seq"] for event in history] == list(range(1, len(history) + 1))
         assert history[-1]["type"] == "run_completed"
         late = shell.run("signal", run_id, "fraud_review")

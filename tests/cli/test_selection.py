@@ -117,7 +117,8 @@ def test_a_person_is_asked(
     shown = screen.getvalue()
     assert "cancel: 3 runs match in namespace billing" in shown
     assert ID_1 in shown
-    assert "do this to 3 runs? [y/N]" in shown
+    assert "1 of them are skipped" in shown
+    assert "do this to 2 runs? [y/N]" in shown
 
 
 def test_ids_and_conditions_exclude_each_other(

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from continuum.journal.trace import CONTEXT, decode_context
 from continuum.journal.turn import NewRun, RunState, TurnStatus
 from continuum.store.protocol import NewMessage
 from continuum.system import new_run_id
@@ -37,6 +38,20 @@ async def test_starts_with_a_known_id_or_key_answer_the_run_that_exists(stage: S
     assert await stage.store.insert_runs([same_id, fresh, same_key]) == [first, None, first]
     assert await stage.reads.get_run(same_key.run_id, None) is None
     assert len(await stage.claim()) == 2
+
+
+async def test_a_trace_context_comes_with_the_run(stage: Stage) -> None:
+    """As its first message, written with it; a start that meets an earlier one brings none."""
+    context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    traced, plain = new(trace=context, idempotency_key="k"), new()
+    assert await stage.store.insert_runs([traced, plain]) == [None, None]
+    again = new(trace=context.replace("b7", "00"), idempotency_key="k")
+    [existing] = await stage.store.insert_runs([again])
+    assert existing is not None
+    claimed = {run.run_id: run.inbox for run in await stage.claim()}
+    [message] = claimed[traced.run_id]
+    assert (message.kind, decode_context(message.value)) == (CONTEXT, context)
+    assert claimed[plain.run_id] == []
 
 
 async def test_one_batch_may_hold_the_same_start_twice(stage: Stage) -> None:

@@ -83,8 +83,8 @@ def test_restart_as_it_is_called(dsn: str, tmp_path: Path) -> None:
         assert shell.answer("result", new_id) == "2"
         where = ("restart", "--where", "attributes.restarted_from is null")
         assert json.loads(shell.answer(*where))["matches"] == 1
-        done = json.loads(shell.answer(*where, "--execute", "--yes"))
-        assert (done["outcome"], done["runs"]) == ("restarted", 1)
+        done = json.loads(shell.answer(*where, "--execute", "--yes"))  # it has been restarted
+        assert (done["outcome"], done["runs"]) == ("repeated", 1)
         assert shell.run("restart", NO_RUN).returncode == 1
     with psycopg.connect(dsn) as connection:
         assert connection.execute("SELECT count(*) FROM continuum_runs").fetchone() == (2,)

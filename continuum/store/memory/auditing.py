@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import RunState
+from continuum.operators.acts import Act
 from continuum.store.auditing import (
     AuditFacts,
     KnownVersion,
@@ -21,6 +22,7 @@ from continuum.store.auditing import (
     RunExample,
 )
 from continuum.store.memory.ownership import QUARANTINED_FROM
+from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, NodeRow, Tables, VersionRow
 
 _CHILD: Final = re.compile(r"(?:^|, )child ([0-9a-f-]{36})")
@@ -78,7 +80,9 @@ class MemoryAudit:
         """See `AuditStore`."""
         return [self._past(workflow) for workflow in workflows]
 
-    async def delete_versions(self, version_ids: Sequence[int]) -> Sequence[int]:
+    async def delete_versions(
+        self, version_ids: Sequence[int], act: Act | None = None
+    ) -> Sequence[int]:
         """See `AuditStore`."""
         needed = {lease.version_id for lease in self._tables.leases.values()}
         for node in self._tables.nodes.values():
@@ -87,6 +91,8 @@ class MemoryAudit:
         gone = [
             each for each in version_ids if each not in needed and each in self._tables.versions
         ]
+        if gone:
+            record(self._tables, act, f"{len(gone)} deleted")
         for version_id in gone:
             del self._tables.versions[version_id]
             del self._tables.decided_patches[version_id]

@@ -9,8 +9,12 @@ from uuid import UUID
 from msgspec.json import encode
 
 from continuum.journal.ends import timed_out
+from continuum.journal.trace import CONTEXT, encode_context
 from continuum.journal.turn import NewRun, RunEnd, RunState
+from continuum.operators.acts import Act
 from continuum.store.family import cancelled_by_force, forced_entry, news_of_end
+from continuum.store.mail import posted_as
+from continuum.store.memory.recording import check, record, write
 from continuum.store.memory.tables import RunRow, Tables
 from continuum.store.protocol import NewMessage, PostOutcome
 from continuum.store.starts import Overdue
@@ -32,16 +36,21 @@ class MemoryMail:
 
     def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
+        for message in messages:  # all of them or none, as in one transaction
+            if message.run_id in self._tables.leases:
+                check(self._tables, message.act, run_id=message.run_id)
         outcomes = [self._post(message) for message in messages]
         self._tables.changed()
         return outcomes
 
-    def force_cancel(self, run_id: UUID, reason: str | None, namespace: str | None) -> PostOutcome:
+    def force_cancel(
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
+    ) -> PostOutcome:
         """See `ClientStore.force_cancel`."""
         row = self._tables.runs.get(run_id)
         if row is None or namespace not in (None, row.namespace):
             return _NOWHERE
-        return self._end(row, cancelled_by_force(reason))
+        return self._end(row, cancelled_by_force(reason), act)
 
     async def end_overdue(self, limit: int) -> Overdue:
         """See `TimeoutStore`."""
@@ -70,12 +79,13 @@ class MemoryMail:
             self._tables.changed()
         return Overdue(asked, ended, touched)
 
-    def _end(self, row: RunRow, end: RunEnd) -> PostOutcome:
+    def _end(self, row: RunRow, end: RunEnd, act: Act | None = None) -> PostOutcome:
         """End a run by force, whoever owns it."""
         before = row.state
         lease = self._tables.leases.get(row.run_id)
         touched: list[UUID] = []
         if lease is not None:
+            record(self._tables, act, "cancelled", run_id=row.run_id, force=True)
             for message in news_of_end(row.run_id, end, self._relatives(row)):
                 self._tables.deliver(message)
                 touched.append(message.run_id)
@@ -103,6 +113,9 @@ class MemoryMail:
         if existing is not None:
             return self.as_new(existing, new)
         self._tables.insert_free(new)
+        if new.trace is not None:
+            message = NewMessage(new.run_id, CONTEXT, "", encode_context(new.trace))
+            self._tables.deliver(message)
         return None
 
     def as_new(self, row: RunRow, asked: NewRun) -> NewRun:
@@ -130,6 +143,12 @@ class MemoryMail:
         if message.delivery_id is not None:
             key = (message.name, message.delivery_id)
             if key in row.deliveries:
+                self._record(message, repeated=True)
                 return PostOutcome(state=row.state, posted=None, duplicate=True)
             row.deliveries.add(key)
+        self._record(message, repeated=False)
         return PostOutcome(row.state, self._tables.deliver(message))
+
+    def _record(self, message: NewMessage, *, repeated: bool) -> None:
+        done, detail = posted_as(message, repeated=repeated)
+        write(self._tables, message.act, done, run_id=message.run_id, **detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,6 +30,7 @@ from continuum.model import (
     Step,
     StoredValue,
 )
+from continuum.operators.acts import Act, acts_range, with_acts
 from continuum.query import cursor as cursors
 from continuum.query.cursor import Cursor, Position
 from continuum.query.fields import FIELDS, Kind, check_groupable
@@ -43,6 +45,7 @@ from continuum.query.ordering import (
 from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
 from continuum.store.memory.matching import holds, stored
+from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.reading import CountGroup, Counts, KeyMatch
 
@@ -84,13 +87,19 @@ class MemoryReads:
         return {row.run_id: self._end(row) for row in rows if row is not None}
 
     async def history(
-        self, run_id: UUID, namespace: str | None, after: int, limit: int
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        after: int,
+        limit: int,
+        *,
+        operators: bool = False,
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        """See `ReadStore.history`."""
         row = self._row(run_id, namespace)
         if row is None:
             return None
-        return [
+        events = [
             HistoryEvent(
                 event.seq,
                 event.incarnation,
@@ -101,6 +110,16 @@ class MemoryReads:
             )
             for event in row.events[max(after, 0) : max(after, 0) + limit]
         ]
+        if not operators:
+            return events
+        first, last = acts_range(events, after)
+        expressions = self._tables.operators.expressions
+        acts = [
+            (seq, replace(act, expression=act.expression or expressions.get(act.plan_id)))
+            for seq, act in self._tables.operators.acts
+            if act.run_id == run_id and seq is not None and first <= seq <= last
+        ]
+        return with_acts(events, acts)
 
     async def search(
         self,
@@ -165,6 +184,7 @@ class MemoryReads:
         namespace: str | None,
         attributes: Mapping[str, Any],
         unset: Sequence[str],
+        act: Act | None = None,
     ) -> bool:
         """Merge and remove top-level keys; whether the run exists (there).
 
@@ -183,6 +203,7 @@ class MemoryReads:
                 f" more than the limit of {MAX_ATTRIBUTES:,}",
                 hint="remove keys in the same call with unset=",
             )
+        record(self._tables, act, "changed", run_id=run_id, set=dict(attributes), unset=list(unset))
         row.attributes, row.updated_at = merged, self._tables.clock.tick()
         self._tables.changed()
         return True

@@ -8,6 +8,10 @@ from continuum.journal.events import Entry, Event, EventKind, RunForked
 from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
+from continuum.operators.acts import Act
+from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.recording import record
+from continuum.store.memory.starts import MemoryOrders
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NewMessage
 from continuum.store.repair import (
@@ -22,6 +26,7 @@ from continuum.store.repair import (
     key_taken,
     not_failed,
 )
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
 
 
@@ -30,8 +35,11 @@ class MemoryRepair:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._orders = MemoryOrders(tables, MemoryMail(tables))
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """See `RepairStore`."""
         row = self._tables.runs.get(run_id)
         if row is None or namespace not in (None, row.namespace):
@@ -39,6 +47,7 @@ class MemoryRepair:
         lease = self._tables.leases.get(run_id)
         if lease is None or lease.owner is not None or lease.takeovers < QUARANTINED_FROM:
             return RepairOutcome(row.state, NOT_QUARANTINED)
+        record(self._tables, act, "released", run_id=run_id)
         lease.takeovers, lease.ready, lease.token = 0, True, self._tables.next_token()
         self._tables.changed()
         return RepairOutcome(row.state)
@@ -55,13 +64,27 @@ class MemoryRepair:
             new_run_id(), row.namespace, row.workflow, data, dict(row.attributes), key=row.key
         )
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
+        """See `RepairStore`."""
+        known = self._tables.find_start(again.run)
+        row = self._tables.runs[run_id]
+        if known is not None or again.run.key is None or self._holder(row) is None:
+            new_id = again.run.run_id if known is None else known.run_id
+            told = "restarted" if known is None else "repeated"
+            record(self._tables, act, told, run_id=run_id, new_run_id=str(new_id))
+        [outcome] = await self._orders.start_orders([again])
+        return outcome
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
         row = self._tables.runs.get(run_id)
         if row is None or order.namespace not in (None, row.namespace):
             return RepairOutcome(None)
         key = (RETRY_KEYS, order.once or "")
         if order.once is not None and key in row.deliveries:
+            record(self._tables, act, "repeated", run_id=run_id)
             return RepairOutcome(row.state, repeated=True)
         if row.state is not RunState.FAILED:
             return RepairOutcome(row.state, not_failed(row.state))
@@ -80,6 +103,7 @@ class MemoryRepair:
             plan = plan_retry(events, order.reason, force=order.force)
         except CannotRetry as refusal:
             return RepairOutcome(row.state, str(refusal))
+        record(self._tables, act, "retried", run_id=run_id, force=order.force)
         if order.once is not None:
             row.deliveries.add(key)
         at = max(self._tables.clock.now(), events[-1].at)
@@ -91,13 +115,14 @@ class MemoryRepair:
         self._tables.changed()
         return RepairOutcome(RunState.FAILED)
 
-    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
         """See `RepairStore`."""
         row = self._tables.runs.get(run_id)
         if row is None or order.namespace not in (None, row.namespace):
             return ForkOutcome(None)
         before = self._tables.keys.get((row.namespace, row.workflow, order.once_key))
         if before is not None:
+            record(self._tables, act, "repeated", run_id=run_id, new_run_id=str(before))
             return ForkOutcome(row.state, before, repeated=True)
         opened = self._tables.codec.open
         events = [
@@ -109,6 +134,9 @@ class MemoryRepair:
             cut = cut_of(events, order.at)
         except CannotFork as refusal:
             return ForkOutcome(row.state, refusal=str(refusal))
+        record(
+            self._tables, act, "forked", run_id=run_id, new_run_id=str(order.new_id), at=order.at
+        )
         attributes = {**row.attributes, **order.attributes(run_id)}
         new = NewRun(
             order.new_id, row.namespace, row.workflow, opened(row.input), attributes,

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 from continuum.journal.turn import NewRun
+from continuum.operators.acts import Act
 from continuum.schedules.deciding import DueSchedule, LastRun, Outcome, Progress, decide
 from continuum.schedules.model import NewSchedule, Schedule, ScheduleFiring, input_of
 from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.recording import check, record
 from continuum.store.memory.tables import Tables
 from continuum.store.protocol import NewMessage
-from continuum.store.schedules import MAKE_ROOM, Fired
+from continuum.store.schedules import KEPT_FIRINGS, MAKE_ROOM, Fired
 from continuum.system import new_run_id
+
+_due_at: Final = attrgetter("due_at")
 
 
 @dataclass(slots=True)
@@ -44,12 +50,15 @@ class MemorySchedules:
         moments = [row.look_at for row in self._rows.values() if row.look_at is not None]
         return min(moments, default=None)
 
-    async def put(self, schedule: NewSchedule, *, replace: bool) -> Schedule | None:
+    async def put(
+        self, schedule: NewSchedule, *, replace: bool, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.put`."""
         key = schedule.namespace, schedule.name
         old, now = self._rows.get(key), self._tables.clock.now()
         if old is not None and not replace:
             return None
+        self._record(act, "created", key)
         due, look = self._first(schedule)
         row = _Row(
             schedule, now, now, Progress(due), None if schedule.paused else look,
@@ -73,20 +82,26 @@ class MemorySchedules:
         found = sorted(key for key in self._rows if namespace in (None, key[0]))
         return [self._snapshot(self._rows[key]) for key in found]
 
-    async def pause(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def pause(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.pause`."""
         row = self._rows.get((namespace, name))
         if row is None:
             return None
+        self._record(act, "paused", (namespace, name))
         row.paused, row.note, row.look_at = True, note, None
         row.progress = _resumed(row.progress, None, keep=True)
         return self._touched(row)
 
-    async def resume(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def resume(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.resume`."""
         row = self._rows.get((namespace, name))
         if row is None:
             return None
+        self._record(act, "resumed", (namespace, name))
         due, look = row.progress.due_at, row.look_at
         if row.paused:
             due, look = self._first(row.made)
@@ -94,27 +109,33 @@ class MemorySchedules:
         row.progress = _resumed(row.progress, due, keep=False)
         return self._touched(row)
 
-    async def trigger(self, namespace: str, name: str) -> UUID | None:
+    async def trigger(self, namespace: str, name: str, act: Act | None = None) -> UUID | None:
         """See `ScheduleStore.trigger`."""
         row = self._rows.get((namespace, name))
         if row is None:
             return None
+        check(self._tables, act, namespace=namespace)
         now = self._tables.clock.now()
         run_id = self._start(row, now, Outcome.TRIGGERED)
+        self._record(act, "started", (namespace, name), run_id)
         row.progress = replace(row.progress, judged=False)
         self._tables.changed()
         return run_id
 
-    async def delete(self, namespace: str, name: str) -> bool:
+    async def delete(self, namespace: str, name: str, act: Act | None = None) -> bool:
         """See `ScheduleStore.delete`."""
-        return self._rows.pop((namespace, name), None) is not None
+        if (namespace, name) not in self._rows:
+            return False
+        self._record(act, "deleted", (namespace, name))
+        del self._rows[namespace, name]
+        return True
 
     async def firings(self, namespace: str, name: str, limit: int) -> Sequence[ScheduleFiring]:
         """See `ScheduleStore.firings`."""
         row = self._rows.get((namespace, name))
         if row is None:
             return []
-        newest = sorted(row.firings, key=lambda each: each.due_at, reverse=True)[:limit]
+        newest = sorted(row.firings, key=_due_at, reverse=True)[:limit]
         runs = self._tables.runs
         return [
             each if each.run_id is None else replace(each, state=runs[each.run_id].state)
@@ -137,6 +158,7 @@ class MemorySchedules:
                     row.firings.append(
                         ScheduleFiring(firing.due_at, now, firing.outcome, None, None)
                     )
+            row.firings = sorted(row.firings, key=_due_at)[-KEPT_FIRINGS:]
             if decision.cancel is not None:
                 cancelled.append(decision.cancel)
         self._mail.post([NewMessage(run_id, "cancel", "", MAKE_ROOM) for run_id in cancelled])
@@ -173,6 +195,12 @@ class MemorySchedules:
         if due is None:
             return None, None
         return due, made.times.start_of(due, made.namespace, made.name)
+
+    def _record(
+        self, act: Act | None, outcome: str, key: tuple[str, str], run_id: UUID | None = None
+    ) -> None:
+        namespace, name = key
+        record(self._tables, act, outcome, run_id=run_id, namespace=namespace, schedule=name)
 
     def _touched(self, row: _Row) -> Schedule:
         row.updated_at = self._tables.clock.now()

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 
+from continuum.journal.trace import CONTEXT, encode_context
 from continuum.model import RunState
+from continuum.store.mail import NewMessage, posted_as
 from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.recording import check, write
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.protocol import NewMessage
 from continuum.store.starts import StartOrder, StartOutcome
 
 
@@ -22,9 +24,23 @@ class MemoryOrders:
 
     async def start_orders(self, orders: Sequence[StartOrder]) -> list[StartOutcome]:
         """See `StartStore`."""
+        self._check(orders)
         outcomes = [self._start(order) for order in orders]
         self._tables.changed()
         return outcomes
+
+    def _check(self, orders: Sequence[StartOrder]) -> None:
+        """Refuse all of them before anything is written, as one transaction would."""
+        started: set[tuple[str, str, str | None]] = set()
+        for order in orders:
+            run = order.run
+            key, signal = (run.namespace, run.workflow, run.key), order.signal
+            met = None if signal is None else self._holder(order)
+            if signal is not None and (
+                key in started or (met is not None and not met.state.terminal)
+            ):
+                check(self._tables, signal.act, namespace=run.namespace)
+            started.add(key)
 
     def _start(self, order: StartOrder) -> StartOutcome:
         run = order.run
@@ -67,6 +83,9 @@ class MemoryOrders:
         if order.timeout is not None:
             lease.timeout, lease.grace = order.timeout, order.grace
             lease.deadline = row.started_at + timedelta(seconds=order.timeout)
+        if run.trace is not None:
+            message = NewMessage(run.run_id, CONTEXT, "", encode_context(run.trace))
+            self._tables.deliver(message)
         if waits:
             row.state = RunState.SUSPENDED
             lease.ready, lease.wake_at, lease.starts_at = False, begins, begins
@@ -75,9 +94,14 @@ class MemoryOrders:
 
     def _signal(self, row: RunRow, order: StartOrder, outcome: StartOutcome) -> StartOutcome:
         signal = order.signal
-        if signal is None or self._signalled(row, order):
+        if signal is None:
+            return outcome
+        repeated, message = self._signalled(row, order), signal.message_to(row.run_id)
+        if outcome.live is not None:
+            done, detail = posted_as(message, repeated=repeated)
+            write(self._tables, signal.act, done, run_id=row.run_id, **detail)
+        if repeated:
             return outcome
         if signal.delivery_id is not None:
             row.deliveries.add((signal.name, signal.delivery_id))
-        message = NewMessage(row.run_id, "signal", signal.name, signal.value)
         return replace(outcome, posted=self._tables.deliver(message))

@@ -9,6 +9,7 @@ from uuid import UUID
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
+from continuum.operators.acts import Act
 from continuum.store.activities import ActivityStore
 from continuum.store.adopting import Adoption, AdoptionStatus, with_former
 from continuum.store.memory.adopting import MemoryAdoptions
@@ -19,7 +20,9 @@ from continuum.store.memory.health import MemoryHealth
 from continuum.store.memory.journals import MemoryJournals
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
+from continuum.store.memory.operators import MemoryOperators
 from continuum.store.memory.ownership import MemoryOwnership
+from continuum.store.memory.plans import MemoryPlans
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.schedules import MemorySchedules
@@ -55,6 +58,8 @@ class MemoryStore:
         journals: the `JournalStore` of the same rows.
         health: the `HealthStore` of the same rows.
         repair: the `RepairStore` of the same rows.
+        operators: the `OperatorStore` of the same rows.
+        plans: the `PlanStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
         orders: the `StartStore` of the same rows.
         audits: the `AuditStore` of the same rows.
@@ -70,6 +75,8 @@ class MemoryStore:
         self.journals = MemoryJournals(self.tables)
         self.health = MemoryHealth(self.tables)
         self.repair = MemoryRepair(self.tables)
+        self.operators = MemoryOperators(self.tables)
+        self.plans = MemoryPlans(self.tables)
         self.activities: ActivityStore = MemoryActivities(self.tables)
         self.audits = MemoryAudit(self.tables)
         self._turns = MemoryTurns(self.tables)
@@ -262,20 +269,23 @@ class MemoryStore:
         return self._mail.post(messages)
 
     async def force_cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """See `ClientStore`."""
-        return self._mail.force_cancel(run_id, reason, namespace)
+        return self._mail.force_cancel(run_id, reason, namespace, act)
 
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return self._nodes.nodes()
 
     async def adopt(
-        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+        self,
+        adoptions: Sequence[Adoption],
+        facts: Mapping[int, CodeFacts],
+        act: Act | None = None,
     ) -> Mapping[UUID, AdoptionStatus]:
         """See `AdoptionStore`."""
-        statuses = self._adoptions.adopt(adoptions)
+        statuses = self._adoptions.adopt(adoptions, act)
         adopted = [each for each in adoptions if statuses[each.run_id] == "adopted"]
         self._nodes.register([each.pin for each in adopted], {}, with_former(facts, adopted))
         return statuses

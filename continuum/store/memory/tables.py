@@ -18,6 +18,7 @@ from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.store.auditing import CodecChange, differing
 from continuum.store.memory.clock import MemoryClock
+from continuum.store.memory.recording import OperatorRows
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.facts import CodeFacts
 from continuum.versions.patch_names import PatchForm
@@ -228,6 +229,7 @@ class Tables:
         self.beats: dict[tuple[UUID, int, int], tuple[int, bytes]] = {}
         self.results: dict[tuple[str, str, str], KeyRow] = {}
         self.waiters: dict[tuple[UUID, int, int], tuple[tuple[str, str, str], int]] = {}
+        self.operators = OperatorRows()
         self.sessions: set[UUID] = set()
         self.observers: list[Callable[[], None]] = []
         self._tokens = count(1)

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.operators.acts import Act
 from continuum.store.adopting import Adoption, AdoptionStatus, with_former
 from continuum.store.postgres.arrays import (
     Element,
@@ -20,6 +21,7 @@ from continuum.store.postgres.arrays import (
     texts,
     uuids,
 )
+from continuum.store.postgres.recording import Record
 from continuum.store.postgres.registry import register_versions
 from continuum.store.postgres.session import Sessions
 from continuum.store.postgres.statements import statements
@@ -36,7 +38,10 @@ class PostgresAdoptions:
         self._codec = codec
 
     async def adopt(
-        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+        self,
+        adoptions: Sequence[Adoption],
+        facts: Mapping[int, CodeFacts],
+        act: Act | None = None,
     ) -> Mapping[UUID, AdoptionStatus]:
         """See `AdoptionStore`."""
         wanted = {each.run_id: each for each in adoptions}
@@ -54,6 +59,11 @@ class PostgresAdoptions:
                     statuses[run_id] = AdoptionStatus.ADOPTED
                     held.append(adoption)
             if held:
+                acts = Record()
+                for each in held:
+                    outcome = "released" if each.released else "adopted"
+                    acts.add(act, outcome, run_id=each.run_id, version_hash=each.pin.version_hash)
+                await acts.write(session)
                 await session.run(_SQL["adopt"], self._columns(held))
                 pins = [each.pin for each in held]
                 await register_versions(session, None, pins, {}, with_former(facts, held))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from continuum.journal.turn import VersionPin
+from continuum.operators.acts import Act
 from continuum.store.auditing import (
     AuditFacts,
     CodecChange,
@@ -21,6 +22,7 @@ from continuum.store.auditing import (
 )
 from continuum.store.postgres.arrays import Packed, int4_item, int8s, texts, uuids
 from continuum.store.postgres.reads import Pool, bounded
+from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Row, Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.versions.facts import CodePlace
@@ -109,11 +111,15 @@ class PostgresAudit:
         found = {workflow: PastRuns(workflow, sample, p99) for workflow, sample, p99 in rows}
         return [found.get(workflow, PastRuns(workflow, 0, None)) for workflow in workflows]
 
-    async def delete_versions(self, version_ids: Sequence[int]) -> Sequence[int]:
+    async def delete_versions(
+        self, version_ids: Sequence[int], act: Act | None = None
+    ) -> Sequence[int]:
         """See `AuditStore`."""
         async with self._sessions.transaction() as session:
             await session.rows(_REGISTRY["lock_registry"])
             rows = await session.rows(_SQL["delete_versions"], [int8s(version_ids)])
+            if rows:
+                await record(session, act, f"{len(rows)} deleted")
         return [version_id for (version_id,) in rows]
 
     @asynccontextmanager

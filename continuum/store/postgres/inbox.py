@@ -12,7 +12,9 @@ from psycopg.errors import SerializationFailure
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.ends import RunEnd, timed_out
 from continuum.model import RunState
+from continuum.operators.acts import Act
 from continuum.store.family import cancelled_by_force, forced_entry, news_of_end
+from continuum.store.mail import posted_as
 from continuum.store.postgres.arrays import (
     Element,
     blobs,
@@ -21,6 +23,7 @@ from continuum.store.postgres.arrays import (
     texts,
     uuids,
 )
+from continuum.store.postgres.recording import Record, record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome, StoreUnavailable
@@ -41,7 +44,7 @@ class PostgresInbox:
     async def post(self, messages: Sequence[NewMessage]) -> list[PostOutcome]:
         """See `ClientStore.post`."""
         outcomes: list[PostOutcome | None] = [None] * len(messages)
-        if all(m.kind == "signal" and m.delivery_id is None for m in messages):
+        if all(m.kind == "signal" and m.delivery_id is None and m.act is None for m in messages):
             outcomes = await self._post_at_once(messages)
         left = [n for n, outcome in enumerate(outcomes) if outcome is None]
         if left:
@@ -107,6 +110,11 @@ class PostgresInbox:
                 if message.run_id in live:
                     accepted.append(n)
             ids = await self._deliver(session, messages, accepted)
+            acts = Record()
+            for n in accepted:
+                done, detail = posted_as(messages[n], repeated=n not in ids)
+                acts.add(messages[n].act, done, run_id=messages[n].run_id, **detail)
+            await acts.write(session)
         for n in accepted:
             message = messages[n]
             state = outcomes[n].state
@@ -130,10 +138,10 @@ class PostgresInbox:
         ]
 
     async def force_cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """See `ClientStore.force_cancel`."""
-        return await self._end(run_id, namespace, cancelled_by_force(reason))
+        return await self._end(run_id, namespace, cancelled_by_force(reason), act)
 
     async def end_overdue(self, limit: int) -> Overdue:
         """See `TimeoutStore`."""
@@ -156,7 +164,9 @@ class PostgresInbox:
                 touched += outcome.touched
         return Overdue(asked, ended, touched)
 
-    async def _end(self, run_id: UUID, namespace: str | None, end: RunEnd | None) -> PostOutcome:
+    async def _end(
+        self, run_id: UUID, namespace: str | None, end: RunEnd | None, act: Act | None = None
+    ) -> PostOutcome:
         """End a run by force, whoever owns it. Without `end` only one that is out of time."""
         family = {run_id}
         while True:
@@ -175,6 +185,7 @@ class PostgresInbox:
                     # One lock order (rule 11): all of them again, in one statement.
                     family.update(relative for relative, _ in relatives)
                     continue
+                await record(session, act, "cancelled", run_id=run_id, force=True)
                 chosen = end or RunEnd(RunState.FAILED, error=timed_out(timeout, forced=True))
                 event = forced_entry(chosen, now)
                 payload = self._codec.seal(event.payload())

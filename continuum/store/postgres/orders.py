@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, Connection
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
+from continuum.store.mail import posted_as
 from continuum.store.postgres.arrays import (
     Element,
     blobs,
@@ -30,6 +31,7 @@ from continuum.store.postgres.arrays import (
     times,
     uuids,
 )
+from continuum.store.postgres.recording import Record
 from continuum.store.postgres.session import BlockingSession, Row, Session, Sessions
 from continuum.store.postgres.starts import (
     EXISTING,
@@ -39,6 +41,7 @@ from continuum.store.postgres.starts import (
     insert_runs_on_blocking,
     keys_of,
     missed_of,
+    trace_payloads,
 )
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import InboxMessage
@@ -171,6 +174,9 @@ class _Starts:
         posts = self._posts_left()
         if posts:
             self._note_posted(posts, (yield _INBOX["deliver"], self._mail(posts)))
+        acts = self._acts()
+        if acts.any:
+            acts.check((yield acts.statement()))
         return [self.outcomes.get(n, StartOutcome()) for n in range(len(orders))]
 
     @property
@@ -261,6 +267,7 @@ class _Starts:
             times(order.start_at for order in orders),
             float8s(order.timeout for order in orders),
             float8s(None if order.timeout is None else order.grace for order in orders),
+            trace_payloads(runs, self.codec),
         ]
 
     def _mail(self, posts: Sequence[tuple[int, UUID]]) -> list[object]:
@@ -274,6 +281,18 @@ class _Starts:
             blobs(self.codec.seal(signal.value) for signal in given),
             texts(signal.delivery_id for signal in given),
         ]
+
+    def _acts(self) -> Record:
+        """Signals that operators sent to runs that were there."""
+        acts = Record()
+        for n, order in enumerate(self.orders):
+            outcome = self.outcomes.get(n)
+            if order.signal is None or outcome is None or outcome.live is None:
+                continue
+            message = order.signal.message_to(outcome.live)
+            done, detail = posted_as(message, repeated=outcome.posted is None)
+            acts.add(message.act, done, run_id=message.run_id, **detail)
+        return acts
 
     def _note_posted(self, posts: Sequence[tuple[int, UUID]], rows: Sequence[Row]) -> None:
         targets = dict(posts)

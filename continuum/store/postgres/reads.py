@@ -23,9 +23,11 @@ from continuum.model import (
     RunState,
     ServerInfo,
 )
+from continuum.operators.acts import Act, acts_range, with_acts
 from continuum.query.tree import Operand, Query
+from continuum.store.postgres.recording import act_of, record
 from continuum.store.postgres.run_rows import RUN_COLUMNS, snapshot, stored
-from continuum.store.postgres.session import Row, transient_errors
+from continuum.store.postgres.session import Row, Session, transient_errors
 from continuum.store.reading import Counts, KeyMatch
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from continuum.store.postgres.search import PostgresSearch
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+MAX_ACTS: Final = 5000
+"""Acts of operators on a page of a history."""
 
 RUN_TABLES: Final[LiteralString] = """
     continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id"""
@@ -76,6 +81,14 @@ FROM continuum_events
 WHERE run_id = %(run_id)s AND seq > %(after)s
 ORDER BY seq
 LIMIT %(limit)s"""
+
+_ACTS: Final[LiteralString] = """
+SELECT j.after_seq, j.id, j.at, j.operator, j.host, j.program, j.act, j.namespace, j.run_id,
+       j.reason, coalesce(j.expression, p.expression), j.plan_id, j.outcome, j.detail
+FROM continuum_operator_journal j LEFT JOIN continuum_plans p ON p.id = j.plan_id
+WHERE j.run_id = %(run_id)s AND j.after_seq BETWEEN %(first)s AND %(last)s
+ORDER BY j.after_seq, j.id
+LIMIT %(acts)s"""
 
 _NAMESPACES: Final[LiteralString] = """
 WITH RECURSIVE found AS (
@@ -198,9 +211,15 @@ class PostgresReads:
         return RunEnd(state, None if result is None else self._codec.open(result), error)
 
     async def history(
-        self, run_id: UUID, namespace: str | None, after: int, limit: int
+        self,
+        run_id: UUID,
+        namespace: str | None,
+        after: int,
+        limit: int,
+        *,
+        operators: bool = False,
     ) -> Sequence[HistoryEvent] | None:
-        """Up to `limit` events with seq > `after`; None when there is no such run."""
+        """See `ReadStore.history`."""
         parameters = {
             "run_id": run_id, "namespace": namespace, "after": after, "limit": limit,
             "shown": MAX_SHOWN_PAYLOAD,
@@ -210,10 +229,16 @@ class PostgresReads:
             if known is None:
                 return None
             rows = await (await connection.execute(_HISTORY, parameters)).fetchall()
-        return [
-            HistoryEvent(seq, incarnation, kind, command, stored(data, size, self._codec), at)
-            for seq, incarnation, kind, command, size, data, at in rows
-        ]
+            events = [
+                HistoryEvent(seq, incarnation, kind, command, stored(data, size, self._codec), at)
+                for seq, incarnation, kind, command, size, data, at in rows
+            ]
+            if not operators:
+                return events
+            first, last = acts_range(events, after)
+            wanted = {"run_id": run_id, "first": first, "last": last, "acts": MAX_ACTS}
+            acts = await (await connection.execute(_ACTS, wanted)).fetchall()
+        return with_acts(events, [(row[0], act_of(row[1:])) for row in acts])
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
@@ -237,6 +262,7 @@ class PostgresReads:
         namespace: str | None,
         attributes: Mapping[str, Any],
         unset: Sequence[str],
+        act: Act | None = None,
     ) -> bool:
         """Merge and remove top-level keys in one statement; whether the run exists (there).
 
@@ -255,6 +281,11 @@ class PostgresReads:
                     f" more than the limit of {MAX_ATTRIBUTES:,}",
                     hint="remove keys in the same call with unset=",
                 )
+            if row is not None and act is not None:
+                await record(
+                    Session(connection), act, "changed", run_id=run_id, set=dict(attributes),
+                    unset=list(unset),
+                )  # fmt: skip
         return row is not None
 
     async def search(

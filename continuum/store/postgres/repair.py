@@ -12,8 +12,10 @@ from continuum.journal.events import Entry, Event, EventKind, RunForked
 from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
+from continuum.operators.acts import Act
 from continuum.store.postgres.arrays import blobs, int8s, texts
-from continuum.store.postgres.orders import LOCK_KEYS, lock_of
+from continuum.store.postgres.orders import LOCK_KEYS, lock_of, start_on
+from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.repair import (
@@ -28,6 +30,7 @@ from continuum.store.repair import (
     key_taken,
     not_failed,
 )
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
 
 _SQL: Final = statements("repair")
@@ -40,7 +43,9 @@ class PostgresRepair:
         self._sessions = sessions
         self._codec = codec
 
-    async def release_quarantined(self, run_id: UUID, namespace: str | None) -> RepairOutcome:
+    async def release_quarantined(
+        self, run_id: UUID, namespace: str | None, act: Act | None = None
+    ) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             leases = await session.rows(_SQL["lock_lease"], [run_id])
@@ -50,6 +55,7 @@ class PostgresRepair:
             state = RunState(runs[0][1])
             if not leases or leases[0][0] or leases[0][1] < QUARANTINED_FROM:
                 return RepairOutcome(state, NOT_QUARANTINED)
+            await record(session, act, "released", run_id=run_id, namespace=runs[0][0])
             await session.run(_SQL["release_quarantined"], [run_id])
         return RepairOutcome(state)
 
@@ -65,7 +71,20 @@ class PostgresRepair:
             return state
         return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes, key=key)
 
-    async def retry(self, run_id: UUID, order: RetryOrder) -> RepairOutcome:
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            outcome = await start_on(session.connection, again, self._codec, notify=False)
+            if not outcome.by_key:
+                existing = outcome.existing
+                new_id = again.run.run_id if existing is None else existing.run_id
+                told = "restarted" if existing is None else "repeated"
+                await record(session, act, told, run_id=run_id, new_run_id=str(new_id))
+        return outcome
+
+    async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             await self._lock_key(session, run_id)
@@ -77,6 +96,7 @@ class PostgresRepair:
             incarnation, parent_lives, done_before, now, holder = rest
             state = RunState(name)
             if done_before:
+                await record(session, act, "repeated", run_id=run_id)
                 return RepairOutcome(state, repeated=True)
             if state is not RunState.FAILED:
                 return RepairOutcome(state, not_failed(state))
@@ -89,6 +109,7 @@ class PostgresRepair:
                 plan = plan_retry(events, order.reason, force=order.force)
             except CannotRetry as refusal:
                 return RepairOutcome(state, str(refusal))
+            await record(session, act, "retried", run_id=run_id, force=order.force)
             at = max(now, events[-1].at)
             entry = Entry(EventKind.RUN_RETRIED, None, plan.body, at)
             pin = VersionPin(workflow, version, version_hash, runtime)
@@ -102,7 +123,7 @@ class PostgresRepair:
             await self._deliver_again(session, run_id, plan)
         return RepairOutcome(state)
 
-    async def fork(self, run_id: UUID, order: ForkOrder) -> ForkOutcome:
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
@@ -111,7 +132,7 @@ class PostgresRepair:
             [(_, name, workflow, incarnation, before)] = rows
             state = RunState(name)
             if before is not None:
-                return ForkOutcome(state, before, repeated=True)
+                return await self._forked_before(session, run_id, state, before, act)
             events = await self._journal(session, run_id, incarnation)
             try:
                 cut = cut_of(events, order.at)
@@ -133,8 +154,18 @@ class PostgresRepair:
             )  # fmt: skip
             if not made:  # the same call, at the same moment
                 rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
-                return ForkOutcome(state, rows[0][4], repeated=True)
+                return await self._forked_before(session, run_id, state, rows[0][4], act)
+            await record(
+                session, act, "forked", run_id=run_id, new_run_id=str(order.new_id), at=order.at
+            )
         return ForkOutcome(state, order.new_id)
+
+    @staticmethod
+    async def _forked_before(
+        session: Session, run_id: UUID, state: RunState, fork_id: UUID, act: Act | None
+    ) -> ForkOutcome:
+        await record(session, act, "repeated", run_id=run_id, new_run_id=str(fork_id))
+        return ForkOutcome(state, fork_id, repeated=True)
 
     async def _lock_key(self, session: Session, run_id: UUID) -> None:
         """Before any row: starts of the run's key, if it has one, wait until this is decided."""

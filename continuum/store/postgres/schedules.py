@@ -12,6 +12,7 @@ import msgspec
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import NewRun, RunState
+from continuum.operators.acts import Act
 from continuum.schedules.deciding import (
     Decision,
     DueSchedule,
@@ -25,15 +26,13 @@ from continuum.schedules.model import NewSchedule, Schedule, ScheduleFiring, inp
 from continuum.schedules.times import ScheduleTimes
 from continuum.store.postgres.arrays import texts
 from continuum.store.postgres.inbox import PostgresInbox
+from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Row, Session, Sessions
 from continuum.store.postgres.starts import insert_runs_on
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import NewMessage
-from continuum.store.schedules import MAKE_ROOM, Fired
+from continuum.store.schedules import KEPT_FIRINGS, MAKE_ROOM, Fired
 from continuum.system import new_run_id
-
-KEPT_FIRINGS: Final = 100
-"""Times that are remembered of each schedule."""
 
 _SQL: Final = statements("schedules")
 
@@ -46,7 +45,9 @@ class PostgresSchedules:
         self._inbox = inbox
         self._codec = codec
 
-    async def put(self, schedule: NewSchedule, *, replace: bool) -> Schedule | None:
+    async def put(
+        self, schedule: NewSchedule, *, replace: bool, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.put`."""
         times = schedule.times
         async with self._sessions.transaction() as session:
@@ -64,7 +65,10 @@ class PostgresSchedules:
                     schedule.note, due, replace, look,
                 ],
             )  # fmt: skip
-            return await _read(session, schedule.namespace, schedule.name) if stored else None
+            if not stored:
+                return None
+            await _record(session, act, "created", schedule.namespace, schedule.name)
+            return await _read(session, schedule.namespace, schedule.name)
 
     async def get(self, namespace: str, name: str) -> Schedule | None:
         """See `ScheduleStore.get`."""
@@ -76,14 +80,19 @@ class PostgresSchedules:
         async with self._sessions.autocommit() as session:
             return [_schedule(row) for row in await session.rows(_SQL["read"], [namespace, None])]
 
-    async def pause(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def pause(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.pause`."""
         async with self._sessions.transaction() as session:
             if not await session.rows(_SQL["pause"], [namespace, name, note]):
                 return None
+            await _record(session, act, "paused", namespace, name)
             return await _read(session, namespace, name)
 
-    async def resume(self, namespace: str, name: str, note: str | None) -> Schedule | None:
+    async def resume(
+        self, namespace: str, name: str, note: str | None, act: Act | None = None
+    ) -> Schedule | None:
         """See `ScheduleStore.resume`."""
         async with self._sessions.transaction() as session:
             if not await session.rows(_SQL["lock"], [namespace, name]):
@@ -92,9 +101,10 @@ class PostgresSchedules:
             assert found is not None
             due, look = _first(found.times, found.read_at, namespace, name)
             await session.rows(_SQL["resume"], [namespace, name, note, due, look])
+            await _record(session, act, "resumed", namespace, name)
             return await _read(session, namespace, name)
 
-    async def trigger(self, namespace: str, name: str) -> UUID | None:
+    async def trigger(self, namespace: str, name: str, act: Act | None = None) -> UUID | None:
         """See `ScheduleStore.trigger`."""
         async with self._sessions.transaction() as session:
             if not await session.rows(_SQL["lock"], [namespace, name]):
@@ -102,16 +112,20 @@ class PostgresSchedules:
             [row] = await session.rows(_SQL["read_one"], [namespace, name])
             [(now,)] = await session.rows(_SQL["clock"])
             run = self._run(namespace, row, now)
+            await _record(session, act, "started", namespace, name, run.run_id)
             await insert_runs_on(session.connection, [run], self._codec, notify=False)
             await session.run(_SQL["triggered"], [namespace, name, run.run_id, now])
             record = [_firing(namespace, name, now, Outcome.TRIGGERED, run.run_id)]
             await session.run(_SQL["record"], [msgspec.json.encode(record).decode()])
         return run.run_id
 
-    async def delete(self, namespace: str, name: str) -> bool:
+    async def delete(self, namespace: str, name: str, act: Act | None = None) -> bool:
         """See `ScheduleStore.delete`."""
-        async with self._sessions.autocommit() as session:
-            return bool(await session.rows(_SQL["delete"], [namespace, name]))
+        async with self._sessions.transaction() as session:
+            deleted = bool(await session.rows(_SQL["delete"], [namespace, name]))
+            if deleted:
+                await _record(session, act, "deleted", namespace, name)
+        return deleted
 
     async def firings(self, namespace: str, name: str, limit: int) -> Sequence[ScheduleFiring]:
         """See `ScheduleStore.firings`."""
@@ -177,6 +191,17 @@ class PostgresSchedules:
         workflow, sealed, places, attributes = row
         arguments = input_of(self._codec.open(sealed), places, due)
         return NewRun(new_run_id(), namespace, workflow, arguments, attributes)
+
+
+async def _record(
+    session: Session,
+    act: Act | None,
+    outcome: str,
+    namespace: str,
+    name: str,
+    run_id: UUID | None = None,
+) -> None:
+    await record(session, act, outcome, run_id=run_id, namespace=namespace, schedule=name)
 
 
 def _first(

@@ -10,6 +10,7 @@ from msgspec.json import encode
 from psycopg import AsyncConnection, Connection
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.journal.trace import encode_context
 from continuum.journal.turn import NewRun
 from continuum.store.postgres.arrays import (
     NULL,
@@ -102,7 +103,15 @@ def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
             [NULL if run.parent_id is None else uuid_item(run.parent_id) for run in runs],
         ),
         int8s(run.unpinned.version_id for run in runs),
+        trace_payloads(runs, codec),
     ]
+
+
+def trace_payloads(runs: Sequence[NewRun], codec: PayloadCodec) -> object:
+    """What goes into the inbox of each run that is started within a trace."""
+    return blobs(
+        None if run.trace is None else codec.seal(encode_context(run.trace)) for run in runs
+    )
 
 
 def missed_of(runs: Sequence[NewRun], made: Sequence[Row]) -> list[int]:

@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.turn import NewRun, Turn, VersionPin
 from continuum.model import NodeInfo
+from continuum.operators.acts import Act
 from continuum.store.activities import ActivityStore
 from continuum.store.adopting import Adoption, AdoptionStatus
 from continuum.store.postgres.activities import PostgresActivities
@@ -167,17 +168,20 @@ class PostgresStore:
         return await self._inbox.post(messages)
 
     async def force_cancel(
-        self, run_id: UUID, reason: str | None, namespace: str | None
+        self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """See `ClientStore`."""
-        return await self._inbox.force_cancel(run_id, reason, namespace)
+        return await self._inbox.force_cancel(run_id, reason, namespace, act)
 
     async def nodes(self) -> list[NodeInfo]:
         """See `ClientStore`."""
         return await self._nodes.nodes()
 
     async def adopt(
-        self, adoptions: Sequence[Adoption], facts: Mapping[int, CodeFacts]
+        self,
+        adoptions: Sequence[Adoption],
+        facts: Mapping[int, CodeFacts],
+        act: Act | None = None,
     ) -> Mapping[UUID, AdoptionStatus]:
         """See `AdoptionStore`."""
-        return await self._adoptions.adopt(adoptions, facts)
+        return await self._adoptions.adopt(adoptions, facts, act)

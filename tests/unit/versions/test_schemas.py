@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import os
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -17,8 +15,8 @@ import pydantic
 import pytest
 
 from continuum.versions.schemas import Boundary, CodecSchema, codec_schema
+from tests.pythons import ask, every_python
 from tests.unit.versions.loading import load
-from tests.unit.versions.test_hashing import other_pythons
 
 HERE = Path(__file__).parent
 SCHEMA_FIXTURE = """
@@ -51,14 +49,11 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("python", other_pythons())
+@pytest.mark.parametrize("python", every_python())
 def test_golden_fingerprints_on_every_python(python: str) -> None:
     """A release, or a Python, that changed these would report changes that nobody made."""
-    answer = subprocess.run(
-        [python, "-c", SCHEMA_FIXTURE, HERE], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    parts, fingerprint = json.loads(answer.stdout.replace("fixture_types.", "types."))
+    answer = ask(python, "-c", SCHEMA_FIXTURE, HERE)
+    parts, fingerprint = json.loads(answer.replace("fixture_types.", "types."))
     assert (parts, fingerprint) == (PARTS, GOLDEN)
 
 

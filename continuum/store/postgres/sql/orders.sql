@@ -29,9 +29,9 @@ WITH given AS MATERIALIZED (
                          clock_timestamp()) AS begins
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::text[],
                 $7::bigint[], $8::text[], $9::float8[], $10::timestamptz[], $11::float8[],
-                $12::float8[])
+                $12::float8[], $13::bytea[])
       AS g (id, namespace, workflow, input, attributes, idempotency_key, version_id, key, delay,
-            start_at, timeout, grace)
+            start_at, timeout, grace, trace)
 ), timed AS MATERIALIZED (
     SELECT g.*, g.begins > clock_timestamp() AS waits FROM given g
 ), made AS (
@@ -54,5 +54,12 @@ WITH given AS MATERIALIZED (
     FROM made
     -- One batch may hold the same start twice, from two callers; only one made the run.
     JOIN (SELECT DISTINCT ON (id, workflow) * FROM timed) t USING (id, workflow)
+), traced AS (
+    INSERT INTO public.continuum_inbox (run_id, kind, name, payload)
+    SELECT t.id, 'context', '', t.trace
+    FROM made
+    JOIN (SELECT DISTINCT ON (id, workflow) id, workflow, trace FROM timed) t
+      USING (id, workflow)
+    WHERE t.trace IS NOT NULL
 )
 SELECT id FROM made;

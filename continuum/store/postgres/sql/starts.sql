@@ -3,8 +3,9 @@
 WITH given AS MATERIALIZED (
     SELECT g.*
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::text[],
-                $7::uuid[], $8::bigint[])
-      AS g (id, namespace, workflow, input, attributes, idempotency_key, parent_id, version_id)
+                $7::uuid[], $8::bigint[], $9::bytea[])
+      AS g (id, namespace, workflow, input, attributes, idempotency_key, parent_id, version_id,
+            trace)
 ), made AS (
     INSERT INTO public.continuum_runs
         (id, namespace, workflow, input, attributes, idempotency_key, parent_id, state)
@@ -19,6 +20,13 @@ WITH given AS MATERIALIZED (
     -- One batch may hold the same start twice, from two callers; only one made the run.
     JOIN (SELECT DISTINCT ON (id, workflow) id, workflow, version_id FROM given) g
       USING (id, workflow)
+), traced AS (
+    INSERT INTO public.continuum_inbox (run_id, kind, name, payload)
+    SELECT g.id, 'context', '', g.trace
+    FROM made
+    JOIN (SELECT DISTINCT ON (id, workflow) id, workflow, trace FROM given) g
+      USING (id, workflow)
+    WHERE g.trace IS NOT NULL
 )
 SELECT id FROM made;
 
