@@ -379,11 +379,11 @@ async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -
         return await examine(settings, embedded=is_installed())
 
 
-async def create_roles(dsn: str | None) -> tuple[str, ...]:
+async def create_roles(dsn: str | None, direct_dsn: str | None = None) -> tuple[str, ...]:
     """Create the roles of readers and operators, or renew what they may; answers their names."""
     from continuum.store.postgres.roles import create_roles
 
-    async with _administration(dsn) as connection:
+    async with _administration(dsn, direct_dsn) as connection:
         return await create_roles(connection)
 
 
