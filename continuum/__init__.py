@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         DefinitionError,
         DeterminismWarning,
         DuplicateRun,
+        ExecutionTimeout,
         NamespaceError,
         NonDeterminismError,
         NotInActivity,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
         WorkflowFailed,
         WorkflowNotFound,
     )
+    from continuum.key_errors import AmbiguousKey, KeyTaken
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
     from continuum.operators.acts import OperatorAct
     from continuum.operators.plans import BulkPlan, PlanRun
@@ -148,6 +150,7 @@ __all__ = [
     "ActivityCrashed",
     "ActivityFailed",
     "ActivityTimeout",
+    "AmbiguousKey",
     "AttributesError",
     "ChildCancelled",
     "ChildDepthExceeded",
@@ -158,6 +161,8 @@ __all__ = [
     "DefinitionError",
     "DeterminismWarning",
     "DuplicateRun",
+    "ExecutionTimeout",
+    "KeyTaken",
     "NamespaceError",
     "NonDeterminismError",
     "NotInActivity",
@@ -202,6 +207,7 @@ _HOMES = {
     ],
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
+    "continuum.key_errors": ["AmbiguousKey", "KeyTaken"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
     "continuum.operators.acts": ["OperatorAct"],
     "continuum.operators.plans": ["BulkPlan", "PlanRun"],

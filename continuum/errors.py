@@ -15,17 +15,20 @@
     ├── NamespaceError            a namespace name is empty, too long or not printable
     ├── QueryError                an expression, condition or cursor is wrong
     ├── RunNotFound
-    │   └── MalformedRunId        not a UUID at all
+    │   ├── MalformedRunId        neither an id nor a key
+    │   └── AmbiguousKey          several runs have that key (in key_errors)
     ├── RunTerminal               the run has already ended
     ├── RepairRefused             an operator's repair does not fit the run
     ├── ReasonRequired            the namespace wants to know why
     ├── PlanError                 a plan cannot be made or applied as asked
     ├── DuplicateRun              same run id or idempotency key, different input
+    │   └── KeyTaken              the key is that of another run (in key_errors)
     ├── ScheduleError             a schedule makes no sense
     │   ├── ScheduleExists        there is one of that name
     │   └── ScheduleNotFound
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
+    ├── ExecutionTimeout          names the failure of a run that was out of time
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
     ├── NotInWorkflow             a workflow call outside a workflow
     ├── NonDeterminismError       workflow code tried real I/O
@@ -186,12 +189,14 @@ class RunNotFound(ContinuumError):
 
 
 class MalformedRunId(RunNotFound, ValueError):
-    """A run id is a UUID."""
+    """A run is named by its id, a UUID, or by its key."""
 
     def __init__(self, run_id: object) -> None:
         super().__init__(str(run_id)[:80])
-        self.message = f"{self.run_id!r} is not a run id"
-        self.hint = "a run id is a UUID, as printed by: continuum start"
+        self.message = f"{self.run_id!r} is neither a run id nor a key"
+        self.hint = (
+            "a run id is a UUID, as printed by: continuum start; a key has 1 to 255 characters"
+        )
 
 
 class RunTerminal(ContinuumError):
@@ -266,6 +271,10 @@ class WorkflowFailed(ContinuumError):
         self.details = details
         self.error_message = message
         super().__init__(f"run {run_id} failed: {type}: {message}")
+
+
+class ExecutionTimeout(ContinuumError):
+    """The run did not end within its execution timeout; the `type` of such a `WorkflowFailed`."""
 
 
 class WorkflowCancelled(ContinuumError):

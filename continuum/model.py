@@ -19,7 +19,7 @@ MAX_SHOWN_PAYLOAD: Final = 256 * 1024
 RUN_FIELDS: Final = (
     "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
     "started_at", "updated_at", "completed_at", "duration", "waiting_on", "owner", "parent_id",
-    "incarnation", "error", "input", "output", "cancelling_since",
+    "incarnation", "error", "input", "output", "cancelling_since", "key",
 )  # fmt: skip
 """What a `Run` says, payloads decoded."""
 PAYLOAD_FIELDS: Final = frozenset({"input", "output"})
@@ -77,7 +77,7 @@ class Run:
 
     `duration` runs until the end, or until the moment of reading for a live run. `waiting_on`,
     `owner` (id of the worker node) and `cancelling_since` (when a cancellation was first asked
-    for) are None unless the run is live.
+    for) are None unless the run is live. `key` is its business key, None when it has none.
     """
 
     id: UUID
@@ -99,6 +99,7 @@ class Run:
     stored_input: StoredValue
     stored_output: StoredValue | None
     cancelling_since: datetime | None = None
+    key: str | None = None
 
     @property
     def input(self) -> Any:

@@ -9,7 +9,7 @@ import typer
 from continuum.cli import connection
 from continuum.cli.command import Options, application
 from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_pairs, parse_run_id
+from continuum.cli.inputs import parse_pairs, parse_run
 from continuum.cli.output import write_record
 from continuum.cli.records import LIST_FIELDS, run_record
 
@@ -27,13 +27,14 @@ async def set_attributes(
 ) -> None:
     """Change the search attributes of a run and print the run.
 
-    RUN is the id of the run. A VALUE that is JSON is taken as such, other text is a string. Keys
-    that are not named stay as they are. Attributes of a finished run can be changed, too.
+    RUN is the id or the key of the run. A VALUE that is JSON is taken as such, other text is a
+    string. Keys that are not named stay as they are. Attributes of a finished run can be changed,
+    too.
     """
     options.without_effect("attributes set", namespace=False)
     from continuum.codec.attributes import check_attributes
 
-    run_id = parse_run_id(run)
+    run_id = parse_run(run)
     changes = check_attributes(parse_pairs(pairs or []))
     removed = tuple(unset or ())
     if not changes and not removed:

@@ -61,13 +61,14 @@ class Consent:
         raise UsageError("cannot ask without a terminal", hint="add --yes, or --dry-run to look")
 
 
-async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) -> Outcome:
-    """Do it to the named runs; every run it could not be done to is a line on stderr and exit 1."""
+async def act_on_named(options: Options, named: Sequence[UUID | str], action: Action) -> Outcome:
+    """Do it to runs by id or key; every run it could not be done to is a line on stderr, exit 1."""
     code = ExitCode.OK
     done: list[tuple[UUID, str]] = []
     async with connection.connect(options) as client:
-        for run_id in run_ids:
+        for name in named:
             try:
+                run_id = name if isinstance(name, UUID) else await _find(client, options, name)
                 outcome = await action.act(client, run_id)
             except (RunNotFound, RunTerminal, RepairRefused) as error:
                 code = report(error)
@@ -79,6 +80,10 @@ async def act_on_ids(options: Options, run_ids: Sequence[UUID], action: Action) 
             rows.add({"id": run_id, "outcome": outcome})
         rows.close()
     return code
+
+
+async def _find(client: Continuum, options: Options, key: str) -> UUID:
+    return (await client.get_run(key, namespace=options.namespace)).id
 
 
 async def act_on_matches(

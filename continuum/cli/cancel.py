@@ -7,11 +7,11 @@ from uuid import UUID
 
 import typer
 
-from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
+from continuum.cli.bulk import Action, Consent, act_on_matches, act_on_named
 from continuum.cli.command import Options, Outcome, application
 from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_run_id
+from continuum.cli.inputs import parse_run
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 async def cancel(
     options: Options,
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", hidden=True, help="Ids or keys."),
     ] = None,
     where: Annotated[
         str | None, typer.Option(metavar="EXPR", help="Cancel every run that matches, no RUN.")
@@ -35,15 +36,15 @@ async def cancel(
 ) -> Outcome:
     """Cancel runs: each is asked to clean up and end.
 
-    RUN is the id of a run; with --where there is none, and every run that matches is cancelled,
-    after showing how many they are and asking. With --force a run ends now, whoever runs it, and
-    nothing is cleaned up.
+    RUN is the id or the key of a run; with --where there is none, and every run that matches is
+    cancelled, after showing how many they are and asking. With --force a run ends now, whoever
+    runs it, and nothing is cleaned up.
     """
     options.without_effect("cancel", namespace=False)
     selection = read_selection(where)
-    run_ids = [parse_run_id(text) for text in runs or ()]
-    if bool(run_ids) == (where is not None):
-        raise UsageError("give run ids or --where", hint="see: continuum cancel --help")
+    named = [parse_run(text) for text in runs or ()]
+    if bool(named) == (where is not None):
+        raise UsageError("give runs or --where", hint="see: continuum cancel --help")
 
     async def stop(client: Continuum, run_id: UUID) -> None:
         await client.cancel(run_id, reason=options.reason, force=force, namespace=options.namespace)
@@ -56,7 +57,7 @@ async def cancel(
         return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
         raise UsageError("--dry-run needs --where")
-    return await act_on_ids(options, list(dict.fromkeys(run_ids)), action)
+    return await act_on_named(options, list(dict.fromkeys(named)), action)
 
 
 app = application(cancel, usage="[OPTIONS] [RUN]...", acts=True)

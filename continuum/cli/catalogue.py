@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
     "retry": CommandEntry("retry", "Try failed runs again, from the activity that failed."),
     "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),
+    "fork": CommandEntry("fork", "Start a run with the history of another up to an event."),
     "release": CommandEntry("release", "Let workers try runs in quarantine again."),
     "plan cancel": CommandEntry("plans", "Plan to cancel all runs that match.", "cancel_app"),
     "plan signal": CommandEntry("plans", "Plan to signal all runs that match.", "signal_app"),

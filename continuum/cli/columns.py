@@ -13,6 +13,7 @@ from continuum.cli.table import Column
 
 _NAME: Final = re.compile(r'(?:^|,)((?:[^,"]|"[^"]*"?)*)')
 """What stands between commas that are not in quotes."""
+_COLUMNS: Final = (*RUN_FIELDS, "key")
 _FLEXIBLE: Final = {
     "workflow": 12, "waiting_on": 12, "error": 12, "attributes": 12, "input": 8, "output": 8,
     "version_hash": 8, "namespace": 8,
@@ -37,14 +38,14 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
         return None
     names: list[str] = [name.strip() for name in _NAME.findall(text)]
     for name in names:
-        if name in RUN_FIELDS:
+        if name in _COLUMNS:
             continue
         if name.startswith("attributes.") and all(column_path(name)):
             continue
         from difflib import get_close_matches
 
-        near = get_close_matches(name, RUN_FIELDS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"columns are {', '.join(RUN_FIELDS)}"
+        near = get_close_matches(name, _COLUMNS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"columns are {', '.join(_COLUMNS)}"
         raise UsageError(f"no column {name!r}", hint=f"{hint}; an attribute is attributes.KEY")
     return tuple(dict.fromkeys(names))
 

@@ -101,6 +101,17 @@ def _pair_value(key: str, text: str) -> Any:
         return text
 
 
+def parse_run(text: str) -> UUID | str:
+    """What names a run: its id, or else its key.
+
+    Raises:
+        MalformedRunId: it is neither.
+    """
+    from continuum.client.identifiers import parse_run as parse
+
+    return parse(text)
+
+
 def parse_run_id(text: str) -> UUID:
     """A run id.
 

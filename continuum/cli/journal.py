@@ -10,7 +10,7 @@ import typer
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application, note
 from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_run_id
+from continuum.cli.inputs import parse_run, parse_run_id
 from continuum.cli.output import Rows, write_json
 from continuum.cli.table import Column
 
@@ -64,7 +64,7 @@ async def journal(
     options.without_effect("journal", namespace=False)
     async with connection.connect(options) as client:
         page = await client.operator_journal(
-            run_id=None if run is None else parse_run_id(run),
+            run_id=None if run is None else parse_run(run),
             operator=by,
             namespace=options.namespace,
             act=act,

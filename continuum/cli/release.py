@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 async def release(
     options: Options,
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", hidden=True, help="Ids or keys."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="EXPR", help=WHERE_HELP)] = None,
     execute: Annotated[bool, typer.Option("--execute", help=EXECUTE_HELP)] = False,
@@ -26,9 +27,9 @@ async def release(
 ) -> Outcome:
     """Let workers try runs in quarantine again.
 
-    RUN is the id of a run with which four workers were lost before it committed anything. Find
-    out why first (the logs of the workers, `continuum show RUN --history`): it may take down the
-    next ones, too. `continuum health` lists such runs.
+    RUN is the id or the key of a run with which four workers were lost before it committed
+    anything. Find out why first (the logs of the workers, `continuum show RUN --history`): it may
+    take down the next ones, too. `continuum health` lists such runs.
     """
 
     async def let_go(client: Continuum, run_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""What the commands that put runs right have in common: runs by id, or by condition and on demand.
+"""What the commands that put runs right share: runs by id or key, or by condition and on demand.
 
 By condition they only show what they would do, unless `--execute` is given.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
+from continuum.cli.bulk import Action, Consent, act_on_matches, act_on_named
 from continuum.cli.command import Options, Outcome, note
 from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_run_id
+from continuum.cli.inputs import parse_run
 
 WHERE_HELP = "Every run that matches, no RUN; only shown without --execute."
 EXECUTE_HELP = "With --where: do it."
@@ -37,13 +37,13 @@ async def repair(options: Options, command: str, chosen: Chosen, action: Action)
     """
     options.without_effect(command, namespace=False)
     selection = read_selection(chosen.where)
-    run_ids = [parse_run_id(text) for text in chosen.runs]
-    if bool(run_ids) == (chosen.where is not None):
-        raise UsageError("give run ids or --where", hint=f"see: continuum {command} --help")
+    named = [parse_run(text) for text in chosen.runs]
+    if bool(named) == (chosen.where is not None):
+        raise UsageError("give runs or --where", hint=f"see: continuum {command} --help")
     if chosen.where is None:
         if chosen.execute:
             raise UsageError("--execute needs --where")
-        return await act_on_ids(options, list(dict.fromkeys(run_ids)), action)
+        return await act_on_named(options, list(dict.fromkeys(named)), action)
     consent = Consent(dry_run=not chosen.execute, yes=chosen.yes)
     code = await act_on_matches(options, selection, action, consent)
     if not chosen.execute:

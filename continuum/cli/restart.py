@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 async def restart(
     options: Options,
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", hidden=True, help="Ids or keys."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="EXPR", help=WHERE_HELP)] = None,
     once: Annotated[
@@ -29,9 +30,9 @@ async def restart(
 ) -> Outcome:
     """Start runs that have ended anew: same workflow, input and attributes, a new id.
 
-    RUN is the id of a run that has ended, however it did. Everything is executed again, by the
-    newest code. The new run's attribute `restarted_from` names the old one. Repeating the command
-    starts nothing twice; --once KEY restarts once more.
+    RUN is the id or the key of a run that has ended, however it did. Everything is executed again,
+    by the newest code. The new run's attribute `restarted_from` names the old one. Repeating the
+    command starts nothing twice; --once KEY restarts once more.
     """
 
     async def start_anew(client: Continuum, run_id: UUID) -> str:

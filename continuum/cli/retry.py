@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 async def retry(
     options: Options,
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", hidden=True, help="Ids of the runs.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", hidden=True, help="Ids or keys."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="EXPR", help=WHERE_HELP)] = None,
     once: Annotated[
@@ -32,10 +33,10 @@ async def retry(
 ) -> Outcome:
     """Try failed runs again, each from the activity that failed.
 
-    RUN is the id of a failed run. It is live again under the same id: steps that had completed are
-    not executed again, and the activity gets a new attempt and all its retries. A run is left
-    alone when no activity failed, or when others have seen what the workflow did about it, such as
-    a compensation.
+    RUN is the id or the key of a failed run. It is live again under the same id: steps that had
+    completed are not executed again, and the activity gets a new attempt and all its retries. A
+    run is left alone when no activity failed, or when others have seen what the workflow did about
+    it, such as a compensation.
 
     Repeat the command when it was interrupted: what it had done is not failed any more. With
     --once a run that fails again meanwhile is not tried twice, either.

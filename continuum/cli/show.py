@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -12,7 +12,7 @@ from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
 from continuum.cli.failures import UsageError
 from continuum.cli.history_part import Part, events_of
-from continuum.cli.inputs import parse_run_id
+from continuum.cli.inputs import parse_run
 from continuum.cli.output import (
     Rows,
     colour,
@@ -80,10 +80,10 @@ async def show(
 ) -> None:
     """Show one run, what it waits for, its children, and its history.
 
-    RUN is the id of the run. JSON is one object with the fields of the run; with --history it is
-    {"run": ..., "history": [...]}, and jsonl and csv print the events only. What operators did to
-    the run stands in its history as `operator_cancel` and the like. --newest, --after and --before
-    say which part of the history: `--history --newest 50` is its end.
+    RUN is the id or the key of the run. JSON is one object with the fields of the run; with
+    --history it is {"run": ..., "history": [...]}, and jsonl and csv print the events only. What
+    operators did to the run stands in its history as `operator_cancel` and the like. --newest,
+    --after and --before say which part of the history: `--history --newest 50` is its end.
     """
     options.without_effect("show", namespace=False)
     part = Part(after or 0, before, newest)
@@ -92,7 +92,7 @@ async def show(
             "--newest, --after and --before choose a part of --history",
             hint="add --history; --follow prints all of it",
         )
-    run_id = parse_run_id(run)
+    run_id = parse_run(run)
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
         if follow:
@@ -107,11 +107,19 @@ async def _run(client: Continuum, run: Run, options: Options) -> None:
     if options.shape is Format.TABLE:
         await _facts(client, run, options.namespace)
     else:
-        write_record(run_record(run), options.shape)
+        write_record(_record(run), options.shape)
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """The fields of a run, with its key when it has one."""
+    record = run_record(run)
+    if run.key is not None:
+        record["key"] = run.key
+    return record
 
 
 async def _facts(client: Continuum, run: Run, namespace: str | None) -> None:
-    record = run_record(run)
+    record = _record(run)
     if run.error is not None:
         record["error"] = f"{run.error.type}: {run.error.message}"
     record["cancelling_since"] = run.cancelling_since
@@ -152,7 +160,7 @@ async def _history(client: Continuum, run: Run, options: Options, part: Part) ->
     shape, events = options.shape, events_of(client, run.id, part)
     if shape is Format.JSON:
         listed = [event_record(event) async for event in events]
-        write_json({"run": run_record(run), "history": listed})
+        write_json({"run": _record(run), "history": listed})
         return
     if shape is Format.TABLE:
         await _facts(client, run, options.namespace)

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import typer
 
-from continuum.cli.bulk import Action, Consent, act_on_ids, act_on_matches
+from continuum.cli.bulk import Action, Consent, act_on_matches, act_on_named
 from continuum.cli.command import Options, Outcome, application
 from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_json, parse_run_id, read_text
+from continuum.cli.inputs import parse_json, parse_run, read_text
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
@@ -42,9 +42,9 @@ async def signal(
 ) -> Outcome:
     """Send a signal to one run, or to all that match.
 
-    RUN is the id of the run (it may also come last, as xargs puts it), NAME the name of the
-    signal, PAYLOAD a JSON value (@FILE or - to read it), null when absent. Signals are durable and
-    delivered in order per name.
+    RUN is the id or the key of the run (an id may also come last, as xargs puts it), NAME the name
+    of the signal, PAYLOAD a JSON value (@FILE or - to read it), null when absent. Signals are
+    durable and delivered in order per name.
 
     With --where there is no RUN: the signal goes to every run that matches, after showing how
     many they are and asking. A negative number as payload needs -- before it.
@@ -64,7 +64,7 @@ async def signal(
         return await act_on_matches(options, selection, action, Consent(dry_run, yes))
     if dry_run:
         raise UsageError("--dry-run needs --where")
-    return await act_on_ids(options, [parse_run_id(run_text)], action)
+    return await act_on_named(options, [parse_run(run_text)], action)
 
 
 def _split(words: list[str], *, matching: bool) -> tuple[str | None, str, Any]:
@@ -79,7 +79,7 @@ def _split(words: list[str], *, matching: bool) -> tuple[str | None, str, Any]:
         form = "--where EXPR NAME [JSON]" if matching else "RUN NAME [JSON]"
         raise UsageError(f"signal takes {form}", hint="a payload with spaces needs quotes")
     if run_text is not None:
-        parse_run_id(run_text)
+        parse_run(run_text)
     payload = parse_json(read_text(rest[1], "payload"), "payload") if len(rest) == 2 else None
     check_json(payload, "payload")
     return run_text, rest[0], payload

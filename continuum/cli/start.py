@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from continuum.cli import connection
 from continuum.cli.app_loading import find_workflow, load
 from continuum.cli.command import Format, Options, Outcome, application
 from continuum.cli.failures import ExitCode, UsageError, report
-from continuum.cli.inputs import parse_pairs, parse_run_id, read_inputs
+from continuum.cli.inputs import parse_json, parse_pairs, parse_run_id, read_inputs, read_text
 from continuum.cli.output import write, write_record, write_value
 from continuum.cli.records import run_record
 from continuum.errors import WorkflowCancelled, WorkflowFailed
@@ -41,6 +42,42 @@ async def start(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end, print the value.")
     ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What you call the run; one live run has it."),
+    ] = None,
+    key_reuse: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY", help="After its end: allow, allow_if_failed or reject another."
+        ),
+    ] = "allow",
+    on_conflict: Annotated[
+        str, typer.Option(metavar="WHAT", help="A live run has the key: existing or fail.")
+    ] = "existing",
+    delay: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Start so much later.")
+    ] = None,
+    start_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Start then; ISO 8601, UTC unless it says.")
+    ] = None,
+    execution_timeout: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Then it is asked to end, and fails."),
+    ] = None,
+    timeout_grace: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="After that it is ended by force.")
+    ] = 60.0,
+    signal: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Signal the run with --key, started or found."),
+    ] = None,
+    payload: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Of --signal; @FILE or - to read it.")
+    ] = None,
+    delivery_id: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A second --signal with it changes nothing.")
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="A second start with this key answers the first run."),
@@ -53,6 +90,9 @@ async def start(
     one is called so. With --app the inputs are checked against the code; without it FLOW must be a
     workflow that a live worker has loaded. --wait prints the value of the run below its id and
     exits with 1 when the run fails. --format json prints the whole run instead.
+
+    With --key the live run that has it is answered when there is one; other commands take the key
+    in place of the id. --key and --signal send a signal to that run, or start it with the signal.
     """
     if options.all_namespaces:
         raise UsageError("a run starts in one namespace, not in all", hint="use -n NAMESPACE")
@@ -64,20 +104,69 @@ async def start(
         check_json(value, f"--input {number}")
     checked = check_attributes(parse_pairs(attributes or []))
     chosen = parse_run_id(run_id) if run_id else None
+    more = _more(key, key_reuse, execution_timeout, timeout_grace)
+    sent = _signal(key, signal, payload, delivery_id)
+    if sent is None:
+        more |= {
+            "on_conflict": on_conflict,
+            "delay": delay,
+            "start_at": None if start_at is None else _time(start_at),
+            "idempotency_key": idempotency_key,
+            "run_id": chosen,
+        }
+    elif (delay, start_at, idempotency_key, run_id) != (None, None, None, None):
+        raise UsageError(
+            "--signal goes with none of --delay, --start-at, --idempotency-key and --run-id"
+        )
     target: Any = None
     if options.app is not None:
         target = find_workflow(load(options.app), flow)
         values = target.signature.decode(json.dumps(values).encode())
+    more |= {"namespace": options.own_namespace, "attributes": checked}
+    target = flow if target is None else target
     async with connection.connect(options) as client:
-        handle = await client.start(
-            flow if target is None else target,
-            *values,
-            namespace=options.own_namespace,
-            attributes=checked,
-            idempotency_key=idempotency_key,
-            run_id=chosen,
-        )
+        if sent is None:
+            handle = await client.start(target, *values, **more)
+        else:
+            handle = await client.signal_with_start(target, *values, **more, **sent)
         return await _answer(client, handle.id, options.format, wait=wait)
+
+
+def _more(
+    key: str | None, key_reuse: str, execution_timeout: float | None, timeout_grace: float
+) -> dict[str, Any]:
+    if key is None and key_reuse != "allow":
+        raise UsageError("--key-reuse needs --key")
+    return {
+        "key": key,
+        "key_reuse": key_reuse,
+        "execution_timeout": execution_timeout,
+        "timeout_grace": timeout_grace,
+    }
+
+
+def _signal(
+    key: str | None, name: str | None, payload: str | None, delivery_id: str | None
+) -> dict[str, Any] | None:
+    """Arguments of `signal_with_start` about its signal."""
+    if name is None:
+        if payload is not None or delivery_id is not None:
+            raise UsageError("--payload and --delivery-id need --signal")
+        return None
+    if key is None:
+        raise UsageError("--signal needs --key", hint="the run that gets it is found by its key")
+    value = None if payload is None else parse_json(read_text(payload, "--payload"), "--payload")
+    return {"signal": name, "payload": value, "delivery_id": delivery_id}
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--start-at {text!r} is not a time", hint="as in 2026-12-24T18:00:00Z"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _check_shape(shape: Format | None) -> None:
@@ -105,4 +194,4 @@ async def _answer(client: Continuum, run_id: UUID, shape: Format | None, *, wait
     return code
 
 
-app = application(start, usage="[OPTIONS] FLOW", writes=True)
+app = application(start, usage="[OPTIONS] FLOW", acts=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from continuum.client.waiting import EndWaiter
-from continuum.journal.turn import NewRun
 from continuum.store.activities import WorkerStore
 from continuum.store.adopting import AdoptionStore
 from continuum.store.attributes import AttributeStore
@@ -27,6 +26,7 @@ from continuum.store.protocol import (
 from continuum.store.reading import ReadStore
 from continuum.store.repair import RepairStore
 from continuum.store.schedules import ScheduleStore
+from continuum.store.starts import StartOrder, StartOutcome, StartStore
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 class Store(WorkerStore, ClientStore, AdoptionStore, Protocol):
     """All parts of a store that write."""
+
+    @property
+    def orders(self) -> StartStore:
+        """Starts that ask for more than a new run."""
+        ...
 
 
 class Backend(Protocol):
@@ -120,16 +125,12 @@ class Backend(Protocol):
         """Let workers give everything back and close all connections."""
         ...
 
-    async def insert_on(
-        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
-        """Insert runs in the caller's transaction."""
+    async def start_on(self, connection: AsyncConnection[Any], order: StartOrder) -> StartOutcome:
+        """Start a run in the caller's transaction."""
         ...
 
-    def insert_on_blocking(
-        self, connection: Connection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
-        """Insert runs in the transaction of a synchronous caller, on its thread."""
+    def start_on_blocking(self, connection: Connection[Any], order: StartOrder) -> StartOutcome:
+        """Start a run in the transaction of a synchronous caller, on its thread."""
         ...
 
     def node_listener(

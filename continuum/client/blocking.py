@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -19,17 +19,16 @@ from continuum.client.blocking_operating import BlockingOperating
 from continuum.client.blocking_planning import BlockingPlanning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
+from continuum.client.blocking_starts import BlockingStarts
 from continuum.client.blocking_steering import BlockingSteering
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.codec.hooks import IDENTITY, PayloadCodec
-from continuum.declare.workflow import Startable, Workflow
+from continuum.declare.workflow import Workflow
 from continuum.errors import ConfigurationError
 from continuum.model import NodeInfo, Run
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
 from continuum.declare.queue import Queue
@@ -44,12 +43,14 @@ class BlockingRunHandle(Generic[R_co]):
 
     Attributes:
         id: of the run.
+        new: whether this start inserted it; False when it answered one that was there.
     """
 
-    __slots__ = ("_client", "_handle", "id")
+    __slots__ = ("_client", "_handle", "id", "new")
 
     def __init__(self, client: BlockingContinuum, handle: RunHandle[R_co]) -> None:
         self.id = handle.id
+        self.new = handle.new
         self._client = client
         self._handle = handle
 
@@ -108,6 +109,7 @@ class BlockingWorker:
 
 
 class BlockingContinuum(
+    BlockingStarts,
     BlockingLooking,
     BlockingSteering,
     BlockingAttributes,
@@ -172,53 +174,6 @@ class BlockingContinuum(
                 "the client is not open", hint="use it inside: with Continuum.blocking() as ct"
             )
         return self._portal.call(_await, coroutine)
-
-    @overload
-    def start(
-        self,
-        flow: Startable[*Ts, R],
-        *args: *Ts,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: Connection[Any] | None = None,
-    ) -> BlockingRunHandle[R]: ...
-
-    @overload
-    def start(
-        self,
-        flow: str,
-        *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: Connection[Any] | None = None,
-    ) -> BlockingRunHandle[Any]: ...
-
-    def start(
-        self,
-        flow: Any,
-        *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: Connection[Any] | None = None,
-    ) -> BlockingRunHandle[Any]:
-        """Insert a run; see `Continuum.start`. `connection` is a synchronous psycopg one."""
-        options: dict[str, Any] = {
-            "namespace": namespace,
-            "attributes": attributes,
-            "idempotency_key": idempotency_key,
-            "run_id": run_id,
-        }
-        prepared = self.call(self._client.prepare_start(flow, *args, **options))
-        if connection is None:
-            return BlockingRunHandle(self, self.call(prepared.insert()))
-        # On this thread: the caller's connection is not to be used from any other.
-        return BlockingRunHandle(self, prepared.insert_on_blocking(connection))
 
     def result(
         self, run_id: UUID | str, timeout: float | None = None, *, namespace: str | None = None

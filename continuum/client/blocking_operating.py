@@ -67,3 +67,22 @@ class BlockingOperating(BlockingCalls):
         call = self._client.restart
         handle = self.call(call(run_id, once=once, reason=reason, namespace=namespace))
         return BlockingRunHandle(cast("BlockingContinuum", self), handle)
+
+    def fork(
+        self,
+        run_id: UUID | str,
+        *,
+        at: int,
+        latest: bool = False,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
+    ) -> BlockingRunHandle[Any]:
+        """Start a run with the history of another up to an event; see `Continuum.fork`."""
+        from continuum.client.blocking import BlockingContinuum, BlockingRunHandle
+
+        call = self._client.fork
+        handle = self.call(
+            call(run_id, at=at, latest=latest, once=once, reason=reason, namespace=namespace)
+        )
+        return BlockingRunHandle(cast("BlockingContinuum", self), handle)

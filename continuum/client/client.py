@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from continuum.client.acting import Acting
 from continuum.client.attributes import Attributes
 from continuum.client.auditing import Auditing
-from continuum.client.handle import RunHandle
-from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
+from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
 from continuum.client.journaling import Journaling
 from continuum.client.looking import Looking
 from continuum.client.operating import Operating
@@ -20,6 +19,7 @@ from continuum.client.outcome import decode_end
 from continuum.client.planning import Planning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
+from continuum.client.starts import Starts
 from continuum.client.steering import Steering
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
@@ -27,30 +27,29 @@ from continuum.model import NodeInfo
 from continuum.store.reading import ReadStore
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
-
     from continuum.client.backend import Backend
     from continuum.client.blocking import BlockingContinuum
     from continuum.client.control import Control
     from continuum.client.local_worker import LocalWorker
-    from continuum.client.prepared import PreparedStart
     from continuum.declare.activity import Activity
     from continuum.declare.queue import Queue
-    from continuum.declare.workflow import Startable, Workflow
+    from continuum.declare.workflow import Workflow
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
 class Continuum(
-    Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling, Schedules
-):
+    Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
+    Schedules,
+):  # fmt: skip
     """A client of one database; an async context manager.
 
     Every call checks what it is given before it writes anything, and every error derives from
     `ContinuumError` and says what to do next. Calls made at the same time share commits. A run id
-    is a `UUID` or its text; calls that take one look in every namespace unless `namespace=` is
-    given: then a run of another namespace answers `RunNotFound`.
+    is a `UUID` or its text; calls that take one also take the key of a run, and look in every
+    namespace unless `namespace=` is given: then a run of another namespace answers `RunNotFound`.
+    A key stands for the live run that has it, else for the last one.
 
     Args:
         dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
@@ -142,82 +141,6 @@ class Continuum(
         if backend is not None:
             await backend.close()
 
-    # -- starting ------------------------------------------------------------------------------
-
-    @overload
-    async def start(
-        self,
-        flow: Startable[*Ts, R],
-        *args: *Ts,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: AsyncConnection[Any] | None = None,
-    ) -> RunHandle[R]: ...
-
-    @overload
-    async def start(
-        self,
-        flow: str,
-        *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: AsyncConnection[Any] | None = None,
-    ) -> RunHandle[Any]: ...
-
-    async def start(
-        self,
-        flow: Any,
-        *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
-        connection: AsyncConnection[Any] | None = None,
-    ) -> RunHandle[Any]:
-        """Insert a run; any worker that has loaded the workflow takes it.
-
-        Args:
-            flow: a workflow, or the name of one that a live worker has loaded.
-            args: its positional arguments.
-            namespace: 1 to 255 printable characters.
-            attributes: a JSON object to find the run by.
-            idempotency_key: starts with the same key, workflow and namespace are one run.
-            run_id: the id it shall have; starting it again with the same input changes nothing.
-            connection: a psycopg connection whose transaction the insert joins: no run exists
-                until you commit it.
-
-        Raises:
-            PayloadError, AttributesError, NamespaceError: before anything is written.
-            DuplicateRun: same key or id, but another workflow or input.
-            WorkflowNotFound: `flow` is a name that no live worker has loaded.
-
-        Example:
-            run = await ct.start(order_flow, order, attributes={"plan": "pro"})
-        """
-        prepared = await self.prepare_start(
-            flow,
-            *args,
-            namespace=namespace,
-            attributes=attributes,
-            idempotency_key=idempotency_key,
-            run_id=run_id,
-        )
-        if connection is not None:
-            return await prepared.insert_on(connection)
-        return await prepared.insert()
-
-    async def prepare_start(
-        self, flow: Workflow[..., Any] | str, *args: Any, **options: Any
-    ) -> PreparedStart:
-        """All checks of a start (same arguments, no connection), without writing anything."""
-        from continuum.client.prepared import prepare_start  # see `_controls`
-
-        return await prepare_start(self, self._backend, self._controls, flow, args, options)
-
     # -- waiting -------------------------------------------------------------------------------
 
     async def result(
@@ -242,8 +165,9 @@ class Continuum(
         Example:
             print(await ct.result(run_id, timeout=30))
         """
-        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        within = optional_namespace(namespace)
         check_timeout(timeout)
+        parsed = await find_run_id(self._reads, run_id, within)
         if within is not None and parsed not in await self._reads.ends([parsed], within):
             raise RunNotFound(parsed)
         return await self.wait_result(parsed, None, timeout)

@@ -19,6 +19,7 @@ from continuum.store.protocol import (
     PostOutcome,
 )
 from continuum.store.reading import ReadStore
+from continuum.store.starts import StartOrder, StartOutcome, StartStore
 from continuum.telemetry.calling import calling
 
 
@@ -38,6 +39,15 @@ class WorkerHere(Protocol):
         ...
 
 
+class StartingStore(ClientStore, Protocol):
+    """What clients write to."""
+
+    @property
+    def orders(self) -> StartStore:
+        """Starts that ask for more than a new run."""
+        ...
+
+
 class Control:
     """Writes what the client's calls ask for and tells whoever has to know.
 
@@ -49,7 +59,7 @@ class Control:
 
     def __init__(
         self,
-        store: ClientStore,
+        store: StartingStore,
         reads: ReadStore,
         hints: HintSender,
         workers: Sequence[WorkerHere],
@@ -59,11 +69,13 @@ class Control:
         self._hints = hints
         self._workers = workers
         self._starts = SharedCommits[NewRun, "NewRun | None"](self._insert_all)
+        self._orders = SharedCommits[StartOrder, StartOutcome](self._carry_out)
         self._posts = SharedCommits[NewMessage, PostOutcome](self._post_all)
 
     async def close(self) -> None:
         """Wait for commits under way."""
         await self._starts.close()
+        await self._orders.close()
         await self._posts.close()
 
     async def start_new(self, new_run: NewRun) -> bool:
@@ -78,6 +90,10 @@ class Control:
     async def insert(self, new_run: NewRun) -> NewRun | None:
         """Insert a run, or give the one that has its id or idempotency key."""
         return await self._starts.submit(new_run)
+
+    async def start(self, order: StartOrder) -> StartOutcome:
+        """Carry out a start with a key, a time or a timeout."""
+        return await self._orders.submit(order)
 
     async def signal(
         self,
@@ -140,6 +156,18 @@ class Control:
         if inserted:
             self._hints.runs_changed(inserted)
         return answers
+
+    async def _carry_out(self, orders: Sequence[StartOrder]) -> Sequence[StartOutcome]:
+        outcomes = await self._store.orders.start_orders(orders)
+        changed: dict[UUID, None] = {}
+        for order, outcome in zip(orders, outcomes, strict=True):
+            if outcome.existing is None:
+                changed[order.run.run_id] = None
+            elif outcome.posted is not None:
+                changed[outcome.posted.run_id] = None
+        if changed:
+            self._hints.runs_changed(list(changed))
+        return outcomes
 
     async def _post_all(self, messages: Sequence[NewMessage]) -> Sequence[PostOutcome]:
         outcomes = await self._store.post(messages)

@@ -18,9 +18,10 @@ class RunHandle(Generic[R_co]):
 
     Attributes:
         id: of the run.
+        new: whether this start inserted it; False when it answered one that was there.
     """
 
-    __slots__ = ("_client", "_here", "_workflow", "id")
+    __slots__ = ("_client", "_here", "_workflow", "id", "new")
 
     def __init__(
         self,
@@ -29,8 +30,10 @@ class RunHandle(Generic[R_co]):
         workflow: Workflow[..., R_co] | None,
         *,
         here: bool = False,
+        new: bool = True,
     ) -> None:
         self.id = run_id
+        self.new = new
         self._client = client
         self._workflow = workflow
         self._here = here

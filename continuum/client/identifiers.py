@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from uuid import UUID
 
-from continuum.codec.attributes import check_namespace
-from continuum.errors import ConfigurationError, MalformedRunId, QueryError
+from continuum.codec.attributes import check_name, check_namespace
+from continuum.errors import (
+    ConfigurationError,
+    MalformedRunId,
+    PayloadError,
+    QueryError,
+    RunNotFound,
+)
+from continuum.key_errors import AmbiguousKey
 from continuum.model import RUN_FIELDS
+from continuum.store.reading import ReadStore
 
 
 def parse_run_id(run_id: UUID | str) -> UUID:
@@ -23,6 +31,55 @@ def parse_run_id(run_id: UUID | str) -> UUID:
         return UUID(run_id)
     except (ValueError, AttributeError, TypeError):
         raise MalformedRunId(run_id) from None
+
+
+def parse_run(run: UUID | str) -> UUID | str:
+    """What names a run: its id, or else its key.
+
+    Raises:
+        MalformedRunId: it is neither.
+    """
+    try:
+        return parse_run_id(run)
+    except MalformedRunId:
+        try:
+            return check_name(run, "a key")
+        except PayloadError:
+            raise MalformedRunId(run) from None
+
+
+async def find_run_id(reads: ReadStore, run: UUID | str, namespace: str | None) -> UUID:
+    """The id of the run that is named by its id or its key; an id is not looked up.
+
+    Raises:
+        MalformedRunId, AmbiguousKey.
+        RunNotFound: no run has the key (there).
+    """
+    named = parse_run(run)
+    if isinstance(named, UUID):
+        return named
+    matches = await reads.find_key(named, namespace)
+    if not matches:
+        raise RunNotFound(named)
+    live = [match for match in matches if not match.state.terminal]
+    chosen = live if len(live) == 1 else matches
+    if len(chosen) == 1:
+        return chosen[0].run_id
+    told = [f"{m.run_id} ({m.workflow} in {m.namespace}, {m.state})" for m in chosen[:5]]
+    raise AmbiguousKey(named, [match.run_id for match in chosen], told)
+
+
+def check_key(key: str) -> str:
+    """A business key: 1 to 255 characters that are no run id.
+
+    Raises:
+        PayloadError: it is not.
+    """
+    try:
+        UUID(check_name(key, "key"))
+    except ValueError:
+        return key
+    raise PayloadError(f"key {key!r} looks like a run id", hint="put a word before it")
 
 
 def optional_namespace(namespace: str | None) -> str | None:

@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
+from continuum.client.identifiers import (
+    check_limit,
+    find_run_id,
+    optional_namespace,
+    parse_run_id,
+)
 from continuum.codec.attributes import check_namespace
 from continuum.errors import ConfigurationError, QueryError
 from continuum.model import Page, Stamp
@@ -70,10 +75,12 @@ class Journaling(ABC):
 
         if isinstance(since, datetime) and since.tzinfo is None:
             raise ConfigurationError("since must be an aware datetime, or a timedelta")
+        within = optional_namespace(namespace)
+        reads = self._backend.reads
         wanted = ActFilter(
-            run_id=None if run_id is None else parse_run_id(run_id),
+            run_id=None if run_id is None else await find_run_id(reads, run_id, within),
             operator=operator,
-            namespace=optional_namespace(namespace),
+            namespace=within,
             act=act,
             plan_id=None if plan_id is None else parse_run_id(plan_id),
             since=since if isinstance(since, datetime) else None,

@@ -15,8 +15,8 @@ from continuum.client.identifiers import (
     check_limit,
     check_payload_size,
     check_timeout,
+    find_run_id,
     optional_namespace,
-    parse_run_id,
 )
 from continuum.errors import RunNotFound
 from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
@@ -61,7 +61,8 @@ class Looking(ABC):
         Example:
             print((await ct.get_run(run_id)).waiting_on)
         """
-        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        within = optional_namespace(namespace)
+        parsed = await find_run_id(self._reads, run_id, within)
         run = await self._reads.get_run(parsed, within, check_payload_size(max_payload))
         if run is None:
             raise RunNotFound(parsed)
@@ -106,7 +107,7 @@ class Looking(ABC):
             page = await ct.history(run_id, newest=True, limit=50)
             older = await ct.history(run_id, before=page[0].seq, newest=True, limit=50)
         """
-        parsed, within = parse_run_id(run_id), optional_namespace(namespace)
+        within = optional_namespace(namespace)
         stretch = Stretch(
             after or 0,
             before,
@@ -115,6 +116,7 @@ class Looking(ABC):
             check_payload_size(max_payload),
             operators,
         )
+        parsed = await find_run_id(self._reads, run_id, within)
         events = await self._reads.history(parsed, within, stretch)
         if events is None:
             raise RunNotFound(parsed)

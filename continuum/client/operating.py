@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from continuum.client.handle import RunHandle
-from continuum.client.identifiers import check_timeout, optional_namespace, parse_run_id
-from continuum.codec.attributes import check_name
+from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
+from continuum.codec.attributes import check_attributes, check_name
 from continuum.errors import RunNotFound
 from continuum.model import QueueLoad, WaitNode
 from continuum.query.building import build_query
 from continuum.store.health import NotKnown
-from continuum.store.repair import RetryOrder
+from continuum.store.repair import ForkOrder, RetryOrder
+from continuum.system import new_run_id
 
 if TYPE_CHECKING:
     from continuum.client.acting import Acting
@@ -97,8 +98,9 @@ class Operating(ABC):
         """
         from continuum.client.chains import Chain
 
-        parsed, reads = parse_run_id(run_id), self._backend.reads
-        run = await reads.get_run(parsed, optional_namespace(namespace), 0)
+        reads, within = self._backend.reads, optional_namespace(namespace)
+        parsed = await find_run_id(reads, run_id, within)
+        run = await reads.get_run(parsed, within, 0)
         if run is None:
             raise RunNotFound(parsed)
         return await Chain(
@@ -143,7 +145,8 @@ class Operating(ABC):
             await ct.release(run_id)
         """
         within, act = optional_namespace(namespace), self._acting.act("release", reason)
-        await self._repairs.release(parse_run_id(run_id), within, act)
+        parsed = await find_run_id(self._backend.reads, run_id, within)
+        await self._repairs.release(parsed, within, act)
 
     async def retry(
         self,
@@ -184,7 +187,8 @@ class Operating(ABC):
             check_name(once, "once")
         act = self._acting.act("retry", reason)
         order = RetryOrder(optional_namespace(namespace), act.reason, force, once)
-        return await self._repairs.retry(parse_run_id(run_id), order, act)
+        parsed = await find_run_id(self._backend.reads, run_id, order.namespace)
+        return await self._repairs.retry(parsed, order, act)
 
     async def restart(
         self,
@@ -194,7 +198,7 @@ class Operating(ABC):
         reason: str | None = None,
         namespace: str | None = None,
     ) -> RunHandle[Any]:
-        """Start a run that has ended anew: same workflow, input and namespace, a new id.
+        """Start a run that has ended anew: same workflow, input, key and namespace, a new id.
 
         The new run has the attributes of the old one, and `restarted_from` with its id. It is
         bound to the newest code, and everything is executed again. After `continue_as_new` the
@@ -209,7 +213,7 @@ class Operating(ABC):
 
         Raises:
             RunNotFound, ReasonRequired.
-            RepairRefused: it has not ended.
+            RepairRefused: it has not ended, or a live run has its key.
             AttributesError: there is no room for `restarted_from`.
 
         Example:
@@ -219,8 +223,57 @@ class Operating(ABC):
         if once is not None:
             check_name(once, "once")
         within, act = optional_namespace(namespace), self._acting.act("restart", reason)
-        new_id = await self._repairs.restart(parse_run_id(run_id), once, within, act)
-        return RunHandle(cast("Continuum", self), new_id, None)
+        parsed = await find_run_id(self._backend.reads, run_id, within)
+        new_id, new = await self._repairs.restart(parsed, once, within, act)
+        return RunHandle(cast("Continuum", self), new_id, None, new=new)
+
+    async def fork(
+        self,
+        run_id: UUID | str,
+        *,
+        at: int,
+        latest: bool = False,
+        once: str | None = None,
+        reason: str | None = None,
+        namespace: str | None = None,
+    ) -> RunHandle[Any]:
+        """Start a run with the history of another up to an event, to go its own way from there.
+
+        The run that is forked is not touched. The new one has its workflow, input, namespace and
+        attributes, besides `forked_from` and `forked_at`, and no key. What had completed is not
+        executed again; what came after is, and so are activities that were in flight at the event.
+
+        Args:
+            run_id: of any run; its events are those of `history`.
+            at: seq of an event of its last incarnation; the commands that it caused go with it.
+            latest: bind the new run to the newest code that is loaded; default: the code of the
+                run. Code that does something else with that history parks it.
+            once: a key; calls with the same key for a run and an event are one fork, and so are
+                those without a key.
+            reason: why, for the operator journal.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound, ReasonRequired.
+            RepairRefused: there is no such event, the run ends there, or a child had not ended.
+            AttributesError: there is no room for `forked_from`.
+
+        Example:
+            fork = await ct.fork(run_id, at=12, latest=True)
+            print(await fork.result(timeout=30))
+        """
+        if once is not None:
+            check_name(once, "once")
+        within, act = optional_namespace(namespace), self._acting.act("fork", reason)
+        reads = self._backend.reads
+        parsed = await find_run_id(reads, run_id, within)
+        once_key = f"fork of {parsed} at {at}" + ("" if once is None else f": {once}")
+        order = ForkOrder(new_run_id(), at, within, latest, once_key)
+        run = await reads.get_run(parsed, within)
+        if run is not None:
+            check_attributes({**run.attributes, **order.attributes(parsed)})
+        new_id, new = await self._repairs.fork(parsed, order, act)
+        return RunHandle(cast("Continuum", self), new_id, None, new=new)
 
     @property
     def _repairs(self) -> Repairs:

@@ -13,7 +13,8 @@ from continuum.errors import RepairRefused, RunNotFound
 from continuum.journal.turn import NewRun
 from continuum.operators.acts import Act
 from continuum.store.protocol import HintSender
-from continuum.store.repair import RepairOutcome, RepairStore, RetryOrder
+from continuum.store.repair import ForkOrder, RepairOutcome, RepairStore, RetryOrder, key_taken
+from continuum.store.starts import StartOrder
 
 RESTARTED_FROM: Final = "restarted_from"
 """The attribute in which a run names the one that it repeats."""
@@ -46,8 +47,8 @@ class Repairs:
 
     async def restart(
         self, run_id: UUID, once: str | None, namespace: str | None, act: Act
-    ) -> UUID:
-        """See `Continuum.restart`; the id of the new run."""
+    ) -> tuple[UUID, bool]:
+        """See `Continuum.restart`; the id of the new run, and whether this call made it."""
         found = await self._store.ended_start(run_id, namespace)
         if found is None:
             raise RunNotFound(run_id)
@@ -57,13 +58,26 @@ class Repairs:
                 hint="cancel it first: continuum cancel",
             )  # fmt: skip
         attributes = check_attributes({**found.attributes, RESTARTED_FROM: str(run_id)})
-        key = f"restart of {run_id}" + ("" if once is None else f": {once}")
-        again = replace(found, attributes=attributes, idempotency_key=key)
-        existing = await self._store.restart(run_id, again, act)
-        if existing is not None:
-            return match_existing(again, existing)
-        self._hints.runs_changed([again.run_id])
-        return again.run_id
+        once_key = f"restart of {run_id}" + ("" if once is None else f": {once}")
+        again = StartOrder(replace(found, attributes=attributes, idempotency_key=once_key))
+        outcome = await self._store.restart(run_id, again, act)
+        if outcome.existing is None:
+            self._hints.runs_changed([again.run.run_id])
+            return again.run.run_id, True
+        if outcome.by_key:
+            raise RepairRefused(run_id, "restarted", key_taken(outcome.existing.run_id))
+        return match_existing(again.run, outcome.existing), False
+
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act) -> tuple[UUID, bool]:
+        """See `Continuum.fork`; the id of the fork, and whether this call made it."""
+        outcome = await self._store.fork(run_id, order, act)
+        if outcome.state is None:
+            raise RunNotFound(run_id)
+        if outcome.run_id is None:
+            raise RepairRefused(run_id, "forked", outcome.refusal or "")
+        if not outcome.repeated:
+            self._hints.runs_changed([outcome.run_id])
+        return outcome.run_id, not outcome.repeated
 
 
 def _check(run_id: UUID, what: str, outcome: RepairOutcome) -> None:

@@ -103,10 +103,8 @@ class Schedules(ABC):
             raise ScheduleError(
                 f"overlap cannot be {overlap!r:.80}", hint="skip, buffer, cancel or allow"
             )
-        first = prepare(
-            await resolve_flow(self._backend, flow), args,
-            namespace=namespace, attributes=attributes, idempotency_key=None, run_id=None,
-        )  # fmt: skip
+        flow = await resolve_flow(self._backend, flow)
+        first = prepare(flow, args, namespace=namespace, attributes=attributes).run
         new = NewSchedule(
             first.namespace, name, first.workflow, first.input,
             [place for place, value in enumerate(args) if value is SCHEDULED_AT],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from continuum.client.identifiers import parse_run_id
+from continuum.client.identifiers import check_key, parse_run_id
 from continuum.codec.annotations import MAX_PAYLOAD
 from continuum.codec.attributes import (
     check_attributes,
@@ -15,26 +16,46 @@ from continuum.codec.attributes import (
     check_name,
     check_namespace,
 )
+from continuum.declare.durations import Duration, optional_seconds, seconds
 from continuum.declare.workflow import Workflow
-from continuum.errors import DefinitionError, DuplicateRun, PayloadError, WorkflowNotFound
+from continuum.errors import (
+    ConfigurationError,
+    DefinitionError,
+    DuplicateRun,
+    PayloadError,
+    WorkflowNotFound,
+)
 from continuum.journal.turn import NewRun
+from continuum.key_errors import KeyTaken
 from continuum.model import NodeInfo
+from continuum.store.starts import FirstSignal, KeyReuse, StartOrder, StartOutcome
 from continuum.system import new_run_id
+
+DEFAULT_GRACE: Final = 60.0
+"""Seconds in which a run that is out of time may clean up."""
 
 
 def prepare(
     flow: Workflow[..., Any] | str,
     args: Sequence[Any],
     *,
-    namespace: str,
-    attributes: Mapping[str, Any] | None,
-    idempotency_key: str | None,
-    run_id: UUID | str | None,
-) -> NewRun:
-    """The run that these arguments of `start` ask for.
+    namespace: str = "default",
+    attributes: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+    run_id: UUID | str | None = None,
+    key: str | None = None,
+    key_reuse: str = "allow",
+    delay: Duration | None = None,
+    start_at: datetime | None = None,
+    execution_timeout: Duration | None = None,
+    timeout_grace: Duration = DEFAULT_GRACE,
+    signal: FirstSignal | None = None,
+) -> StartOrder:
+    """What these arguments of `start` ask for.
 
     Raises:
         PayloadError, AttributesError, NamespaceError, MalformedRunId, DefinitionError.
+        ConfigurationError: options that do not go together.
     """
     if isinstance(flow, str):
         name, encoded = flow, _encode_untyped(flow, args)
@@ -45,7 +66,15 @@ def prepare(
             f"{flow!r:.80} is not a workflow",
             hint="pass a function decorated with @workflow, or a registered name",
         )
-    return NewRun(
+    if delay is not None and start_at is not None:
+        raise ConfigurationError("give delay or start_at, not both")
+    if start_at is not None and start_at.tzinfo is None:
+        raise ConfigurationError(
+            f"start_at {start_at} has no time zone", hint="as in datetime(..., tzinfo=UTC)"
+        )
+    if key_reuse not in list(KeyReuse):
+        raise ConfigurationError(f"key_reuse is one of {', '.join(KeyReuse)}, not {key_reuse!r}")
+    run = NewRun(
         run_id=new_run_id() if run_id is None else parse_run_id(run_id),
         namespace=check_namespace(namespace),
         workflow=name,
@@ -54,7 +83,64 @@ def prepare(
         idempotency_key=(
             None if idempotency_key is None else check_name(idempotency_key, "idempotency_key")
         ),
+        key=None if key is None else check_key(key),
     )
+    if delay is None and start_at is None and execution_timeout is None and key is None:
+        return StartOrder(run)
+    return StartOrder(
+        run,
+        KeyReuse(key_reuse),
+        signal,
+        None if delay is None else seconds(delay, "delay", zero=True),
+        start_at,
+        optional_seconds(execution_timeout, "execution_timeout"),
+        seconds(timeout_grace, "timeout_grace", zero=True),
+    )
+
+
+def first_signal(name: str, payload: Any, delivery_id: str | None) -> FirstSignal:
+    """The signal of `signal_with_start`.
+
+    Raises:
+        PayloadError: of its parts.
+    """
+    check_name(name, "signal name")
+    if delivery_id is not None:
+        check_name(delivery_id, "delivery_id")
+    return FirstSignal(name, check_json(payload, f"payload of signal {name}"), delivery_id)
+
+
+def check_conflict(on_conflict: str) -> str:
+    """What `start` does when a live run has the key.
+
+    Raises:
+        ConfigurationError: it is neither of the two.
+    """
+    if on_conflict not in ("existing", "fail"):
+        raise ConfigurationError(f"on_conflict is existing or fail, not {on_conflict!r}")
+    return on_conflict
+
+
+def started_run(order: StartOrder, outcome: StartOutcome, on_conflict: str) -> UUID:
+    """The id of the run that a start answers.
+
+    Raises:
+        DuplicateRun: a run has its id or idempotency key, and another workflow or input.
+        KeyTaken: a run has its key, and it was not to find one.
+    """
+    wanted, existing = order.run, outcome.existing
+    if existing is None:
+        return wanted.run_id
+    if not outcome.by_key:
+        return match_existing(wanted, existing)
+    if not outcome.refused and (on_conflict == "existing" or outcome.state is None):
+        return existing.run_id
+    hint = "wait for its end, or use on_conflict='existing'"
+    if outcome.refused:
+        hint = f"key_reuse={order.reuse.value!r} does not allow another run after that"
+    assert wanted.key is not None
+    state = "" if outcome.state is None else outcome.state.value
+    raise KeyTaken(wanted.key, wanted.workflow, existing.run_id, state, hint)
 
 
 def _encode_untyped(name: str, args: Sequence[Any]) -> bytes:

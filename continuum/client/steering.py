@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from continuum.client.identifiers import optional_namespace, parse_run_id
+from continuum.client.identifiers import find_run_id, optional_namespace
 
 if TYPE_CHECKING:
     from continuum.client.acting import Acting
     from continuum.client.control import Control
+    from continuum.store.reading import ReadStore
 
 
 class Steering(ABC):
@@ -23,6 +24,11 @@ class Steering(ABC):
     @abstractmethod
     def _controls(self) -> Control:
         """What writes."""
+
+    @property
+    @abstractmethod
+    def _reads(self) -> ReadStore:
+        """Where runs are found by their keys."""
 
     async def signal(
         self,
@@ -52,9 +58,9 @@ class Steering(ABC):
             await ct.signal(run_id, "fraud_review", "approved", delivery_id=request_id)
         """
         act = self._acting.named_act("signal", reason)
-        await self._controls.signal(
-            parse_run_id(run_id), name, payload, optional_namespace(namespace), delivery_id, act
-        )
+        within = optional_namespace(namespace)
+        found = await find_run_id(self._reads, run_id, within)
+        await self._controls.signal(found, name, payload, within, delivery_id, act)
 
     async def cancel(
         self,
@@ -80,9 +86,9 @@ class Steering(ABC):
             await ct.cancel(run_id, reason="customer withdrew")
         """
         act = self._acting.act("cancel", reason)
-        await self._controls.cancel(
-            parse_run_id(run_id), optional_namespace(namespace), act, force=force
-        )
+        within = optional_namespace(namespace)
+        found = await find_run_id(self._reads, run_id, within)
+        await self._controls.cancel(found, within, act, force=force)
 
     async def set_attributes(
         self,
@@ -109,6 +115,6 @@ class Steering(ABC):
             await ct.set_attributes(run_id, {"tier": 2}, unset=["trial"])
         """
         act = self._acting.named_act("attributes set", reason)
-        await self._controls.set_attributes(
-            parse_run_id(run_id), attributes, unset, optional_namespace(namespace), act
-        )
+        within = optional_namespace(namespace)
+        found = await find_run_id(self._reads, run_id, within)
+        await self._controls.set_attributes(found, attributes, unset, within, act)

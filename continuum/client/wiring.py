@@ -35,7 +35,6 @@ from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
-    from continuum.journal.turn import NewRun
     from continuum.store.installation import InstallationFacts
     from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.auditing import PostgresAudit
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
     from continuum.store.schedules import ScheduleStore
+    from continuum.store.starts import StartOrder, StartOutcome
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -235,25 +235,21 @@ class PostgresBackend:
             await worker.close()
         await self._resources.aclose()
 
-    async def insert_on(
-        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
-        """Insert runs in the caller's transaction."""
+    async def start_on(self, connection: AsyncConnection[Any], order: StartOrder) -> StartOutcome:
+        """Start a run in the caller's transaction."""
         if not isinstance(connection, AsyncConnection):
             raise ConfigurationError("connection must be a psycopg AsyncConnection")
-        from continuum.store.postgres.starts import insert_runs_on
+        from continuum.store.postgres.orders import start_on
 
-        return await insert_runs_on(connection, runs, self._codec, notify=self._hints_on)
+        return await start_on(connection, order, self._codec, notify=self._hints_on)
 
-    def insert_on_blocking(
-        self, connection: Connection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
-        """Insert runs in the transaction of a synchronous caller, on its thread."""
+    def start_on_blocking(self, connection: Connection[Any], order: StartOrder) -> StartOutcome:
+        """Start a run in the transaction of a synchronous caller, on its thread."""
         if not isinstance(connection, Connection):
             raise ConfigurationError("connection must be a psycopg Connection")
-        from continuum.store.postgres.starts import insert_runs_on_blocking
+        from continuum.store.postgres.orders import start_on_blocking
 
-        return insert_runs_on_blocking(connection, runs, self._codec, notify=self._hints_on)
+        return start_on_blocking(connection, order, self._codec, notify=self._hints_on)
 
     def node_listener(
         self,

@@ -22,10 +22,20 @@ class Cancellation:
     Attributes:
         requested: a first request was journaled.
         reason: what it said.
+        timeout: the run is out of time after so many seconds; None when somebody wants it to end.
         delivered: the main task was cancelled.
     """
 
-    __slots__ = ("_attempts", "_awaited", "_held", "_unstarted", "delivered", "reason", "requested")
+    __slots__ = (
+        "_attempts",
+        "_awaited",
+        "_held",
+        "_unstarted",
+        "delivered",
+        "reason",
+        "requested",
+        "timeout",
+    )
 
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
@@ -35,16 +45,18 @@ class Cancellation:
         self.requested = False
         self.delivered = False
         self.reason: str | None = None
+        self.timeout: float | None = None
 
     @property
     def stopping(self) -> bool:
         """Requested, but activities have not all ended yet."""
         return self.requested and not self.delivered
 
-    def request(self, reason: str | None) -> None:
+    def request(self, reason: str | None, timeout: float | None = None) -> None:
         """Take the first request and ask every activity in flight to stop."""
         self.requested = True
         self.reason = reason
+        self.timeout = timeout
         open_ = self._attempts.open.values()
         self._awaited = [s for s in open_ if not s.abandoned and not s.protected]
         self._unstarted = [s for s in self._awaited if self._attempts.ask_to_stop(s)]

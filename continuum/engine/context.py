@@ -72,7 +72,7 @@ class WorkflowContext:
     """
 
     __slots__ = ("_attempts", "_children", "_identity", "_log", "_loop", "_patches", "_rng",
-                 "_signals", "attributes", "next_input")  # fmt: skip
+                 "_seed", "_signals", "attributes", "next_input")  # fmt: skip
 
     def __init__(
         self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop,
@@ -86,6 +86,7 @@ class WorkflowContext:
         self._children = children
         self._patches = patches
         self._rng: Rng | None = None
+        self._seed = identity.run_id
         self.attributes: dict[str, Any] | None = None
         self.next_input: bytes | None = None
 
@@ -126,8 +127,14 @@ class WorkflowContext:
         """The run's generator."""
         self._refuse_when_dropped()
         if self._rng is None:
-            self._rng = Rng(self._identity.run_id, self._identity.incarnation)
+            self._rng = Rng(self._seed, self._identity.incarnation)
         return self._rng
+
+    def seed(self, run_id: UUID) -> None:
+        """From here on its random values are those of that run, whoever holds the generator."""
+        self._seed = run_id
+        if self._rng is not None:
+            self._rng.seed(run_id, self._identity.incarnation)
 
     def info(self) -> RunInfo:
         """Facts about the run."""

@@ -13,6 +13,7 @@ from continuum.declare.workflow import Workflow
 from continuum.engine.cancel import Cancellation
 from continuum.engine.saga import compensation_notes
 from continuum.errors import NonDeterminismError, PayloadError
+from continuum.journal.ends import timed_out
 from continuum.journal.events import (
     EventKind,
     Failure,
@@ -29,12 +30,12 @@ def end_of(
 ) -> tuple[RunEnd, EventKind, Any]:
     """The run's end and its event.
 
-    A run whose cancellation was requested ends cancelled whatever its clean-up did; an error of
-    the clean-up is kept in `RunEnd.error`.
+    A run whose cancellation was requested ends cancelled whatever its clean-up did, and failed when
+    it was out of time; an error of the clean-up is kept in `RunEnd.error`.
     """
     error = _error(main)
     if cancellation.requested:
-        return _cancelled(error, cancellation.reason)
+        return asked_end(cancellation, error)
     if error is not None:
         return _failed(_with_notes(capture_failure(error), error))
     try:
@@ -94,8 +95,28 @@ def _with_notes(failure: Failure, error: BaseException) -> Failure:
     return Failure(failure.type, text, failure.details)
 
 
+def asked_end(
+    cancellation: Cancellation, error: BaseException | None = None
+) -> tuple[RunEnd, EventKind, Any]:
+    """The end of a run that was asked to end.
+
+    Args:
+        cancellation: how it was asked.
+        error: what its code said last.
+    """
+    if cancellation.timeout is None:
+        return _cancelled(error, cancellation.reason)
+    failure = timed_out(cancellation.timeout)
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        text = f"{failure.message} (clean-up failed: {capture_failure(error).message})"
+        failure = Failure(failure.type, storable_text(text, MAX_TEXT))
+    if error is not None:
+        failure = _with_notes(failure, error)
+    return _failed(failure)
+
+
 def cancelled_end(reason: str | None) -> tuple[RunEnd, EventKind, Any]:
-    """The end of a cancelled run whose code had nothing left to say."""
+    """The end of a run that was cancelled before its code was entered."""
     return _cancelled(None, reason)
 
 

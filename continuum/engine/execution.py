@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Raw
 
@@ -25,7 +26,7 @@ from continuum.engine.context import WorkflowContext
 from continuum.engine.continuing import continuation_of
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.drift import Drift, unreadable, waiting_location
-from continuum.engine.endings import cancelled_end, end_of
+from continuum.engine.endings import asked_end, cancelled_end, end_of
 from continuum.engine.failures import stopped
 from continuum.engine.guard import guard
 from continuum.engine.handles import DurableTimer
@@ -177,10 +178,22 @@ class Execution(ActivityEvents):
         body = SignalReceived(name, Raw(value), message_id)
         self._stimulate(EventKind.SIGNAL_RECEIVED, None, body, at)
 
-    def cancel(self, message_id: int, reason: str | None, at: datetime) -> None:
-        """Deliver a cancel request read from the inbox; later ones are journaled and inert."""
+    def never_start(self, reason: str | None, at: datetime) -> None:
+        """It was cancelled before its time: it ends, and its code is never entered."""
+        self.end, self.ended_as, body = cancelled_end(reason)
+        self._log.last = min(self._log.last, at)
+        self._log.record(self.ended_as, None, body, at)
+        self._log.latched = True
+
+    def cancel(
+        self, message_id: int, reason: str | None, at: datetime, timeout: float | None = None
+    ) -> None:
+        """Deliver a request to end, read from the inbox; later ones are journaled and inert.
+
+        With `timeout` the run is out of time after so many seconds.
+        """
         first = not self._cancellation.requested
-        body = CancelRequested(message_id, reason)
+        body = CancelRequested(message_id, reason, timeout)
         self._stimulate(EventKind.CANCEL_REQUESTED, None, body, at)
         if first:
             for state in self._cancellation.take_unstarted():
@@ -226,6 +239,9 @@ class Execution(ActivityEvents):
         incarnation = self._identity.incarnation
         events = surviving(events)
         self._patches.recall(events, incarnation)
+        fork = next((event for event in events if event.kind is EventKind.RUN_FORKED), None)
+        if fork is not None:
+            self._context.seed(fork.body().origin)
         replaying.replay(self, self._log, self._attempts, events, incarnation)
         self._patches.flush()
 
@@ -245,6 +261,10 @@ class Execution(ActivityEvents):
         """Apply one stimulus and run to quiescence; `replay` is the other caller."""
         self._loop.step(self._apply, kind, command, body)
         self._settle()
+
+    def forked(self, run_id: UUID) -> None:
+        """What was replayed up to here is a copy; random values are its own from now on."""
+        self._context.seed(run_id)
 
     def waiting_at(self) -> str | None:
         """Where in the code the main task waits, for messages."""
@@ -267,7 +287,7 @@ class Execution(ActivityEvents):
             self._signals.deliver(body)
         elif kind is EventKind.CANCEL_REQUESTED:
             if not self._cancellation.requested:
-                self._cancellation.request(body.reason)
+                self._cancellation.request(body.reason, body.timeout)
                 self._children.ask_all(body.reason)
         elif kind is EventKind.RUN_STARTED:
             self._begin()
@@ -332,7 +352,7 @@ class Execution(ActivityEvents):
     def _continue(self, data: bytes) -> None:
         """`continue_as_new` was called; a run that was asked to stop ends instead."""
         if self._cancellation.requested:
-            self._finish(*cancelled_end(self._cancellation.reason))
+            self._finish(*asked_end(self._cancellation))
             return
         self.ended_as, body, self.continuation = continuation_of(
             data, self._signals, self._children, self._log.last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 from continuum.engine import drift as drifts
 from continuum.engine.attempts import Attempts
@@ -23,6 +24,10 @@ class Replayed(Protocol):
 
     def deliver(self, kind: EventKind, command: int | None, body: Any) -> None:
         """Apply one stimulus and run to quiescence."""
+        ...
+
+    def forked(self, run_id: UUID) -> None:
+        """What comes next is another run's."""
         ...
 
     def waiting_at(self) -> str | None:
@@ -98,7 +103,7 @@ def _replay_interval(
         return log.fail(_missing(execution, missing))
     log.last = max(log.last, stimulus.at)
     for event in interval.progress:
-        _replay_progress(log, attempts, event)
+        _replay_progress(execution, log, attempts, event)
     if interval.end is not None and execution.ended_as is None:
         log.fail(drifts.other_end(interval.end, None, execution.waiting_at()))
     return None
@@ -112,7 +117,9 @@ def _missing(execution: Replayed, event: Event) -> Drift:
     return drifts.missing_command(event, body, ended=ended, location=execution.waiting_at())
 
 
-def _replay_progress(log: CommandLog, attempts: Attempts, event: Event) -> None:
+def _replay_progress(
+    execution: Replayed, log: CommandLog, attempts: Attempts, event: Event
+) -> None:
     log.last = max(log.last, event.at)
     if event.kind in _ABOUT_THE_RUN:
         return
@@ -120,6 +127,9 @@ def _replay_progress(log: CommandLog, attempts: Attempts, event: Event) -> None:
     body = read_body(event)
     if isinstance(body, Drift):
         log.fail(body)
+    elif event.kind is EventKind.RUN_FORKED:
+        attempts.replay_retry((), ())  # what was queued is in no queue of this run
+        execution.forked(body.run_id)
     elif event.kind is EventKind.RUN_RETRIED:
         attempts.replay_retry(body.again, body.lost)
     elif state is None:

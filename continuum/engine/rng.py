@@ -32,11 +32,16 @@ class Rng:
     __slots__ = ("_gauss", "_state")
 
     def __init__(self, run_id: UUID, incarnation: int) -> None:
+        self._gauss: float | None = None
+        self.seed(run_id, incarnation)
+
+    def seed(self, run_id: UUID, incarnation: int) -> None:
+        """Begin anew, as that incarnation does."""
         seed = hashlib.blake2b(
             run_id.bytes + incarnation.to_bytes(8, "big"), digest_size=32, person=b"continuum-rng-1"
         ).digest()
         self._state = [int.from_bytes(seed[i : i + 8], "big") for i in range(0, 32, 8)]
-        self._gauss: float | None = None
+        self._gauss = None
 
     def _next(self) -> int:
         a, b, c, d = self._state

@@ -21,3 +21,11 @@ class RunEnd(msgspec.Struct, frozen=True, gc=False):
     state: RunState
     result: bytes | None = None
     error: Failure | None = None
+
+
+def timed_out(seconds: float, *, forced: bool = False) -> Failure:
+    """Why a run failed that was out of time after so many seconds."""
+    text = f"the run did not end within its execution timeout of {seconds:g} s"
+    if forced:
+        text += ", nor when it was asked to; it was ended by force"
+    return Failure("continuum.errors.ExecutionTimeout", text)

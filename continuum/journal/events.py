@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     PATCH_DECIDED = "patch_decided"
     RUN_ADOPTED = "run_adopted"
     RUN_RETRIED = "run_retried"
+    RUN_FORKED = "run_forked"
     # ends
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
@@ -83,8 +84,7 @@ COMMANDS: Final = frozenset({
     EventKind.CHILD_SIGNALLED,
 })  # fmt: skip
 ENDS: Final = frozenset({
-    EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED,
-    EventKind.RUN_CONTINUED,
+    EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED, EventKind.RUN_CONTINUED,
 })  # fmt: skip
 
 
@@ -185,6 +185,7 @@ class SignalReceived(msgspec.Struct, frozen=True):
 class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     message: int
     reason: str | None = None
+    timeout: float | None = None  # so many seconds are over: it ends failed, not cancelled
 
 
 class SideEffect(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -233,6 +234,13 @@ class RunRetried(msgspec.Struct, frozen=True, omit_defaults=True):
     again: list[tuple[int, int]]
     lost: list[tuple[int, int]] = []
     reason: str | None = None
+
+
+class RunForked(msgspec.Struct, frozen=True):
+    """The events before are those of run `origin`; from here on they are those of run `run_id`."""
+
+    origin: UUID
+    run_id: UUID
 
 
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -336,6 +344,7 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.PATCH_DECIDED: PatchDecided,
     EventKind.RUN_ADOPTED: RunAdopted,
     EventKind.RUN_RETRIED: RunRetried,
+    EventKind.RUN_FORKED: RunForked,
     EventKind.RUN_CONTINUED: RunContinued,
 }
 

@@ -39,7 +39,8 @@ class NewRun(msgspec.Struct, frozen=True, gc=False):
 
     A child also has its parent, how deep it is nested, and what becomes of it when its parent
     ends: `parent_close` is "cancel" or "abandon". It inherits its parent's attributes; its own go
-    on top. `trace` is the W3C trace context of whoever starts it.
+    on top. `key` is its business key; only a `StartOrder` inserts a run that has one. `trace` is
+    the W3C trace context of whoever starts it.
     """
 
     run_id: UUID
@@ -51,6 +52,7 @@ class NewRun(msgspec.Struct, frozen=True, gc=False):
     parent_id: UUID | None = None
     depth: int = 0
     parent_close: str | None = None
+    key: str | None = None
     trace: str | None = None
 
     @property

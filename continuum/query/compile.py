@@ -70,7 +70,7 @@ _STUCK: Final = """(l.run_id IS NOT NULL AND l.version_id NOT IN (
 
 _COLUMNS: Final[dict[str, str]] = {
     **{name: f"r.{name}" for name in (
-        "id", "namespace", "workflow", "version", "version_hash", "state", "started_at",
+        "id", "namespace", "key", "workflow", "version", "version_hash", "state", "started_at",
         "updated_at", "completed_at", "parent_id", "error_type", "incarnation",
     )},
     "error": "r.error_message",

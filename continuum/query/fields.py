@@ -49,6 +49,7 @@ FIELDS: Final = {
     for spec in (
         FieldSpec("id", Kind.UUID),
         FieldSpec("namespace", Kind.TEXT),
+        FieldSpec("key", Kind.TEXT, nullable=True),
         FieldSpec("workflow", Kind.TEXT),
         FieldSpec("version", Kind.INTEGER),
         FieldSpec("version_hash", Kind.TEXT),

@@ -15,6 +15,7 @@ from uuid import UUID
 from continuum.declare.queue import Queue
 from continuum.store.protocol import InboxMessage, OwnershipStore, TurnStore, UpkeepStore
 from continuum.store.schedules import ScheduleStore
+from continuum.store.starts import TimeoutStore
 
 
 class AttemptFenced(Exception):
@@ -178,4 +179,9 @@ class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
     @property
     def schedules(self) -> ScheduleStore:
         """Schedules."""
+        ...
+
+    @property
+    def timeouts(self) -> TimeoutStore:
+        """Runs that are out of time."""
         ...

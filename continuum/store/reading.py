@@ -18,6 +18,7 @@ from continuum.model import (
     Page,
     Plan,
     Run,
+    RunState,
     ServerInfo,
     Stamp,
 )
@@ -60,6 +61,16 @@ class Stretch:
     operators: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class KeyMatch:
+    """A run that a key stands for."""
+
+    run_id: UUID
+    namespace: str
+    workflow: str
+    state: RunState
+
+
 class ReadStore(Protocol):
     """What the client's reading calls need. `namespace` None means any."""
 
@@ -69,6 +80,14 @@ class ReadStore(Protocol):
         """The run as it is now; None when there is none, or only in another namespace.
 
         Input and output of more than `shown` bytes stay in the store.
+        """
+        ...
+
+    async def find_key(self, key: str, namespace: str | None) -> Sequence[KeyMatch]:
+        """The run of each namespace and workflow that has this key: the live one, else the last.
+
+        `workflow/key`, with the full or the bare name of a workflow, is understood when no run has
+        the whole text as its key.
         """
         ...
 

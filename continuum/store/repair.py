@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
 from continuum.operators.acts import Act
+from continuum.store.starts import StartOrder, StartOutcome
 
 QUARANTINED_FROM: Final = 4
 """Workers lost with a run, since it last committed, from which on nobody claims it (rule 23)."""
@@ -22,6 +23,11 @@ RETRY_KEYS: Final = ""
 def not_failed(state: RunState) -> str:
     """Why a run that has not failed is not tried again."""
     return f"it has not failed, it is {state}"
+
+
+def key_taken(run_id: UUID) -> str:
+    """Why a run that has ended is not made live again."""
+    return f"its key is that of run {run_id}, which is live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,46 @@ class RetryOrder:
     once: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ForkOrder:
+    """Where to fork a run, and into what.
+
+    Attributes:
+        new_id: of the run to be made.
+        at: the event after which it goes its own way.
+        namespace: only a run of this namespace.
+        latest: bind it to the newest loaded code, not to that of the run.
+        once_key: idempotency key of the new run.
+    """
+
+    new_id: UUID
+    at: int
+    namespace: str | None
+    latest: bool
+    once_key: str
+
+    def attributes(self, origin: UUID) -> dict[str, Any]:
+        """What the new run says of where it comes from."""
+        return {"forked_from": str(origin), "forked_at": self.at}
+
+
+@dataclass(frozen=True, slots=True)
+class ForkOutcome:
+    """What became of it.
+
+    Attributes:
+        state: of the run that was to be forked; None: there is none (there).
+        run_id: the fork, made now or by an earlier call.
+        refusal: why there is none.
+        repeated: it was there already.
+    """
+
+    state: RunState | None
+    run_id: UUID | None = None
+    refusal: str | None = None
+    repeated: bool = False
+
+
 class RepairStore(Protocol):
     """Repairs of single runs, each in one transaction under the run's locks."""
 
@@ -72,10 +118,19 @@ class RepairStore(Protocol):
         """
         ...
 
-    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
-        """Insert `again`, the repetition of a run that has ended; or the run that has its key."""
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
+        """Start `again`, the repetition of a run that has ended; or answer what is there.
+
+        That is an earlier restart, or, found by its key, a live run: nothing was done then.
+        """
         ...
 
     async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """Make a failed run live again, to go on from the activity that failed."""
+        ...
+
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
+        """Insert a run, free and ready, that begins with a copy of this one's journal."""
         ...

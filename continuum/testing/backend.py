@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,12 @@ from uuid import UUID
 from continuum.client.client import Continuum
 from continuum.client.waiting import EndWaiter
 from continuum.errors import ConfigurationError
-from continuum.journal.turn import NewRun, RunEnd
+from continuum.journal.turn import RunEnd
 from continuum.store.journals import ReplaySource
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.store import MemoryStore
 from continuum.store.memory.wake import Hear, MemoryHints, MemoryListener, MemoryLiveness
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.testing.skipping import Stalled, TimeSkipper
 
 if TYPE_CHECKING:
@@ -51,15 +52,11 @@ class MemoryBackend:
             await worker.close()
         await self.waiter.close()
 
-    async def insert_on(
-        self, connection: AsyncConnection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
+    async def start_on(self, connection: AsyncConnection[Any], order: StartOrder) -> StartOutcome:
         """There is no transaction to join."""
         raise _no_transaction()
 
-    def insert_on_blocking(
-        self, connection: Connection[Any], runs: Sequence[NewRun]
-    ) -> list[NewRun | None]:
+    def start_on_blocking(self, connection: Connection[Any], order: StartOrder) -> StartOutcome:
         """There is no transaction to join."""
         raise _no_transaction()
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
-from continuum.client.identifiers import parse_run_id
+from continuum.client.identifiers import parse_run
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Startable, Workflow
@@ -118,7 +118,7 @@ class Environment:
         Example:
             kinds = [event.type for event in await env.history(run)]
         """
-        run_id = run.id if isinstance(run, RunHandle) else parse_run_id(run)
+        run_id = run.id if isinstance(run, RunHandle) else parse_run(run)
         events: list[HistoryEvent] = []
         while page := await self.client.history(
             run_id, after=len(events), limit=5000, operators=False

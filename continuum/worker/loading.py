@@ -15,7 +15,7 @@ from continuum.journal.trace import CONTEXT, decode_context
 from continuum.journal.turn import NewRun
 from continuum.store.protocol import ClaimedRun, InboxMessage
 from continuum.worker.observing import Observer
-from continuum.worker.owned import OwnedRun
+from continuum.worker.owned import OwnedRun, cancel_reason
 from continuum.worker.paranoia import Paranoia
 
 log = logging.getLogger("continuum.worker.loading")
@@ -92,6 +92,12 @@ def load(
     if execution.changed is not None:
         log.warning("run %s (%s): %s", run.run_id, run.workflow_name, execution.changed.message)
     begun = execution.started
+    if claimed is not None and not begun and claimed.cancel_requested and (
+        at < identity.started_at
+    ):  # fmt: skip
+        reasons = [cancel_reason(m) for m in claimed.inbox if m.kind == "cancel"]
+        execution.never_start(next(iter(reasons), None), at)
+        return
     if not begun:
         execution.start(at)
     if claimed is None:

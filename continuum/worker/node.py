@@ -30,17 +30,16 @@ from continuum.worker.collection import relax_collection, restore_collection
 from continuum.worker.committer import Committer
 from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
+from continuum.worker.housekeeping import Housekeeping
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
-from continuum.worker.scheduler import Scheduler
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
-from continuum.worker.upkeep import Upkeep
 from continuum.worker.wake import POLL, Wake
 from continuum.worker.watchdog import EXIT_AFTER, WARN_AFTER, Watchdog, end_process
 
@@ -196,8 +195,7 @@ class Worker:
         self.deaths = Deaths(
             store, random, membership=self.membership, freed=self._freed, look=look
         )
-        self.upkeep = Upkeep(store, random)
-        self.scheduler = Scheduler(store.schedules, random, hints=hints, claim=self.claims.request)
+        self.housekeeping = Housekeeping(store, hints, random, self.claims.request)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -308,8 +306,8 @@ class Worker:
 
     def _takers(self) -> list[Service]:
         """What takes on work, and stops first."""
-        core = [self.claims, self.deaths, self.wake, self.releases, self.upkeep]
-        return [*core, self.scheduler]
+        core = [self.claims, self.deaths, self.wake, self.releases]
+        return [*core, *self.housekeeping.services()]
 
     def _joined(self) -> None:
         self.committer.node_id = self.membership.node_id
@@ -319,7 +317,7 @@ class Worker:
         self.wake.poll_now()
         self.claims.request()
         self.serving.tasks.request()
-        self.scheduler.request()
+        self.housekeeping.scheduler.request()
 
     def _blocked(self, run: OwnedRun, message: str) -> None:
         self.releases.block(run, message)
@@ -328,7 +326,7 @@ class Worker:
         self.wake.hint(run_ids)
         if not run_ids:
             self.serving.tasks.request()
-            self.scheduler.request()
+            self.housekeeping.scheduler.request()
 
     def _batch_done(self) -> None:
         self.runner.batch_done()

@@ -117,6 +117,10 @@ class OwnedRun:
         self.consumed.append(message.id)
         if message.kind == "cancel":
             execution.cancel(message.id, cancel_reason(message), at)
+        elif message.kind == "timeout":
+            seconds = msgspec.json.decode(message.value, type=float)
+            reason = f"execution timeout of {seconds:g} s"
+            execution.cancel(message.id, reason, at, seconds)
         elif message.kind in (RESULT, KEY_SETTLED):
             self._deliver_about_attempt(execution, message, at)
         elif message.kind == "child_result":

@@ -191,7 +191,8 @@ class Shell:
         """A worker that has said that it runs `flows`."""
         with self.start("worker", "--app", "flows", *words) as process:
             assert process.stderr is not None
-            assert "runs" in process.stderr.readline()
+            said = process.stderr.readline()
+            assert "runs" in said, said
             yield process
 
 

@@ -9,10 +9,12 @@ from tests.cli.fake_client import refuse_to_connect
 
 RUN = "00000000-0000-0000-0000-000000000001"
 WRONG = {
-    "malformed uuid": ["show", "not-a-uuid"],
-    "malformed uuid to signal": ["signal", "123", "fraud_review"],
-    "malformed uuid to cancel": ["cancel", RUN, "xyz"],
-    "malformed uuid for result": ["result", "xyz"],
+    "neither id nor key": ["show", ""],
+    "neither id nor key to signal": ["signal", "k" * 256, "fraud_review"],
+    "neither id nor key to cancel": ["cancel", RUN, ""],
+    "neither id nor key for result": ["result", "k" * 256],
+    "neither id nor key to fork": ["fork", "", "--at", "1"],
+    "a run id that is none": ["start", "flow", "--run-id", "xyz"],
     "payload is not JSON": ["signal", RUN, "fraud_review", "approved"],
     "payload is NaN": ["signal", RUN, "fraud_review", "NaN"],
     "payload has a lone surrogate": ["signal", RUN, "fraud_review", '"\\ud800"'],

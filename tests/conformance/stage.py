@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
+
+from msgspec.structs import replace
 
 from continuum.client.backend import Store
 from continuum.codec.hooks import IDENTITY, PayloadCodec
@@ -26,6 +29,7 @@ from continuum.store.postgres.reads import PostgresReads
 from continuum.store.postgres.store import PostgresStore
 from continuum.store.protocol import ClaimedRun, NewMessage, NodeRegistration, PostOutcome
 from continuum.store.reading import ReadStore, Stretch
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
 from tests.postgres.scene import BUILD, LOADED, PIN, first_turn
 
@@ -58,6 +62,11 @@ class Stage:
         run = NewRun(new_run_id(), changes.pop("namespace", "default"), workflow, b"[1]", **changes)
         assert await self.store.insert_runs([run]) == [None]
         return run.run_id
+
+    async def order(self, **changes: Any) -> StartOutcome:
+        """What becomes of one start; see `order_of`."""
+        [outcome] = await self.store.orders.start_orders([order_of(**changes)])
+        return outcome
 
     async def commit(self, *turns: Turn, node: UUID | None = None) -> list[TurnStatus]:
         """Statuses in the order of the turns."""
@@ -106,6 +115,13 @@ class Stage:
     async def past(self) -> datetime:
         return await self.now() - timedelta(hours=1)
 
+    async def reach(self, moment: datetime) -> None:
+        """Let the store's clock show `moment`, which is near."""
+        if isinstance(self.store, MemoryStore):
+            self.store.clock.move_to(moment)
+        left = (moment - await self.now()).total_seconds()
+        await asyncio.sleep(max(left, 0.0) + 0.01)
+
     async def future(self) -> datetime:
         return await self.now() + timedelta(hours=1)
 
@@ -128,6 +144,14 @@ async def open_stage(dsn: str | None, codec: PayloadCodec = IDENTITY) -> AsyncGe
     finally:
         await store.close()
         await pool.close()
+
+
+def order_of(workflow: str = PIN.workflow, **changes: Any) -> StartOrder:
+    """A start; `key`, `namespace`, `input`, `run_id` and `idempotency_key` are those of its run."""
+    about = ("key", "namespace", "input", "run_id", "idempotency_key")
+    given = {name: changes.pop(name) for name in about if name in changes}
+    run = NewRun(new_run_id(), "default", workflow, b"[1]")
+    return StartOrder(replace(run, **given), **changes)
 
 
 def parked(run: ClaimedRun | Turn, next_seq: int | None = None, **changes: Any) -> Turn:

@@ -50,6 +50,7 @@ FAILURE = {"type": "shop.Broken", "message": "no"}
          "4 v2 bbbbbbbb, before aaaaaaaa, free to go on after drift"),
         ("run_retried", {"from_seq": 5, "again": [[2, 3]], "reason": "mended"},
          "4 annuls what follows seq 4: mended"),
+        ("run_forked", {"origin": "abc", "run_id": "def"}, "4 what is above is of run abc"),
         ("attributes_set", {"attributes": {"stage": "paid"}}, '4 {"stage": "paid"}'),
         ("activity_scheduled", {"name": "a.b:mail", "args": [1], "queue": "post"},
          "4 b:mail in queue post (1)"),

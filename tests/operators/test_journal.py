@@ -58,6 +58,31 @@ async def test_every_act_upon_a_run_is_recorded(place: Place) -> None:
     assert [act.id for act in acts] == sorted(act.id for act in acts)
 
 
+async def test_acts_by_key_are_recorded_of_the_run(place: Place) -> None:
+    """A key is resolved first; a signal that starts a run is none upon one that was there."""
+    call = {"key": "k", "signal": "tick", "payload": 1, "namespace": "billing"}
+    run = await place.ann.signal_with_start(flows.counting, **call)
+    assert await journal(place.app, run.id) == []
+    for _ in range(2):
+        await place.ann.signal_with_start(
+            flows.counting, **call, delivery_id="d", reason="once more"
+        )
+    await place.bob.set_attributes("k", {"tier": 1})
+    await place.bob.cancel("k", force=True, reason="enough")
+    fork = await place.ann.fork("k", at=1, reason="look")
+    await place.ann.fork("k", at=1)
+    assert said(await journal(place.app, run.id)) == [
+        ("ann", "signal", "signalled", "once more"),
+        ("ann", "signal", "repeated", "once more"),
+        ("bob", "attributes set", "changed", None),
+        ("bob", "cancel", "cancelled", "enough"),
+        ("ann", "fork", "forked", "look"),
+        ("ann", "fork", "repeated", None),
+    ]
+    assert (await journal(place.app, run.id))[4].detail == {"new_run_id": str(fork.id), "at": 1}
+    await place.bob.cancel(fork.id, force=True)
+
+
 async def test_acts_stand_between_the_events_of_the_run(place: Place) -> None:
     """Each behind the event that was the last one, on whichever page; none twice, none missing."""
     run = await place.app.start(flows.counting)

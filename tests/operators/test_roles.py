@@ -163,6 +163,13 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
         assert await failed.result(30) == "bank"
         again = await me.restart(failed.id)
         assert await ct.result(again.id, 30) == "bank"
+        assert await (await me.fork(again.id, at=1)).result(30) == "bank"
+        keyed = await ct.start(flows.waiting, key="k")
+        await me.signal_with_start(flows.waiting, key="k", signal="go", payload=2)
+        assert await keyed.result(30) == "2"
+        anew = await me.restart("k")
+        await me.cancel("k", force=True)
+        assert (await anew.get()).state == "cancelled"
         await me.create_schedule("n", flows.waiting, every=3600)
         await me.pause_schedule("n")
         await me.resume_schedule("n")
@@ -176,7 +183,7 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
         plan = await me.plan("attributes", "true", arguments=changes, namespace=None)
         assert (await me.apply_plan(plan.id, count=plan.count)).failed == 0
         acts = {entry.act for entry in (await me.operator_journal(limit=1000)).entries}
-        assert acts >= {"signal", "attributes set", "cancel", "retry", "restart", "apply"}
+        assert acts >= {"signal", "attributes set", "cancel", "retry", "restart", "fork", "apply"}
         assert "x" not in await me.reasons_required()
     refused(operator, BEYOND_ACTS)
 

@@ -133,7 +133,7 @@ def test_retry_as_it_is_called(dsn: str, tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "no activity failed; the workflow itself raised ValueError" in done.stderr
         assert shell.run("retry").returncode == 2
-        assert shell.run("retry", "no-id").returncode == 2
+        assert shell.run("retry", "no-id").returncode == 1  # no run has that key
         assert shell.run("retry", "--where", "nonsense ~ 1").returncode == 2
         done = shell.run("retry", "--where", "state = 'failed'", "--execute", "--yes")
         assert done.returncode == 0

@@ -41,7 +41,7 @@ async def test_a_backlog_is_worked_off_in_batches() -> None:
 async def test_a_worker_keeps_the_counters_short(cluster: Cluster) -> None:
     """What a run's start and end appended is put together by the worker that ran it."""
     member = await cluster.join(flows.three_steps)
-    looks = member.worker.upkeep.compacted.listen()
+    looks = member.worker.housekeeping.upkeep.compacted.listen()
     await cluster.result(await cluster.start(flows.three_steps, 1))
     while await cluster.rows("SELECT FROM continuum_count_deltas"):
         await asyncio.wait_for(looks.get(), 10)

@@ -47,7 +47,7 @@ from continuum.query.times import pin
 from continuum.query.tree import Attribute, Condition, Field, Operand, Order, Query
 from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
-from continuum.store.reading import CountGroup, Counts, Stretch
+from continuum.store.reading import CountGroup, Counts, KeyMatch, Stretch
 
 _NOT_SHOWN = -1
 
@@ -64,6 +64,22 @@ class MemoryReads:
         """The run as it is now."""
         row = self._row(run_id, namespace)
         return None if row is None else self._snapshot(row, self._now(), shown)
+
+    async def find_key(self, key: str, namespace: str | None) -> Sequence[KeyMatch]:
+        """The run of each namespace and workflow that has this key: the live one, else the last."""
+        workflow, _, rest = key.partition("/")
+        rows = [row for row in self._tables.runs.values() if namespace in (None, row.namespace)]
+        found = [row for row in rows if row.key == key] or [
+            row
+            for row in rows
+            if rest
+            and row.key == rest
+            and (row.workflow == workflow or row.workflow.endswith(f":{workflow}"))
+        ]
+        return [
+            KeyMatch(row.run_id, row.namespace, row.workflow, row.state)
+            for row in self._tables.newest_of_keys(found)
+        ]
 
     async def ends(
         self, run_ids: Sequence[UUID], namespace: str | None = None
@@ -303,6 +319,7 @@ class MemoryReads:
             stored_input=self._stored(row.input, shown),
             stored_output=None if row.result is None else self._stored(row.result, shown),
             cancelling_since=None if lease is None else lease.cancel_requested_at,
+            key=row.key,
         )
 
     def _stored(self, data: bytes, shown: int) -> StoredValue:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.events import Entry, Event, EventKind, RunForked
+from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
 from continuum.operators.acts import Act
 from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.recording import record
+from continuum.store.memory.starts import MemoryOrders
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.protocol import NewMessage
 from continuum.store.repair import (
@@ -17,10 +19,14 @@ from continuum.store.repair import (
     PARENT_LIVES,
     QUARANTINED_FROM,
     RETRY_KEYS,
+    ForkOrder,
+    ForkOutcome,
     RepairOutcome,
     RetryOrder,
+    key_taken,
     not_failed,
 )
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
 
 
@@ -29,7 +35,7 @@ class MemoryRepair:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._mail = MemoryMail(tables)
+        self._orders = MemoryOrders(tables, MemoryMail(tables))
 
     async def release_quarantined(
         self, run_id: UUID, namespace: str | None, act: Act | None = None
@@ -54,16 +60,22 @@ class MemoryRepair:
         if not row.state.terminal:
             return row.state
         data = self._tables.codec.open(row.input)
-        return NewRun(new_run_id(), row.namespace, row.workflow, data, dict(row.attributes))
+        return NewRun(
+            new_run_id(), row.namespace, row.workflow, data, dict(row.attributes), key=row.key
+        )
 
-    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
         """See `RepairStore`."""
-        known = self._tables.find_start(again)
-        new_id = again.run_id if known is None else known.run_id
-        outcome = "restarted" if known is None else "repeated"
-        record(self._tables, act, outcome, run_id=run_id, new_run_id=str(new_id))
-        [existing] = self._mail.insert_runs([again])
-        return existing
+        known = self._tables.find_start(again.run)
+        row = self._tables.runs[run_id]
+        if known is not None or again.run.key is None or self._holder(row) is None:
+            new_id = again.run.run_id if known is None else known.run_id
+            told = "restarted" if known is None else "repeated"
+            record(self._tables, act, told, run_id=run_id, new_run_id=str(new_id))
+        [outcome] = await self._orders.start_orders([again])
+        return outcome
 
     async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
@@ -78,6 +90,9 @@ class MemoryRepair:
             return RepairOutcome(row.state, not_failed(row.state))
         if row.parent_id in self._tables.leases:
             return RepairOutcome(row.state, PARENT_LIVES)
+        holder = self._holder(row)
+        if holder is not None:
+            return RepairOutcome(row.state, key_taken(holder))
         opened = self._tables.codec.open
         events = [
             Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
@@ -99,6 +114,59 @@ class MemoryRepair:
             self._tables.deliver(NewMessage(run_id, kind, name, value))
         self._tables.changed()
         return RepairOutcome(RunState.FAILED)
+
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
+        """See `RepairStore`."""
+        row = self._tables.runs.get(run_id)
+        if row is None or order.namespace not in (None, row.namespace):
+            return ForkOutcome(None)
+        before = self._tables.keys.get((row.namespace, row.workflow, order.once_key))
+        if before is not None:
+            record(self._tables, act, "repeated", run_id=run_id, new_run_id=str(before))
+            return ForkOutcome(row.state, before, repeated=True)
+        opened = self._tables.codec.open
+        events = [
+            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
+            for e in row.events
+            if e.incarnation == row.incarnation
+        ]
+        try:
+            cut = cut_of(events, order.at)
+        except CannotFork as refusal:
+            return ForkOutcome(row.state, refusal=str(refusal))
+        record(
+            self._tables, act, "forked", run_id=run_id, new_run_id=str(order.new_id), at=order.at
+        )
+        attributes = {**row.attributes, **order.attributes(run_id)}
+        new = NewRun(
+            order.new_id, row.namespace, row.workflow, opened(row.input), attributes,
+            order.once_key,
+        )  # fmt: skip
+        made = self._tables.insert_run(new, row.started_at)
+        made.incarnation = row.incarnation
+        if not order.latest:
+            made.bind(row.pin)
+        made.events = [
+            Event(new.run_id, e.seq, e.incarnation, e.kind, e.command, e.payload, e.at)
+            for e in row.events[:cut]
+        ]
+        body = RunForked(run_id, order.new_id)
+        entry = Entry(EventKind.RUN_FORKED, None, body, made.events[-1].at)
+        self._tables.journal(made, cut + 1, made.incarnation, [entry])
+        version_id = made.pin.version_id
+        lease = LeaseRow(new.run_id, version_id, self._tables.next_token(), next_seq=cut + 2)
+        self._tables.leases[new.run_id] = lease
+        self._tables.changed()
+        return ForkOutcome(row.state, new.run_id)
+
+    def _holder(self, row: RunRow) -> UUID | None:
+        """The live run that has its key."""
+        name = (row.namespace, row.workflow, row.key)
+        for run_id in self._tables.leases if row.key is not None else ():
+            other = self._tables.runs[run_id]
+            if (other.namespace, other.workflow, other.key) == name:
+                return run_id
+        return None
 
     def _revive(self, row: RunRow) -> None:
         row.state, row.completed_at, row.result = RunState.RUNNING, None, None

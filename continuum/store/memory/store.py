@@ -26,6 +26,7 @@ from continuum.store.memory.plans import MemoryPlans
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.schedules import MemorySchedules
+from continuum.store.memory.starts import MemoryOrders
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
 from continuum.store.memory.tasks import MemoryActivities
 from continuum.store.memory.turns import MemoryTurns
@@ -40,6 +41,7 @@ from continuum.store.protocol import (
     Release,
 )
 from continuum.store.repair import QUARANTINED_FROM
+from continuum.store.starts import StartStore, TimeoutStore
 from continuum.versions.facts import CodeFacts
 
 
@@ -59,8 +61,10 @@ class MemoryStore:
         operators: the `OperatorStore` of the same rows.
         plans: the `PlanStore` of the same rows.
         activities: the `ActivityStore` of the same rows.
+        orders: the `StartStore` of the same rows.
         audits: the `AuditStore` of the same rows.
         schedules: the `ScheduleStore` of the same rows.
+        timeouts: the `TimeoutStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -79,6 +83,8 @@ class MemoryStore:
         self._ownership = MemoryOwnership(self.tables, self._turns)
         self._nodes = MemoryNodes(self.tables)
         self._mail = MemoryMail(self.tables)
+        self.orders: StartStore = MemoryOrders(self.tables, self._mail)
+        self.timeouts: TimeoutStore = self._mail
         self._adoptions = MemoryAdoptions(self.tables)
         self.schedules = MemorySchedules(self.tables, self._mail)
 
@@ -100,6 +106,9 @@ class MemoryStore:
         next_look = self.schedules.next_look()
         if next_look is not None and next_look <= now and self._has_worker():
             return False
+        deadline = self._next_deadline()
+        if deadline is not None and deadline <= now and self._has_worker():
+            return False
         return not any(self._is_due(row, now) for row in self.tables.tasks.values())
 
     def next_wake(self) -> datetime | None:
@@ -116,9 +125,15 @@ class MemoryStore:
             if row.owner is None and self._is_served(row)
         ]
         next_look = self.schedules.next_look()
-        if next_look is not None and self._has_worker():
-            moments.append(next_look)
+        for moment in (next_look, self._next_deadline()):
+            if moment is not None and self._has_worker():
+                moments.append(moment)
         return min(moments, default=None)
+
+    def _next_deadline(self) -> datetime | None:
+        """When the next run is out of time."""
+        deadlines = [lease.deadline for lease in self.tables.leases.values() if lease.deadline]
+        return min(deadlines, default=None)
 
     def _has_worker(self) -> bool:
         return any(

@@ -6,7 +6,7 @@ lease row; its inbox hangs on that row and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -51,6 +51,7 @@ class RunRow:
     error_details: str | None = None
     depth: int = 0
     parent_close: str | None = None
+    key: str | None = None
     events: list[Event] = field(default_factory=list[Event])
     deliveries: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
@@ -80,6 +81,10 @@ class LeaseRow:
     takeovers: int = 0
     waiting_on: str | None = None
     cancel_requested_at: datetime | None = None
+    starts_at: datetime | None = None
+    deadline: datetime | None = None
+    timeout: float | None = None
+    grace: float | None = None
     inbox: dict[int, InboxMessage] = field(default_factory=dict[int, InboxMessage])
 
     def wanted(self, now: datetime) -> bool:
@@ -251,6 +256,13 @@ class Tables:
             row = None if run_id is None else self.runs[run_id]
         return row
 
+    def newest_of_keys(self, rows: Iterable[RunRow]) -> list[RunRow]:
+        """Of each namespace and workflow the live run, else the one that started last."""
+        newest: dict[tuple[str, str], RunRow] = {}
+        for row in sorted(rows, key=lambda r: (not r.state.terminal, r.started_at, r.run_id)):
+            newest[row.namespace, row.workflow] = row
+        return [newest[name] for name in sorted(newest)]
+
     def insert_run(self, new: NewRun, started_at: datetime) -> RunRow:
         """A new row of `continuum_runs`."""
         row = self.runs[new.run_id] = RunRow(
@@ -265,6 +277,7 @@ class Tables:
             self.clock.now(),
             depth=new.depth,
             parent_close=new.parent_close,
+            key=new.key,
         )
         if new.idempotency_key is not None:
             self.keys[new.namespace, new.workflow, new.idempotency_key] = new.run_id
@@ -308,7 +321,9 @@ class Tables:
         lease.inbox[message_id] = InboxMessage(
             message_id, message.run_id, message.kind, message.name, sealed
         )
-        lease.ready = lease.ready or lease.owner is None
+        waits = lease.starts_at is not None and lease.starts_at > self.clock.now()
+        if lease.owner is None and (message.kind == "cancel" or not waits):
+            lease.ready = True
         if message.kind == "cancel" and lease.cancel_requested_at is None:
             lease.cancel_requested_at = self.clock.now()
         return posted

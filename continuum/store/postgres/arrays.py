@@ -27,6 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _length = struct.Struct(">i").pack
 _int4 = struct.Struct(">ii").pack
 _int8 = struct.Struct(">iq").pack
+_float8 = struct.Struct(">id").pack
 _header = struct.Struct(">iiiii").pack
 _small_int4 = tuple(_int4(4, value) for value in range(256))
 
@@ -39,6 +40,7 @@ class Element(IntEnum):
     INT8 = 20
     INT4 = 23
     TEXT = 25
+    FLOAT8 = 701
     TIMESTAMPTZ = 1184
     UUID = 2950
     JSONB = 3802
@@ -140,3 +142,11 @@ def texts(values: Iterable[str | None]) -> Packed:
 
 def blobs(values: Iterable[bytes | None]) -> Packed:
     return pack(Element.BYTEA, [bytes_item(value) for value in values])
+
+
+def float8s(values: Iterable[float | None]) -> Packed:
+    return pack(Element.FLOAT8, [NULL if value is None else _float8(8, value) for value in values])
+
+
+def times(values: Iterable[datetime | None]) -> Packed:
+    return pack(Element.TIMESTAMPTZ, [time_item(value) for value in values])

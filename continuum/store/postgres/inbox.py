@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from msgspec.json import encode
 from psycopg.errors import SerializationFailure
 
 from continuum.codec.hooks import PayloadCodec
-from continuum.journal.events import Entry, EventKind, RunCancelled
-from continuum.journal.turn import RunState
+from continuum.journal.ends import RunEnd, timed_out
+from continuum.model import RunState
 from continuum.operators.acts import Act
-from continuum.store.family import news_of_end
+from continuum.store.family import cancelled_by_force, forced_entry, news_of_end
 from continuum.store.mail import posted_as
 from continuum.store.postgres.arrays import (
     Element,
@@ -26,6 +27,7 @@ from continuum.store.postgres.recording import Record, record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import InboxMessage, NewMessage, PostOutcome, StoreUnavailable
+from continuum.store.starts import Overdue
 
 _SQL: Final = statements("inbox")
 
@@ -139,6 +141,33 @@ class PostgresInbox:
         self, run_id: UUID, reason: str | None, namespace: str | None, act: Act | None = None
     ) -> PostOutcome:
         """See `ClientStore.force_cancel`."""
+        return await self._end(run_id, namespace, cancelled_by_force(reason), act)
+
+    async def end_overdue(self, limit: int) -> Overdue:
+        """See `TimeoutStore`."""
+        async with self._sessions.transaction() as session:
+            due = await session.rows(_SQL["lock_overdue"], [limit])
+            asked = [run_id for run_id, _ in due]
+            if due:
+                await self.deliver_on(
+                    session,
+                    [NewMessage(run_id, "timeout", "", encode(told)) for run_id, told in due],
+                )
+                await session.run(_SQL["note_asked"], [uuids(asked)])
+            late = await session.rows(_SQL["read_overdue"], [limit])
+        ended: list[UUID] = []
+        touched: list[UUID] = []
+        for (run_id,) in late:
+            outcome = await self._end(run_id, None, None)
+            if outcome.state is not None and not outcome.state.terminal:
+                ended.append(run_id)
+                touched += outcome.touched
+        return Overdue(asked, ended, touched)
+
+    async def _end(
+        self, run_id: UUID, namespace: str | None, end: RunEnd | None, act: Act | None = None
+    ) -> PostOutcome:
+        """End a run by force, whoever owns it. Without `end` only one that is out of time."""
         family = {run_id}
         while True:
             async with self._sessions.transaction() as session:
@@ -146,24 +175,31 @@ class PostgresInbox:
                 rows = await session.rows(_SQL["read_state"], [run_id])
                 if not rows or namespace not in (None, rows[0][1]):
                     return _NOWHERE
-                [(state, _, incarnation, next_seq, now)] = rows
+                [(state, _, incarnation, next_seq, now, overdue, timeout)] = rows
                 if next_seq is None:
                     return PostOutcome(state=RunState(state), posted=None)
+                if end is None and not overdue:
+                    return _NOWHERE
                 relatives = await session.rows(_SQL["relatives"], [run_id])
                 if not family.issuperset(relative for relative, _ in relatives):
                     # One lock order (rule 11): all of them again, in one statement.
                     family.update(relative for relative, _ in relatives)
                     continue
                 await record(session, act, "cancelled", run_id=run_id, force=True)
-                body = RunCancelled(reason=reason, forced=True)
-                event = Entry(EventKind.RUN_CANCELLED, None, body, now)
+                chosen = end or RunEnd(RunState.FAILED, error=timed_out(timeout, forced=True))
+                event = forced_entry(chosen, now)
                 payload = self._codec.seal(event.payload())
-                messages = news_of_end(run_id, reason, relatives)
+                messages = news_of_end(run_id, chosen, relatives)
                 await self._deliver(session, messages, range(len(messages)))
+                error = chosen.error
+                kind = None if error is None or chosen.state is RunState.CANCELLED else error.type
                 await session.run(
                     _SQL["end_by_force"],
-                    [run_id, next_seq, incarnation, event.kind.value, payload, reason],
-                )
+                    [
+                        run_id, next_seq, incarnation, event.kind.value, payload,
+                        chosen.state.value, kind, None if error is None else error.message,
+                    ],
+                )  # fmt: skip
             touched = tuple(message.run_id for message in messages)
             return PostOutcome(state=RunState(state), posted=None, touched=touched)
 

@@ -119,7 +119,8 @@ class Paths:
         self._namespaces = namespaces_of(query)
         self._states = values_of(self.condition, "state") or STATES
         self.impossible = self._namespaces == frozenset() or any(
-            values_of(self.condition, name) == frozenset() for name in ("state", "workflow", "id")
+            values_of(self.condition, name) == frozenset()
+            for name in ("state", "workflow", "id", "key")
         )
         self.sorting = self._sorting()
 
@@ -151,7 +152,8 @@ class Paths:
     def probes(self) -> list[Probe]:
         """Sets that may be small; an estimate tells."""
         return [
-            *self._by_parent(), *self._by_family(), *self._by_lease(), *self._by_containment(),
+            *self._by_key(), *self._by_parent(), *self._by_family(), *self._by_lease(),
+            *self._by_containment(),
         ]  # fmt: skip
 
     def id_probe(self) -> Probe | None:
@@ -194,6 +196,10 @@ class Paths:
         scopes = [self._is("namespace", name) for name in sorted(self._namespaces)]
         found = [walk(_INDEX.format("namespace_started"), [[scope] for scope in scopes])]
         states, workflows = self._states, values_of(self.condition, "workflow")
+        keys = values_of(self.condition, "key")
+        if keys and len(keys) * len(scopes) <= MAX_BRANCHES:
+            branches = product([self._is("key", key) for key in sorted(keys)], scopes)
+            return [walk(_INDEX.format("key"), branches)]
         narrowed: list[Walk] = []
         for name, values in (("workflow", workflows), ("state", states)):
             if values is None or values == STATES or len(values) * len(scopes) > MAX_BRANCHES:
@@ -238,6 +244,12 @@ class Paths:
         if parents:
             bound = self._compiler.bind(sorted(parents), "uuid[]")
             yield self._of_runs(_INDEX.format("parent"), f"r.parent_id = ANY({bound})")
+
+    def _by_key(self) -> Iterable[Probe]:
+        keys = values_of(self.condition, "key")
+        if keys:
+            bound = self._compiler.bind(sorted(keys), "text[]")
+            yield self._of_runs(_INDEX.format("key"), f"r.key = ANY({bound})")
 
     def _by_family(self) -> Iterable[Probe]:
         families = values_of(self.condition, "error_family")

@@ -28,7 +28,7 @@ from continuum.query.tree import Operand, Query
 from continuum.store.postgres.recording import act_of, record
 from continuum.store.postgres.run_rows import RUN_COLUMNS, snapshot, stored
 from continuum.store.postgres.session import Row, Session, transient_errors
-from continuum.store.reading import Counts, Stretch
+from continuum.store.reading import Counts, KeyMatch, Stretch
 
 if TYPE_CHECKING:
     from continuum.store.postgres.paging import Bounds
@@ -48,6 +48,23 @@ _GET_RUN: Final[LiteralString] = f"""
 SELECT {RUN_COLUMNS}
 FROM {RUN_TABLES}
 WHERE r.id = %(run_id)s AND {_WITHIN}"""  # noqa: S608
+
+_FIND_KEY: Final[LiteralString] = f"""
+WITH matching AS (
+    SELECT r.id, r.namespace, r.workflow, r.state, r.started_at, 0 AS way
+    FROM continuum_runs r WHERE r.key = %(key)s AND {_WITHIN}
+    UNION ALL
+    SELECT r.id, r.namespace, r.workflow, r.state, r.started_at, 1
+    FROM continuum_runs r WHERE r.key = %(rest)s::text AND {_WITHIN}
+      AND (r.workflow = %(workflow)s
+           OR right(r.workflow, length(%(workflow)s) + 1) = ':' || %(workflow)s)
+)
+SELECT DISTINCT ON (m.namespace, m.workflow) m.id, m.namespace, m.workflow, m.state
+FROM matching m
+WHERE m.way = (SELECT min(way) FROM matching)
+ORDER BY m.namespace, m.workflow, (m.state IN ('running', 'suspended')) DESC, m.started_at DESC,
+         m.id DESC"""  # noqa: S608
+"""`way` 1 is `workflow/key`, of interest when no run has the whole text as its key."""
 
 _ENDS: Final[LiteralString] = f"""
 SELECT r.id, r.state, r.result, r.error_type, r.error_message, r.error_details
@@ -168,6 +185,16 @@ class PostgresReads:
         async with bounded(self._pool, self._timeout) as connection:
             row = await (await connection.execute(_GET_RUN, parameters)).fetchone()
         return None if row is None else snapshot(row, self._codec)
+
+    async def find_key(self, key: str, namespace: str | None) -> Sequence[KeyMatch]:
+        """The run of each namespace and workflow that has this key: the live one, else the last."""
+        workflow, _, rest = key.partition("/")
+        parameters = {
+            "key": key, "workflow": workflow, "rest": rest or None, "namespace": namespace,
+        }  # fmt: skip
+        async with bounded(self._pool, self._timeout) as connection:
+            rows = await (await connection.execute(_FIND_KEY, parameters)).fetchall()
+        return [KeyMatch(row[0], row[1], row[2], RunState(row[3])) for row in rows]
 
     async def ends(
         self, run_ids: Sequence[UUID], namespace: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,13 +47,23 @@ class Record:
         Raises:
             ReasonRequired, ActSkipped: one is refused; the transaction must not go on.
         """
-        if not self._acts:
-            return
+        if self.any:
+            self.check(await session.rows(*self.statement()))
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._acts)
+
+    def statement(self) -> tuple[bytes, list[object]]:
+        """What writes them all, for whoever has the connection; `check` its rows."""
         # Whole numbers may be longer than 64 bits, as those of attributes may.
-        text = json.dumps(self._acts, default=str, ensure_ascii=False)
-        for run_id, namespace, unreasoned, settled, state in await session.rows(
-            _SQL["record"], [text]
-        ):
+        return _SQL["record"], [json.dumps(self._acts, default=str, ensure_ascii=False)]
+
+    @staticmethod
+    def check(rows: Sequence[Row]) -> None:
+        """Raise what refuses them, as `write` does."""
+        for run_id, namespace, unreasoned, settled, state in rows:
             if unreasoned:
                 raise reason_required(namespace)
             raise ActSkipped(run_id, None if settled else state)

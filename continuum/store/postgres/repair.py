@@ -5,25 +5,32 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from continuum.codec.hooks import PayloadCodec
-from continuum.journal.events import Entry, Event, EventKind
+from continuum.journal.events import Entry, Event, EventKind, RunForked
+from continuum.journal.forking import CannotFork, cut_of
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.operators.acts import Act
-from continuum.store.postgres.arrays import blobs, texts
+from continuum.store.postgres.arrays import blobs, int8s, texts
+from continuum.store.postgres.orders import LOCK_KEYS, lock_of, start_on
 from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Session, Sessions
-from continuum.store.postgres.starts import insert_runs_on
 from continuum.store.postgres.statements import statements
 from continuum.store.repair import (
     NOT_QUARANTINED,
     PARENT_LIVES,
     QUARANTINED_FROM,
     RETRY_KEYS,
+    ForkOrder,
+    ForkOutcome,
     RepairOutcome,
     RetryOrder,
+    key_taken,
     not_failed,
 )
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
 
 _SQL: Final = statements("repair")
@@ -58,32 +65,35 @@ class PostgresRepair:
             rows = await session.rows(_SQL["read_start"], [run_id])
         if not rows or namespace not in (None, rows[0][0]):
             return None
-        [(within, name, workflow, data, attributes)] = rows
+        [(within, name, workflow, data, attributes, key)] = rows
         state = RunState(name)
         if not state.terminal:
             return state
-        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes)
+        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes, key=key)
 
-    async def restart(self, run_id: UUID, again: NewRun, act: Act | None = None) -> NewRun | None:
+    async def restart(
+        self, run_id: UUID, again: StartOrder, act: Act | None = None
+    ) -> StartOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
-            [existing] = await insert_runs_on(
-                session.connection, [again], self._codec, notify=False
-            )
-            new_id = again.run_id if existing is None else existing.run_id
-            outcome = "restarted" if existing is None else "repeated"
-            await record(session, act, outcome, run_id=run_id, new_run_id=str(new_id))
-        return existing
+            outcome = await start_on(session.connection, again, self._codec, notify=False)
+            if not outcome.by_key:
+                existing = outcome.existing
+                new_id = again.run.run_id if existing is None else existing.run_id
+                told = "restarted" if existing is None else "repeated"
+                await record(session, act, told, run_id=run_id, new_run_id=str(new_id))
+        return outcome
 
     async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
+            await self._lock_key(session, run_id)
             await session.rows(_SQL["lock_run"], [run_id])
             rows = await session.rows(_SQL["read_failed"], [run_id, RETRY_KEYS, order.once])
             if not rows or order.namespace not in (None, rows[0][0]):
                 return RepairOutcome(None)
             [(_, name, workflow, version, version_hash, runtime, *rest)] = rows
-            incarnation, parent_lives, done_before, now = rest
+            incarnation, parent_lives, done_before, now, holder = rest
             state = RunState(name)
             if done_before:
                 await record(session, act, "repeated", run_id=run_id)
@@ -92,6 +102,8 @@ class PostgresRepair:
                 return RepairOutcome(state, not_failed(state))
             if parent_lives:
                 return RepairOutcome(state, PARENT_LIVES)
+            if holder is not None:
+                return RepairOutcome(state, key_taken(holder))
             events = await self._journal(session, run_id, incarnation)
             try:
                 plan = plan_retry(events, order.reason, force=order.force)
@@ -110,6 +122,56 @@ class PostgresRepair:
             )  # fmt: skip
             await self._deliver_again(session, run_id, plan)
         return RepairOutcome(state)
+
+    async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
+        """See `RepairStore`."""
+        async with self._sessions.transaction() as session:
+            rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
+            if not rows or order.namespace not in (None, rows[0][0]):
+                return ForkOutcome(None)
+            [(_, name, workflow, incarnation, before)] = rows
+            state = RunState(name)
+            if before is not None:
+                return await self._forked_before(session, run_id, state, before, act)
+            events = await self._journal(session, run_id, incarnation)
+            try:
+                cut = cut_of(events, order.at)
+            except CannotFork as refusal:
+                return ForkOutcome(state, refusal=str(refusal))
+            [(_, version, version_hash, runtime)] = await session.rows(_SQL["read_pin"], [run_id])
+            pin = VersionPin(workflow)
+            if not order.latest:
+                pin = VersionPin(workflow, version, version_hash, runtime)
+            at = events[cut - events[0].seq].at
+            entry = Entry(EventKind.RUN_FORKED, None, RunForked(run_id, order.new_id), at)
+            made = await session.rows(
+                _SQL["fork"],
+                [
+                    run_id, order.new_id, cut, entry.kind.value,
+                    self._codec.seal(entry.payload()), order.once_key,
+                    Jsonb(order.attributes(run_id)), order.latest, at, pin.version_id,
+                ],
+            )  # fmt: skip
+            if not made:  # the same call, at the same moment
+                rows = await session.rows(_SQL["lock_origin"], [run_id, order.once_key])
+                return await self._forked_before(session, run_id, state, rows[0][4], act)
+            await record(
+                session, act, "forked", run_id=run_id, new_run_id=str(order.new_id), at=order.at
+            )
+        return ForkOutcome(state, order.new_id)
+
+    @staticmethod
+    async def _forked_before(
+        session: Session, run_id: UUID, state: RunState, fork_id: UUID, act: Act | None
+    ) -> ForkOutcome:
+        await record(session, act, "repeated", run_id=run_id, new_run_id=str(fork_id))
+        return ForkOutcome(state, fork_id, repeated=True)
+
+    async def _lock_key(self, session: Session, run_id: UUID) -> None:
+        """Before any row: starts of the run's key, if it has one, wait until this is decided."""
+        for namespace, workflow, key in await session.rows(_SQL["read_key"], [run_id]):
+            named = NewRun(run_id, namespace, workflow, b"", key=key)
+            await session.rows(LOCK_KEYS, [int8s([lock_of(named)])])
 
     async def _journal(self, session: Session, run_id: UUID, incarnation: int) -> list[Event]:
         rows = await session.rows(_SQL["read_journal"], [run_id, incarnation])

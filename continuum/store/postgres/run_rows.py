@@ -41,6 +41,7 @@ _SQL: Final[dict[str, LiteralString]] = {
     "input": "CASE WHEN octet_length(r.input) <= %(shown)s THEN r.input END",
     "output": "CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END",
     "cancelling_since": "l.cancel_requested_at",
+    "key": "r.key",
 }
 _PLACE: Final = {name: place for place, name in enumerate(_SQL)}
 WIDTH: Final = len(_SQL)
@@ -181,7 +182,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         run_id, namespace, workflow, version, version_hash, state, attributes,
         started_at, updated_at, completed_at, duration, waiting_on, owner, parent_id, incarnation,
         error_type, error_message, error_details, input_size, output_size, input_, output,
-        cancelling_since,
+        cancelling_since, key,
     ) = row  # fmt: skip
     run = _Draft(
         id=run_id,
@@ -203,6 +204,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         stored_input=stored(input_, input_size, codec),
         stored_output=None if output_size is None else stored(output, output_size, codec),
         cancelling_since=cancelling_since,
+        key=key,
     )
     run.__class__ = Run
     return run

@@ -28,6 +28,8 @@ from continuum.store.postgres.session import BlockingSession, Row, Session, Sess
 from continuum.store.postgres.statements import statements
 
 _SQL: Final = statements("starts")
+EXISTING: Final = _SQL["existing"]
+NOTIFY_CAPABLE: Final = _SQL["notify_capable"]
 
 
 class PostgresStarts:
@@ -41,9 +43,9 @@ class PostgresStarts:
         """See `ClientStore.insert_runs`."""
         async with self._sessions.autocommit() as session:
             made = await session.rows(_SQL["insert_runs"], _columns(runs, self._codec))
-            missed = _missed(runs, made)
+            missed = missed_of(runs, made)
             # A statement of its own, so it sees a row whose writer the first one waited for.
-            rows = await session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+            rows = await session.rows(EXISTING, keys_of(runs, missed)) if missed else []
         return _answer(runs, missed, rows, self._codec)
 
 
@@ -64,10 +66,10 @@ async def insert_runs_on(
     """
     session = Session(connection)
     made = await session.rows(_SQL["insert_runs"], _columns(runs, codec))
-    missed = _missed(runs, made)
-    rows = await session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+    missed = missed_of(runs, made)
+    rows = await session.rows(EXISTING, keys_of(runs, missed)) if missed else []
     if notify and made:
-        await session.rows(_SQL["notify_capable"], _new_ids(runs, missed))
+        await session.rows(NOTIFY_CAPABLE, _new_ids(runs, missed))
     return _answer(runs, missed, rows, codec)
 
 
@@ -81,10 +83,10 @@ def insert_runs_on_blocking(
     """`insert_runs_on` for a synchronous connection."""
     session = BlockingSession(connection)
     made = session.rows(_SQL["insert_runs"], _columns(runs, codec))
-    missed = _missed(runs, made)
-    rows = session.rows(_SQL["existing"], _keys(runs, missed)) if missed else []
+    missed = missed_of(runs, made)
+    rows = session.rows(EXISTING, keys_of(runs, missed)) if missed else []
     if notify and made:
-        session.rows(_SQL["notify_capable"], _new_ids(runs, missed))
+        session.rows(NOTIFY_CAPABLE, _new_ids(runs, missed))
     return _answer(runs, missed, rows, codec)
 
 
@@ -101,11 +103,18 @@ def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
             [NULL if run.parent_id is None else uuid_item(run.parent_id) for run in runs],
         ),
         int8s(run.unpinned.version_id for run in runs),
-        blobs(None if run.trace is None else codec.seal(encode_context(run.trace)) for run in runs),
+        trace_payloads(runs, codec),
     ]
 
 
-def _missed(runs: Sequence[NewRun], made: Sequence[Row]) -> list[int]:
+def trace_payloads(runs: Sequence[NewRun], codec: PayloadCodec) -> object:
+    """What goes into the inbox of each run that is started within a trace."""
+    return blobs(
+        None if run.trace is None else codec.seal(encode_context(run.trace)) for run in runs
+    )
+
+
+def missed_of(runs: Sequence[NewRun], made: Sequence[Row]) -> list[int]:
     """Places in the batch whose run was not inserted; a run id given twice counts once."""
     inserted: set[UUID] = {run_id for (run_id,) in made}
     missed: list[int] = []
@@ -117,7 +126,8 @@ def _missed(runs: Sequence[NewRun], made: Sequence[Row]) -> list[int]:
     return missed
 
 
-def _keys(runs: Sequence[NewRun], missed: Sequence[int]) -> list[object]:
+def keys_of(runs: Sequence[NewRun], missed: Sequence[int]) -> list[object]:
+    """Parameters of `existing` for those places of the batch."""
     chosen = [runs[n] for n in missed]
     return [
         pack(Element.INT4, [int4_item(n) for n in missed]),
@@ -133,17 +143,26 @@ def _new_ids(runs: Sequence[NewRun], missed: Sequence[int]) -> list[object]:
     return [int8s({run.unpinned.version_id for n, run in enumerate(runs) if n not in gone})]
 
 
-def _answer(
-    runs: Sequence[NewRun], missed: Sequence[int], rows: Sequence[Row], codec: PayloadCodec
-) -> list[NewRun | None]:
+def existing_of(
+    runs: Sequence[NewRun], rows: Sequence[Row], codec: PayloadCodec
+) -> dict[int, NewRun]:
+    """The run that is there already, by place in the batch, from rows of `existing`."""
     existing: dict[int, NewRun] = {}
     for row in rows:
         place: int = row[0]
-        run_id, namespace, workflow, data, attributes, key, parent_id = row[1:]
+        run_id, namespace, workflow, data, attributes, once, parent_id, key = row[1:]
         made_with: bytes = runs[place].input if data is None else codec.open(data)
-        existing.setdefault(
-            place, NewRun(run_id, namespace, workflow, made_with, attributes, key, parent_id)
-        )
+        run = NewRun(
+            run_id, namespace, workflow, made_with, attributes, once, parent_id, key=key
+        )  # fmt: skip
+        existing.setdefault(place, run)
+    return existing
+
+
+def _answer(
+    runs: Sequence[NewRun], missed: Sequence[int], rows: Sequence[Row], codec: PayloadCodec
+) -> list[NewRun | None]:
+    existing = existing_of(runs, rows, codec)
     answers: list[NewRun | None] = [None] * len(runs)
     for n in missed:
         answers[n] = existing[n]

@@ -22,6 +22,7 @@ from continuum.store.postgres.adopting import PostgresAdoptions
 from continuum.store.postgres.counters import PostgresCounters
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
+from continuum.store.postgres.orders import PostgresOrders
 from continuum.store.postgres.ownership import PostgresOwnership
 from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
@@ -38,6 +39,7 @@ from continuum.store.protocol import (
     Release,
 )
 from continuum.store.schedules import ScheduleStore
+from continuum.store.starts import StartStore, TimeoutStore
 from continuum.versions.facts import CodeFacts
 
 
@@ -46,7 +48,9 @@ class PostgresStore:
 
     Attributes:
         activities: the `ActivityStore`.
+        orders: the `StartStore`.
         schedules: the `ScheduleStore`.
+        timeouts: the `TimeoutStore`.
 
     Args:
         pool: for everything but commits; autocommit connections.
@@ -67,6 +71,8 @@ class PostgresStore:
         self._counters = PostgresCounters(sessions)
         self._starts = PostgresStarts(sessions, codec)
         self._inbox = PostgresInbox(sessions, codec)
+        self.orders: StartStore = PostgresOrders(sessions, codec)
+        self.timeouts: TimeoutStore = self._inbox
         self._adoptions = PostgresAdoptions(sessions, codec)
         self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)

@@ -49,23 +49,24 @@ SELECT 0, p.id, r.state FROM posted p JOIN continuum_runs r ON r.id = p.run_id;
 -- FOR KEY SHARE conflicts with FOR UPDATE and with the deletion of the row: from here to the end of
 -- the transaction the run cannot end, be claimed or be released. A turn that goes on may commit.
 SELECT l.run_id, r.state
-FROM continuum_leases l
-JOIN continuum_runs r ON r.id = l.run_id
+FROM public.continuum_leases l
+JOIN public.continuum_runs r ON r.id = l.run_id
 WHERE l.run_id = ANY ($1::uuid[])
 ORDER BY l.run_id
 FOR KEY SHARE OF l;
 
 -- name: namespaces
-SELECT r.id, r.namespace, r.state FROM continuum_runs r WHERE r.id = ANY ($1::uuid[]);
+SELECT r.id, r.namespace, r.state FROM public.continuum_runs r WHERE r.id = ANY ($1::uuid[]);
 
 -- name: deliver
+-- Tables are named with their schema: it also runs on a caller's own connection.
 -- `n` numbers the messages of the batch. A delivery id seen before takes no part in the rest.
 WITH given AS MATERIALIZED (
     SELECT g.*
     FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::text[])
       AS g (n, run_id, kind, name, payload, delivery_id)
 ), new AS (
-    INSERT INTO continuum_deliveries (run_id, name, delivery_id)
+    INSERT INTO public.continuum_deliveries (run_id, name, delivery_id)
     SELECT run_id, name, delivery_id FROM given WHERE delivery_id IS NOT NULL
     ORDER BY run_id, name, delivery_id
     ON CONFLICT DO NOTHING
@@ -80,18 +81,20 @@ WITH given AS MATERIALIZED (
         ORDER BY g.n
     ) AS f
 ), posted AS (
-    INSERT INTO continuum_inbox (id, run_id, kind, name, payload)
+    INSERT INTO public.continuum_inbox (id, run_id, kind, name, payload)
     OVERRIDING SYSTEM VALUE
     SELECT id, run_id, kind, name, payload FROM numbered
 ), due AS MATERIALIZED (
     SELECT l.run_id, w.cancels
     FROM (SELECT run_id, bool_or(kind = 'cancel') AS cancels FROM numbered GROUP BY run_id) AS w
-    JOIN continuum_leases l ON l.run_id = w.run_id
-    WHERE w.cancels OR (l.lease_owner IS NULL AND NOT l.ready)
+    JOIN public.continuum_leases l ON l.run_id = w.run_id
+    WHERE w.cancels
+       OR (l.lease_owner IS NULL AND NOT l.ready
+           AND (l.starts_at IS NULL OR l.starts_at <= clock_timestamp()))
     ORDER BY l.run_id
     FOR NO KEY UPDATE OF l
 ), woken AS (
-    UPDATE continuum_leases l
+    UPDATE public.continuum_leases l
     SET ready = l.ready OR l.lease_owner IS NULL,
         cancel_requested_at = CASE WHEN d.cancels
             THEN coalesce(l.cancel_requested_at, clock_timestamp())
@@ -118,7 +121,8 @@ JOIN continuum_leases l ON l.run_id = r.id
 WHERE r.parent_id = $1::uuid AND r.parent_close = 'cancel';
 
 -- name: read_state
-SELECT r.state, r.namespace, r.incarnation, l.next_seq, clock_timestamp()
+SELECT r.state, r.namespace, r.incarnation, l.next_seq, clock_timestamp(),
+       l.deadline <= clock_timestamp() AND l.grace IS NULL, l.timeout
 FROM continuum_runs r LEFT JOIN continuum_leases l ON l.run_id = r.id
 WHERE r.id = $1::uuid;
 
@@ -130,6 +134,24 @@ WITH journaled AS (
     DELETE FROM continuum_leases WHERE run_id = $1::uuid
 )
 UPDATE continuum_runs
-SET state = 'cancelled', error_message = $6::text, updated_at = clock_timestamp(),
-    completed_at = clock_timestamp()
+SET state = $6::text, error_type = $7::text, error_message = $8::text,
+    updated_at = clock_timestamp(), completed_at = clock_timestamp()
 WHERE id = $1::uuid AND state IN ('running', 'suspended');
+
+-- name: lock_overdue
+-- Runs whose time is over and that have not been asked to end. One that is locked now is asked by
+-- the next look.
+SELECT l.run_id, l.timeout FROM continuum_leases l
+WHERE l.deadline <= (SELECT clock_timestamp()) AND l.grace IS NOT NULL
+ORDER BY l.run_id LIMIT $1::int
+FOR UPDATE SKIP LOCKED;
+
+-- name: note_asked
+UPDATE continuum_leases
+SET deadline = deadline + grace * interval '1 s', grace = NULL
+WHERE run_id = ANY ($1::uuid[]);
+
+-- name: read_overdue
+SELECT l.run_id FROM continuum_leases l
+WHERE l.deadline <= (SELECT clock_timestamp()) AND l.grace IS NULL
+ORDER BY l.deadline LIMIT $1::int;

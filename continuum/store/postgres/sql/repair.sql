@@ -18,8 +18,15 @@ SELECT r.namespace, r.state, r.workflow, r.version, r.version_hash, r.runtime, r
        EXISTS (SELECT FROM continuum_leases p WHERE p.run_id = r.parent_id),
        EXISTS (SELECT FROM continuum_deliveries d
                WHERE d.run_id = r.id AND d.name = $2::text AND d.delivery_id = $3::text),
-       clock_timestamp()
+       clock_timestamp(),
+       (SELECT o.id FROM continuum_runs o
+        WHERE o.namespace = r.namespace AND o.workflow = r.workflow AND o.key = r.key
+          AND o.completed_at IS NULL)
 FROM continuum_runs r WHERE r.id = $1::uuid;
+
+-- name: read_key
+SELECT r.namespace, r.workflow, r.key FROM continuum_runs r
+WHERE r.id = $1::uuid AND r.key IS NOT NULL;
 
 -- name: read_journal
 SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
@@ -51,5 +58,43 @@ FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS m (kind, nam
 ORDER BY m.n;
 
 -- name: read_start
-SELECT r.namespace, r.state, r.workflow, r.input, r.attributes
+SELECT r.namespace, r.state, r.workflow, r.input, r.attributes, r.key
 FROM continuum_runs r WHERE r.id = $1::uuid;
+
+-- name: lock_origin
+-- Its incarnation, and with it its input, cannot change until the fork is there.
+SELECT r.namespace, r.state, r.workflow, r.incarnation,
+       (SELECT o.id FROM continuum_runs o
+        WHERE o.namespace = r.namespace AND o.workflow = r.workflow
+          AND o.idempotency_key = $2::text)
+FROM continuum_runs r WHERE r.id = $1::uuid FOR SHARE OF r;
+
+-- name: fork
+-- Nothing of the live tables is copied: no mail, no queued attempt, no reservation of a key.
+WITH made AS (
+    INSERT INTO continuum_runs
+        (id, namespace, workflow, version, version_hash, runtime, state, input, attributes,
+         incarnation, idempotency_key, started_at)
+    SELECT $2::uuid, r.namespace, r.workflow, CASE WHEN $8::bool THEN 0 ELSE r.version END,
+           CASE WHEN $8::bool THEN '' ELSE r.version_hash END,
+           CASE WHEN $8::bool THEN '' ELSE r.runtime END, 'running', r.input,
+           r.attributes || $7::jsonb, r.incarnation, $6::text, r.started_at
+    FROM continuum_runs r WHERE r.id = $1::uuid
+    ON CONFLICT DO NOTHING
+    RETURNING id, workflow, version_hash, runtime, incarnation
+), copied AS (
+    INSERT INTO continuum_events (run_id, seq, incarnation, type, command, payload, at)
+    SELECT m.id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at
+    FROM made m CROSS JOIN continuum_events e
+    WHERE e.run_id = $1::uuid AND e.seq <= $3::bigint
+    UNION ALL
+    SELECT m.id, $3::bigint + 1, m.incarnation, $4::text, NULL, $5::bytea, $9::timestamptz
+    FROM made m
+), leased AS (
+    INSERT INTO continuum_leases (run_id, version_id, lease_token, next_seq)
+    SELECT m.id, $10::bigint, nextval('continuum_lease_token_seq'), $3::bigint + 2 FROM made m
+)
+SELECT id FROM made;
+
+-- name: read_pin
+SELECT r.workflow, r.version, r.version_hash, r.runtime FROM continuum_runs r WHERE r.id = $1::uuid;

@@ -40,13 +40,15 @@ GRANT INSERT (id, run_id, kind, name, payload) ON public.continuum_inbox TO cont
 GRANT INSERT ON public.continuum_deliveries TO continuum_operator;
 GRANT USAGE ON SEQUENCE public.continuum_inbox_id_seq, public.continuum_lease_token_seq
     TO continuum_operator;
-GRANT INSERT (run_id, version_id, lease_token, next_seq),
+GRANT INSERT (run_id, version_id, lease_token, next_seq, ready, wake_at, starts_at, waiting_on,
+              deadline, timeout, grace),
       UPDATE (ready, cancel_requested_at, takeovers, lease_token, version_id, next_seq,
               blocked_build, parked, waiting_on),
       DELETE
     ON public.continuum_leases TO continuum_operator;
 GRANT INSERT ON public.continuum_events TO continuum_operator;
-GRANT INSERT (id, namespace, workflow, input, attributes, idempotency_key, parent_id, state),
+GRANT INSERT (id, namespace, workflow, version, version_hash, runtime, input, attributes, incarnation,
+              idempotency_key, key, parent_id, state, started_at),
       UPDATE (state, attributes, version, version_hash, runtime, result, error_type, error_message,
               error_details, updated_at, completed_at)
     ON public.continuum_runs TO continuum_operator;

@@ -32,7 +32,8 @@ SELECT id FROM made;
 
 -- name: existing
 -- The input of a later incarnation says nothing about the start that made the run.
-SELECT g.n, r.id, r.namespace, r.workflow, CASE WHEN r.incarnation = 1 THEN r.input END, r.attributes, r.idempotency_key, r.parent_id
+SELECT g.n, r.id, r.namespace, r.workflow, CASE WHEN r.incarnation = 1 THEN r.input END,
+       r.attributes, r.idempotency_key, r.parent_id, r.key
 FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[])
   AS g (n, id, namespace, workflow, idempotency_key)
 JOIN public.continuum_runs r
