@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-SOON, NEVER = 0.01, 0.3
+SOON, NEVER = 0.01, 30.0
 
 
 async def fail() -> None:
