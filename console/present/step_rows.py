@@ -112,7 +112,7 @@ class StepRows:
             Column("seq", "#", 6, "right"),
             Column("offset", "AFTER", 7, "right"),
             Column("lasted", "FOR", 7, "right"),
-            Column("event", "STEP", 14 if width < WIDE else 22),
+            Column("event", "STEP", 16 if width < WIDE else 22),
         ]
         if width >= WIDE:
             fixed.insert(1, Column("time", "TIME", 12))

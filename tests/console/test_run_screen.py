@@ -39,6 +39,15 @@ async def test_facts_and_history_at_every_size(size: tuple[int, int]) -> None:
         assert "waits for" in text
 
 
+@pytest.mark.parametrize("state", ["completed", "cancelled", "failed"])
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+async def test_how_a_run_ended_is_never_cut(size: tuple[int, int], state: str) -> None:
+    """Also where the history is narrow."""
+    async with console(SampleSource(), size=size) as ui:
+        await open_run(ui, state)
+        await ui.shows(f"run {state}")
+
+
 async def test_following_shows_what_is_appended() -> None:
     """New events appear at the end and the cursor goes with them until it is moved."""
     source = SampleSource()
