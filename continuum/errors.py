@@ -30,13 +30,11 @@
     ├── WorkflowCancelled         `result` of a cancelled run
     ├── ExecutionTimeout          names the failure of a run that was out of time
     ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
-    ├── NotInWorkflow             a workflow call outside a workflow
     ├── NonDeterminismError       workflow code tried real I/O
-    ├── NotInActivity             an activity call outside an activity
+    ├── NotInWorkflow, NotInActivity  a call outside a workflow, or outside an activity
     ├── ActivityCancelled         raised by `heartbeat` inside an activity that should end
     ├── ChildDepthExceeded        children of children nest too deeply
-    ├── ChildFailed               raised at the await of a child run inside a workflow
-    ├── ChildCancelled            likewise
+    ├── ChildFailed, ChildCancelled  raised at the await of a child run inside a workflow
     └── ActivityFailed            raised at the await inside a workflow
         ├── ActivityTimeout       (also a TimeoutError)
         └── ActivityCrashed       its process died too often, or once with on_crash="fail"
@@ -149,10 +147,8 @@ class QueryError(ContinuumError):
         """The same error at that place of an expression, unless it has a place already."""
         if self.position is not None:
             return self
-        return QueryError(
-            self.message, position=position, suggestion=self.suggestion, hint=self.hint,
-            expression=expression,
-        )  # fmt: skip
+        return QueryError(self.message, position=position, suggestion=self.suggestion,
+                          hint=self.hint, expression=expression)  # fmt: skip
 
     @property
     def line(self) -> int | None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from uuid import UUID
 LIMIT: Final = 60.0
 """Seconds for one run; 100,000 events take a few."""
 
-_OURS: Final = os.path.dirname(__file__)
+_OURS: Final = str(Path(__file__).parent)
 
 _LOOKS: Final = 4
 """How often in that time the watch looks."""

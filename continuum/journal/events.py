@@ -244,10 +244,9 @@ class RunForked(msgspec.Struct, frozen=True):
 
 
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Run `run_id` of workflow `name` is inserted with this turn.
+    """Run `run_id` of workflow `name` is inserted; `parent_close` is "cancel" or "abandon".
 
-    `attributes` are those given in the call, on top of the parent's; `parent_close` is "cancel"
-    or "abandon".
+    `attributes` are those given in the call, on top of the parent's.
     """
 
     run_id: UUID
@@ -259,10 +258,7 @@ class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChildCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A cancel request goes out with this turn to the child of command `target`.
-
-    `target` is 0 for a child of an earlier incarnation, which `run_id` names.
-    """
+    """A cancel request to the child of command `target`; 0: an earlier incarnation's, `run_id`."""
 
     target: int
     reason: str | None = None
