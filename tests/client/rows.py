@@ -38,6 +38,8 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOADED_VERSION = 77
 UNKNOWN_VERSION = 99
 
+KEYS_OF_RUNS = ("order-1", "order-2")
+
 
 def scalar(random: Random) -> Any:
     return random.choice((None, True, False, *NUMBERS, *TEXTS))
@@ -88,7 +90,9 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
         "stuck": not terminal and random.random() < 0.5,
     }
     family = family_of(run["error_type"], run["error"]).name if state == "failed" else None
-    return run | {"error_family": family}
+    one_of_many = random.choice((None, *KEYS_OF_RUNS))
+    key = one_of_many if terminal or one_of_many is None else f"live {random.random()}"
+    return run | {"error_family": family, "key": key}
 
 
 def with_duration(run: dict[str, Any], read_at: datetime) -> dict[str, Any]:
@@ -104,9 +108,10 @@ def insert_runs(dsn: str, runs: list[dict[str, Any]]) -> None:
         cursor.executemany(
             "INSERT INTO continuum_runs (id, namespace, workflow, version, version_hash, state,"
             " attributes, started_at, updated_at, completed_at, parent_id, error_message,"
-            " error_type, incarnation, input) VALUES (%(id)s, %(namespace)s, %(workflow)s,"
+            " error_type, incarnation, key, input) VALUES (%(id)s, %(namespace)s, %(workflow)s,"
             " %(version)s, %(version_hash)s, %(state)s, %(json)s, %(started_at)s, %(updated_at)s,"
-            " %(completed_at)s, %(parent_id)s, %(error)s, %(error_type)s, %(incarnation)s, '[]')",
+            " %(completed_at)s, %(parent_id)s, %(error)s, %(error_type)s, %(incarnation)s,"
+            " %(key)s, '[]')",
             [run | {"json": json.dumps(run["attributes"])} for run in runs],
         )
         cursor.executemany(

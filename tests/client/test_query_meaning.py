@@ -20,6 +20,7 @@ from tests.client.reference import RELATIVE, grouped, holds, ordered
 from tests.client.rows import (
     ERRORS,
     KEYS,
+    KEYS_OF_RUNS,
     NAMESPACES,
     NUMBERS,
     START,
@@ -50,6 +51,7 @@ _texts = {
     "waiting_on": tuple(text for text in WAITS if text is not None),
     "error": tuple(text for text in ERRORS if text is not None),
     "error_type": ("ValueError", "value"),
+    "key": (*KEYS_OF_RUNS, "order"),
     "error_family": (*sorted({run["error_family"] for run in RUNS if run["error_family"]}), "x"),
 }
 _patterns = (

@@ -55,7 +55,7 @@ def insert(tables: Tables, run: dict[str, Any]) -> None:
         run["id"], run["namespace"], run["workflow"], b"[]", run["attributes"], None,
         run["parent_id"], run["started_at"], run["updated_at"], RunState(run["state"]),
         run["version"], run["version_hash"], "", run["incarnation"], run["completed_at"], None,
-        run["error_type"], run["error"],
+        run["error_type"], run["error"], key=run["key"],
     )  # fmt: skip
     if run["completed_at"] is None:
         version_id = UNKNOWN_VERSION if run["stuck"] else LOADED_VERSION

@@ -63,6 +63,11 @@ async def test_acts_by_key_are_recorded_of_the_run(place: Place) -> None:
     call = {"key": "k", "signal": "tick", "payload": 1, "namespace": "billing"}
     run = await place.ann.signal_with_start(flows.counting, **call)
     assert await journal(place.app, run.id) == []
+
+    async def begun() -> bool:
+        return bool(await place.app.history(run.id))
+
+    await eventually(begun)
     for _ in range(2):
         await place.ann.signal_with_start(
             flows.counting, **call, delivery_id="d", reason="once more"

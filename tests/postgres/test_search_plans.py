@@ -52,7 +52,7 @@ def some_runs() -> list[dict[str, Any]]:
             "attributes": attributes, "started_at": started, "updated_at": started,
             "completed_at": ended, "parent_id": UUID(int=n // 10 + 1) if n % 10 else None,
             "owner": None if n >= 4 else str(UUID(int=77)), "waiting_on": None, "stuck": n < 2,
-            "error": "no stock of 7" if n in (9, 26) else None, "error_type": None,
+            "error": "no stock of 7" if n in (9, 26) else None, "error_type": None, "key": None,
         })  # fmt: skip
     return runs
 
