@@ -100,7 +100,7 @@ class SampleSource:
         by = partial(_value, query.order.operand)
         valued = [run for run in found if by(run) is not None]
         valued.sort(key=by, reverse=query.order.descending)
-        found = [*valued, *(run for run in found if run not in valued)]
+        found = [*valued, *(run for run in found if by(run) is None)]
         begin = 1 + [str(run.id) for run in found].index(cursor) if cursor else 0
         shown = found[begin : begin + limit]
         onward = str(shown[-1].id) if begin + limit < len(found) else None
