@@ -22,11 +22,11 @@ from continuum.errors import (
     ConfigurationError,
     DefinitionError,
     DuplicateRun,
+    KeyTaken,
     PayloadError,
     WorkflowNotFound,
 )
 from continuum.journal.turn import NewRun
-from continuum.key_errors import KeyTaken
 from continuum.model import NodeInfo
 from continuum.store.starts import FirstSignal, KeyReuse, StartOrder, StartOutcome
 from continuum.system import new_run_id
