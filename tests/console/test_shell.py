@@ -141,7 +141,7 @@ async def test_the_line_completes_namespaces_and_recalls() -> None:
         await ui.press("down")
         assert line.value == ""
         await ui.press("escape")
-        assert ui.runs.focused is ui.runs.list
+        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
 
 
 async def test_what_is_typed_at_once_is_all_in_the_line() -> None:
