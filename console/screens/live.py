@@ -152,7 +152,8 @@ class LiveScreen(Screen[None], Generic[T]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In a line of text the keys that open one are text."""
-        opens = action == "perform" and not actions.OPEN_A_LINE.isdisjoint(map(str, parameters))
+        first = actions.OPEN_A_LINE | actions.BEFORE_FOCUS
+        opens = action == "perform" and not first.isdisjoint(map(str, parameters))
         return not (opens and isinstance(self.focused, Input))
 
     async def action_perform(self, name: str) -> None:

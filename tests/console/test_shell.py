@@ -12,7 +12,7 @@ from console import actions, verbs
 from console.present.modes import modes
 from console.present.plain import short_id
 from console.sample import SampleSource
-from console.session import Scope
+from console.scope import Scope
 from console.source import Pulse
 from console.themes import Palette
 from console.verbs import CommandError, Order, parse, suggest
