@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,14 +13,8 @@ from continuum.cli.failures import UsageError
 from continuum.cli.inputs import parse_run, parse_run_id
 from continuum.cli.output import Rows, write_json
 from continuum.cli.table import Column
+from continuum.operators.acts import ACT_FIELDS, OperatorAct
 
-if TYPE_CHECKING:
-    from continuum.operators.acts import OperatorAct
-
-_FIELDS: Final = (
-    "id", "at", "operator", "host", "program", "act", "namespace", "run_id", "reason", "expression",
-    "plan_id", "outcome", "detail",
-)  # fmt: skip
 _COLUMNS: Final = (
     Column("at"),
     Column("operator", 10),
@@ -77,7 +71,7 @@ async def journal(
     if shape is Format.JSON:
         write_json({"entries": records, "next_cursor": page.next_cursor})
         return
-    rows = Rows(shape, _COLUMNS, fields=_FIELDS, key="run_id")
+    rows = Rows(shape, _COLUMNS, fields=ACT_FIELDS, key="run_id")
     for record in records:
         if shape is not Format.IDS or record["run_id"] is not None:
             rows.add(record)
@@ -87,7 +81,7 @@ async def journal(
 
 
 def _record(entry: OperatorAct) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _FIELDS}
+    return {name: getattr(entry, name) for name in ACT_FIELDS}
 
 
 def parse_since(text: str) -> datetime | timedelta:
