@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.cursors import page_of, read_number
 from continuum.client.identifiers import (
     check_limit,
@@ -18,23 +18,14 @@ from continuum.codec.attributes import check_namespace
 from continuum.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.model import Page
     from continuum.operators.acts import OperatorAct
 
 MAX_ACTS: Final = 1000
 
 
-class Journaling(ABC):
+class Journaling(Calls):
     """The part of `Continuum` that knows the operator journal."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where it is."""
 
     async def operator_journal(
         self,

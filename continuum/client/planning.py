@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.cursors import page_of, print_moment, read_moment, read_number
 from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
 from continuum.errors import ConfigurationError, PlanError
 from continuum.system import EPOCH
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
-    from continuum.client.control import Control
-    from continuum.client.repairs import Repairs
     from continuum.model import Page
     from continuum.operators.acts import Act
     from continuum.operators.plans import BulkPlan, PlanRun
@@ -25,25 +21,8 @@ if TYPE_CHECKING:
 MAX_PLANS = 1000
 
 
-class Planning(ABC):
+class Planning(Calls):
     """The part of `Continuum` that acts upon many runs."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where plans are."""
-
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What signals, cancels and sets attributes."""
-
-    @property
-    @abstractmethod
-    def _repairs(self) -> Repairs:
-        """What puts runs right."""
 
     async def plan(
         self,
