@@ -26,6 +26,7 @@ from continuum.operators.acts import Act
 from continuum.store.mail import InboxMessage as InboxMessage
 from continuum.store.mail import NewMessage as NewMessage
 from continuum.store.mail import PostOutcome as PostOutcome
+from continuum.store.starts import StartStore
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 from continuum.versions.facts import CodeFacts
 
@@ -244,6 +245,11 @@ class UpkeepStore(Protocol):
 
 class ClientStore(Protocol):
     """What clients need."""
+
+    @property
+    def orders(self) -> StartStore:
+        """Starts that ask for more than a new run."""
+        ...
 
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """Insert unowned, ready, unpinned runs in one commit.
