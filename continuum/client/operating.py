@@ -279,4 +279,4 @@ class Operating(ABC):
     def _repairs(self) -> Repairs:
         from continuum.client.repairs import Repairs
 
-        return Repairs(self._backend.repair, self._backend.hints)
+        return Repairs(self._backend.repair, self._backend.pauses, self._backend.hints)

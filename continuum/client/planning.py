@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from continuum.client.control import Control
     from continuum.client.repairs import Repairs
     from continuum.model import Page
-    from continuum.operators.plans import BulkPlan, PlanRun
+    from continuum.operators.plans import BulkPlan, PlannedAct, PlanRun
 
 MAX_PLANS = 1000
 
@@ -44,7 +44,7 @@ class Planning(ABC):
 
     async def plan(
         self,
-        act: Literal["cancel", "signal", "retry", "restart", "release", "attributes"],
+        act: PlannedAct,
         expression: str | None = None,
         *,
         namespace: str | None = "default",

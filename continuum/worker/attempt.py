@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Generator
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -71,6 +72,15 @@ class Host(Protocol):
 
 
 Deliver = Callable[[Any, Stimulus], None]
+
+
+class Outcome(partial[None]):
+    """A stimulus: a method of an `AttemptSink`, and all that it takes besides the time."""
+
+    @property
+    def sink(self) -> object:
+        """Who is told."""
+        return getattr(self.func, "__self__", None)
 
 
 class Attempt:

@@ -148,7 +148,6 @@ class Worker:
         )
         self.activities = self.serving.activities
         self.timers = Timers(self.clock, self.runner.fire)
-        self.runner.connect(self.committer, self.activities, self.timers)
         self.membership = Membership(
             store,
             listener,
@@ -175,11 +174,14 @@ class Worker:
         )  # fmt: skip
         if self._versions.many:
             self.runner.stamp = self.recipes.stamp
-        self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
+        self.claims = Claims(
+            store, store.pauses, random, runner=self.runner, membership=self.membership
+        )
         self.releases = Releases(
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
             max_cached_runs=max_cached_runs,
         )  # fmt: skip
+        self.runner.connect(self.committer, self.activities, self.timers, self.releases.let_go)
         self.wake = Wake(
             store,
             random,
@@ -190,12 +192,14 @@ class Worker:
             claim=self.claims.request,
             suspect=self.claims.request_suspects,
             fire=self.runner.fire,
+            paused=self.runner.pausing.observe,
             poll=poll,
         )
         self.deaths = Deaths(
             store, random, membership=self.membership, freed=self._freed, look=look
         )
-        self.housekeeping = Housekeeping(store, hints, random, self.claims.request)
+        pausing = self.runner.pausing
+        self.housekeeping = Housekeeping(store, hints, random, self.claims.request, pausing)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -267,9 +271,11 @@ class Worker:
 
     # -- for the client in this process --------------------------------------------------------
 
-    def loads(self, workflow_name: str) -> bool:
-        """Whether this worker takes new runs of that workflow now."""
-        return self.accepting and workflow_name in self._workflows
+    def loads(self, workflow_name: str, namespace: str = "default") -> bool:
+        """Whether this worker takes new runs of that workflow in that namespace now."""
+        if not self.accepting or workflow_name not in self._workflows:
+            return False
+        return not self.runner.pausing.now.cover(namespace, workflow_name)
 
     async def create_local(self, new_run: NewRun) -> UUID:
         """Start a run on this worker: start and first turn are one commit.

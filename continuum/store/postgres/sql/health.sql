@@ -45,10 +45,12 @@ FROM (SELECT FROM owners o
       LIMIT $1::bigint) AS lost;
 
 -- name: waiting
--- Skips from version to version in the two indexes from which workers claim.
+-- Skips from version to version in the two indexes from which workers claim. Paused runs, whose
+-- version ids are below zero there, wait for nobody.
 WITH RECURSIVE ready AS (
     (SELECT version_id FROM continuum_leases
      WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2 AND ready
+       AND version_id >= 0
      ORDER BY version_id LIMIT 1)
     UNION ALL
     SELECT (SELECT l.version_id FROM continuum_leases l
@@ -59,6 +61,7 @@ WITH RECURSIVE ready AS (
 ), timed AS (
     (SELECT version_id FROM continuum_leases
      WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2 AND wake_at IS NOT NULL
+       AND version_id >= 0
      ORDER BY version_id LIMIT 1)
     UNION ALL
     SELECT (SELECT l.version_id FROM continuum_leases l
