@@ -32,7 +32,6 @@ from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
 from continuum.worker.housekeeping import Housekeeping
 from continuum.worker.membership import Membership
-from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
@@ -121,7 +120,6 @@ class Worker:
         self.runner = Runner(
             self.clock,
             self._versions,
-            on_blocked=self._blocked,
             on_ended=self._hint_ended,
             on_mail=self._mail_sent,
         )
@@ -181,7 +179,8 @@ class Worker:
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
             max_cached_runs=max_cached_runs,
         )  # fmt: skip
-        self.runner.connect(self.committer, self.activities, self.timers, self.releases.let_go)
+        block, let_go = self.releases.block, self.releases.let_go
+        self.runner.connect(self.committer, self.activities, self.timers, block, let_go)
         self.wake = Wake(
             store,
             random,
@@ -221,6 +220,7 @@ class Worker:
         if self._versions.many:
             await self.recipes.learn()
         await self.membership.join()
+        await self.wake.begin()
         relax_collection()
         self._relaxed = True
         self.watchdog.start()
@@ -324,9 +324,6 @@ class Worker:
         self.claims.request()
         self.serving.tasks.request()
         self.housekeeping.scheduler.request()
-
-    def _blocked(self, run: OwnedRun, message: str) -> None:
-        self.releases.block(run, message)
 
     def _hinted(self, run_ids: Sequence[UUID]) -> None:
         self.wake.hint(run_ids)

@@ -67,7 +67,6 @@ class Runner:
         clock: Clock,
         versions: LoadedVersions,
         *,
-        on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
         on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
@@ -83,7 +82,6 @@ class Runner:
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
         self._versions = versions
-        self._on_blocked = on_blocked
         self._news = News(on_ended, on_mail)
         self.on_end, self.batch_done = self._news.on_end, self._news.tell
         self._ready: deque[OwnedRun] = deque()
@@ -100,9 +98,11 @@ class Runner:
         committer: Committer,
         activities: Activities,
         timers: Timers,
+        block: Callable[[OwnedRun, str], None],
         let_go: Callable[[OwnedRun], None],
     ) -> None:
-        """Name the services a step feeds, and what gives a run back."""
+        """Name the services a step feeds, and what gives back runs that drift or are paused."""
+        self._on_blocked = block
         self._committer, self._activities, self._timers = committer, activities, timers
         self.pausing = Pausing(self.runs, activities, let_go=let_go, wake=self._wake)
         self.deliveries.on_pause = self.pausing.told

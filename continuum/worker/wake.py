@@ -166,6 +166,10 @@ class Wake(Service):
                 self._deliveries.deliver(run, (message,))
         return elsewhere
 
+    async def begin(self) -> None:
+        """Poll once before anything is claimed: some of it may be paused."""
+        await self._attend()
+
     async def iterate(self) -> None:
         """Wait for a hint or the next poll, then look."""
         loop = asyncio.get_running_loop()

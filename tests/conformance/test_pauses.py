@@ -55,7 +55,7 @@ async def test_a_paused_run_is_not_claimed(stage: Stage) -> None:
 
 
 async def test_the_owner_is_told_and_its_turns_still_count(stage: Stage) -> None:
-    """Whoever has the run reads of it; what it commits is kept, and giving it back frees nothing."""
+    """Whoever has it reads of it; what it commits is kept, and giving it back frees nothing."""
     turn = await stage.created()
     await pause(stage, turn.run_id)
     [message] = await stage.store.read_inbox(stage.node, [turn.run_id])
