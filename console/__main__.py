@@ -100,8 +100,10 @@ async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -
     from console.app import ConsoleApp
     from console.demo import DemoProcess
     from console.session import Session
+    from console.shelf import Shelf, views_file
 
-    session = Session(source, query.namespace, read_only=options.read_only)
+    shelf = Shelf(views_file())
+    session = Session(source, query.namespace, read_only=options.read_only, shelf=shelf)
     plain = options.ascii or not _writes_unicode()
     app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
     demo = DemoProcess(options.dsn) if options.demo else None

@@ -15,6 +15,8 @@ from textual.binding import Binding, BindingType
 MOST_IN_FOOTER: Final = 8
 OPEN_A_LINE: Final = frozenset({"command", "query", "find"})
 """What is typed after these keys is text, also when it is on its way already: they come first."""
+BEFORE_FOCUS: Final = frozenset({"next_view", "previous_view"})
+"""What Textual itself would move the focus by, which has nowhere to go."""
 READ_ONLY_REFUSAL: Final = "read-only session"
 
 
@@ -63,6 +65,10 @@ _SHOWN: Final = {
     "escape": "Esc",
     "left": "←",
     "right": "→",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "space": "Space",
+    "asterisk": "*",
 }
 
 
@@ -106,6 +112,10 @@ ACTIONS: Final = (
     Action("newer_query", ("right_square_bracket",), "After", "The query after.", False, (RUNS,)),
     Action("next_state", ("greater_than_sign",), "State", "The next state.", False, (RUNS,)),
     Action("previous_state", ("less_than_sign",), "Back", "The state before.", False, (RUNS,)),
+    Action("next_view", ("tab",), "View", "The next view.", False, (RUNS,)),
+    Action("previous_view", ("shift+tab",), "View", "The view before.", False, (RUNS,)),
+    Action("views", ("B",), "Views", "All views: open, rename, delete.", False, (RUNS,)),
+    Action("save_view", ("b",), "Save", "Save the query as a view.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
     Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 6),
@@ -119,9 +129,9 @@ ACTIONS: Final = (
     Action("closer", ("z",), "Closer", "Timeline: half as much time.", False, (RUN,)),
     Action("wider", ("Z",), "Wider", "Timeline: twice as much time.", False, (RUN,)),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,)),
-    Action("yank", ("y",), "Copy id", "Copy the run id to the clipboard.", False, LISTED),
+    Action("yank", ("y",), "Copy", "Copy id, JSON, query, command, error.", False, LISTED),
     Action("clear", ("escape",), "Clear", "Every run again, newest first.", False, (RUNS,)),
-    Action("back", ("escape",), "Back", "Undo the filter; else go back.", False, (RUN,), 9),
+    Action("back", ("escape",), "Back", "Undo the filter; else go back.", False, (RUN,), 4),
     Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY, 7),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, EVERY),
@@ -169,7 +179,7 @@ def bindings(screen: str) -> list[BindingType]:
             f"perform('{action.name}')",
             action.title,
             show=False,
-            priority=action.name in OPEN_A_LINE,
+            priority=action.name in OPEN_A_LINE | BEFORE_FOCUS,
             id=f"{screen}.{action.name}",
         )
         for action in of_screen(screen)

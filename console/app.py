@@ -21,13 +21,14 @@ from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
 from console.refresh import LiveLoop, Trouble
+from console.scope import Scope
 from console.screens.audit import AuditScreen
 from console.screens.health import HealthScreen
 from console.screens.live import LiveScreen
 from console.screens.nodes import NodesScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
-from console.session import Scope, Session
+from console.session import Session
 from console.source import Pulse, RunsQuery
 from console.themes import DEFAULT_THEME, THEMES, style_variables
 from console.widgets.bars import HeaderBar
@@ -131,6 +132,10 @@ class ConsoleApp(App[None]):
         self.session.pulse = None
         self.pulse.restart()
 
+    def on_read_again(self) -> None:
+        """An operator who asks for what is new means the header too."""
+        self.pulse.refresh()
+
     # going somewhere
 
     def on_show_mode(self, message: ShowMode) -> None:
@@ -155,6 +160,8 @@ class ConsoleApp(App[None]):
                 self._show_runs(order)
             case verbs.RUN:
                 self._show_run(order.text)
+            case verbs.VIEW:
+                self._show_view(order.text)
             case verbs.NAMESPACE:
                 self._show_namespace(order.scope)
             case verbs.THEME:
@@ -170,6 +177,15 @@ class ConsoleApp(App[None]):
             self._ask(RunsQuery(scope.name, order.text))
         except QueryError as error:
             self._complain(str(error))
+
+    def _show_view(self, text: str) -> None:
+        view = self.session.shelf.named(text)
+        if view is None:
+            known = ", ".join(view.name for view in self.session.shelf.views)
+            self._complain(f"no view {text}; there are: {known}")
+        else:
+            self._leave_for(actions.RUNS)
+            self._list.open_view(view)
 
     def _show_namespace(self, scope: Scope | None) -> None:
         if scope is None:

@@ -104,6 +104,13 @@ def expected(text: str) -> Expected | None:
 
 _BINARY: Final = frozenset({Mark.EQ, Mark.NEQ, Mark.LT, Mark.LTE, Mark.GT, Mark.GTE})
 _VALUES: Final = frozenset({Mark.VALUE, Mark.TRUE, Mark.FALSE})
+
+
+def _steps(takes: Iterable[Take], after: Mapping[Mark, Take]) -> dict[tuple[Take, Mark], Take]:
+    """In each of these places the same words lead on."""
+    return {(take, mark): then for take in takes for mark, then in after.items()}
+
+
 _STEPS: Final[dict[tuple[Take, Mark], Take]] = {
     (Take.CONDITION, Mark.OPERAND): Take.OPERATOR,
     (Take.CONDITION, Mark.NOT): Take.CONDITION,
@@ -112,41 +119,28 @@ _STEPS: Final[dict[tuple[Take, Mark], Take]] = {
     **{(Take.OPERATOR, mark): Take.VALUE for mark in _BINARY},
     (Take.OPERATOR, Mark.NOT): Take.NEGATED,
     (Take.OPERATOR, Mark.IS): Take.NULL,
-    **{
-        (take, mark): after
-        for take in (Take.OPERATOR, Take.NEGATED)
-        for mark, after in (
-            (Mark.IN, Take.OPENING),
-            (Mark.LIKE, Take.PATTERN),
-            (Mark.ILIKE, Take.PATTERN),
-            (Mark.BETWEEN, Take.LOW),
-        )
-    },
+    **_steps(
+        (Take.OPERATOR, Take.NEGATED),
+        {
+            Mark.IN: Take.OPENING,
+            Mark.LIKE: Take.PATTERN,
+            Mark.ILIKE: Take.PATTERN,
+            Mark.BETWEEN: Take.LOW,
+        },
+    ),
     (Take.NULL, Mark.NOT): Take.NOT_NULL,
     (Take.NULL, Mark.NULL): Take.JOINT,
     (Take.NOT_NULL, Mark.NULL): Take.JOINT,
     (Take.OPENING, Mark.OPEN): Take.VALUE,
-    **{
-        (take, mark): after
-        for mark in _VALUES
-        for take, after in (
-            (Take.VALUE, Take.JOINT),
-            (Take.PATTERN, Take.JOINT),
-            (Take.LOW, Take.RANGE),
-        )
-    },
+    **_steps((Take.VALUE, Take.PATTERN), dict.fromkeys(_VALUES, Take.JOINT)),
+    **_steps((Take.LOW,), dict.fromkeys(_VALUES, Take.RANGE)),
     (Take.RANGE, Mark.AND): Take.VALUE,
     (Take.COMMA, Mark.COMMA): Take.VALUE,
     (Take.COMMA, Mark.CLOSE): Take.JOINT,
-    **{
-        (take, mark): after
-        for take in (Take.JOINT, Take.OPERATOR)
-        for mark, after in (
-            (Mark.AND, Take.CONDITION),
-            (Mark.OR, Take.CONDITION),
-            (Mark.ORDER, Take.BY),
-        )
-    },
+    **_steps(
+        (Take.JOINT, Take.OPERATOR),
+        {Mark.AND: Take.CONDITION, Mark.OR: Take.CONDITION, Mark.ORDER: Take.BY},
+    ),
     (Take.CONDITION, Mark.ORDER): Take.BY,
     (Take.BY, Mark.BY): Take.ORDER,
     (Take.ORDER, Mark.OPERAND): Take.DIRECTION,

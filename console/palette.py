@@ -14,9 +14,9 @@ from textual.content import Content
 
 from console import actions
 from console.messages import OpenRun, Ordered
+from console.scope import Scope
 from console.screens.live import LiveScreen
-from console.session import Scope
-from console.verbs import NAMESPACE, QUIT, THEME, Order
+from console.verbs import NAMESPACE, QUIT, THEME, VIEW, Order
 
 Entry = tuple[str, str, Callable[[], object]]
 
@@ -32,7 +32,7 @@ class ActionCommands(Provider):
     async def search(self, query: str) -> Hits:
         """Those that match what is typed."""
         matcher = self.matcher(query)
-        for title, explanation, run in [*self._entries(), *self._themes()]:
+        for title, explanation, run in [*self._entries(), *self._views(), *self._themes()]:
             if (score := matcher.match(f"{title} {explanation}")) > 0:
                 shown = Content(title)
                 yield Hit(score, shown, run, text=title, help=explanation)
@@ -51,6 +51,12 @@ class ActionCommands(Provider):
     def _themes(self) -> Iterator[Entry]:
         for name in self.app.available_themes:
             yield f"theme {name}", "Change the colours.", self._order(Order(THEME, text=name))
+
+    def _views(self) -> Iterator[Entry]:
+        if isinstance(self.screen, LiveScreen):
+            for view in self.screen.session.shelf.views:
+                explanation = view.expression or "Every run."
+                yield f"view {view.name}", explanation, self._order(Order(VIEW, text=view.name))
 
     def _order(self, order: Order) -> Callable[[], object]:
         return lambda: self.app.post_message(Ordered(order))

@@ -109,10 +109,11 @@ class LiveLoop(Generic[T]):
         """Another screen is on top: load nothing."""
         self.suspended = True
 
-    def resume(self) -> None:
-        """On top again: load at once."""
+    def resume(self, *, at_once: bool = True) -> None:
+        """On top again: load at once, or only if the data is older than the interval."""
         self.suspended = False
-        self._asked = not self.paused
+        old = self.age is None or self.age >= self.interval
+        self._asked = not self.paused and (at_once or old)
         self._wake.set()
 
     def toggle_pause(self) -> bool:

@@ -16,11 +16,10 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from console import expressions
-from console.present.shapes import is_array
 from console.run_source import RunReads
+from console.sample_journals import LIVE_CHILD, sample_history, stored
+from console.sample_plans import SampleBulk
 from console.sample_reads import SampleReads
 from console.sample_reports import NOW, sample_audit, sample_health, sample_workforce
 from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery, Workforce
@@ -34,8 +33,8 @@ from continuum.model import (
     RunError,
     RunState,
     ServerInfo,
-    StoredValue,
 )
+from continuum.operators.plans import BulkPlan
 from continuum.query import matching
 from continuum.query.text import parse_operands
 from continuum.query.times import pin
@@ -59,15 +58,8 @@ _ERRORS: Final = (
     RunError("continuum.errors.ActivityTimeout", "activity shop.payments:charge failed: no answer"),
     RunError("shop.orders.OrderRejected", "order o-8841 was rejected by fraud review"),
 )
-_LIVE_CHILD: Final = UUID("0199c2f4-51ce-7d0a-9c1f-52a7f0c3b1d8")
 _PLANS: Final = ("free", "pro", "team")
 _REGIONS: Final = ("eu", "us", "ap")
-
-
-def stored(value: object) -> StoredValue:
-    """A value as the client hands it out."""
-    data = msgspec.json.encode(value)
-    return StoredValue(data, len(data))
 
 
 @dataclass(slots=True)
@@ -86,6 +78,11 @@ class SampleSource:
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
     )
+    bulk: SampleBulk = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Plans are over the same runs."""
+        self.bulk = SampleBulk(self._ordered, self._run, self._act, self.now)
 
     async def server(self) -> ServerInfo:
         """A connection that looks like one."""
@@ -95,16 +92,19 @@ class SampleSource:
         self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
     ) -> RunsPage:
         """Those that match, in order; a cursor is the id of the run that it goes on behind."""
+        found = self._ordered(query)
+        begin = 1 + [str(run.id) for run in found].index(cursor) if cursor else 0
+        shown = found[begin : begin + limit]
+        onward = str(shown[-1].id) if begin + limit < len(found) else None
+        return RunsPage(tuple(shown), onward, complete=True, at=self.now)
+
+    def _ordered(self, query: RunsQuery) -> list[Run]:
         found = self._found(query.namespace, query.condition)
         found.sort(key=lambda run: (run.started_at, run.id), reverse=query.order.descending)
         by = partial(_value, query.order.operand)
         valued = [run for run in found if by(run) is not None]
         valued.sort(key=by, reverse=query.order.descending)
-        found = [*valued, *(run for run in found if run not in valued)]
-        begin = 1 + [str(run.id) for run in found].index(cursor) if cursor else 0
-        shown = found[begin : begin + limit]
-        onward = str(shown[-1].id) if begin + limit < len(found) else None
-        return RunsPage(tuple(shown), onward, complete=True, at=self.now)
+        return [*valued, *(run for run in found if by(run) is None)]
 
     async def states(self, query: RunsQuery) -> Counts:
         """By state, without that of the query."""
@@ -143,6 +143,9 @@ class SampleSource:
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""
+        return self._run(run_id)
+
+    def _run(self, run_id: UUID) -> Run:
         for run in self.all_runs:
             if run.id == run_id:
                 return run
@@ -180,6 +183,19 @@ class SampleSource:
         """Record it; the run is cancelled."""
         await self._end(run_id, RunState.CANCELLED)
         self.cancels.append((run_id, reason, force))
+
+    async def _act(self, run_id: UUID, plan: BulkPlan) -> None:
+        """What a plan says, to one run."""
+        given = plan.arguments
+        match plan.act:
+            case "cancel":
+                await self.cancel(run_id, reason=plan.reason, force=given.get("force", False))
+            case "signal":
+                await self.signal(run_id, given["name"], given.get("payload"))
+            case _:
+                await self.bulk.set_attributes(
+                    run_id, given.get("attributes", {}), given.get("unset", ()), plan.reason
+                )
 
     async def _end(self, run_id: UUID, state: RunState) -> None:
         run = await self.run(run_id)
@@ -293,100 +309,5 @@ def _sample_wait(random: Random, workflow: str) -> str:
     if workflow.endswith("subscription"):
         return f"timer until {until}"
     if workflow.endswith("nightly_report"):
-        return f"child {_LIVE_CHILD}"
+        return f"child {LIVE_CHILD}"
     return f"activity shop.payments:charge attempt {random.randrange(2, 5)} of 5, retry at {until}"
-
-
-class _Journal:
-    """Events one after the other, from the start of a run."""
-
-    def __init__(self, run: Run) -> None:
-        self.at = run.started_at
-        self.events: list[HistoryEvent] = []
-        self.add(
-            "run_started", None, 0, version=run.version, version_hash=run.version_hash,
-            runtime="1-py3.11",
-        )  # fmt: skip
-
-    def add(self, kind: str, command: int | None, later: float, **data: object) -> None:
-        """One more event, `later` seconds after the one before."""
-        self.at += timedelta(seconds=later)
-        seq = len(self.events) + 1
-        self.events.append(HistoryEvent(seq, 1, kind, command, stored(data), self.at))
-
-
-def sample_report(run: Run) -> list[HistoryEvent]:
-    """The journal of a report that still waits for some of its children."""
-    journal = _Journal(run)
-    add = journal.add
-    children = [*(UUID(int=run.id.int + number) for number in range(1, 4)), _LIVE_CHILD]
-    regions = ("eu", "us", "apac", "latam")
-    for number, (child, region) in enumerate(zip(children, regions, strict=True)):
-        add(
-            "child_started",
-            number + 1,
-            0,
-            run_id=str(child),
-            name="shop.reports:region_report",
-            args=[region, "2026-03-13"],
-            namespace="reports",
-            attributes={"region": region},
-        )
-    add(
-        "child_completed",
-        2,
-        0.83,
-        run_id=str(children[1]),
-        state="completed",
-        value={"region": "us", "orders": 412, "revenue": 2_310_400},
-    )
-    add("patch_decided", None, 0, name="retry-regions", taken=True, after=4)
-    error = {"type": "shop.reports.WarehouseBusy", "message": "no answer for store 3 of apac"}
-    add("child_failed", 3, 0.4, run_id=str(children[2]), state="failed", value=None, error=error)
-    add("attributes_set", 5, 0, attributes={"incomplete": ["apac"]})
-    add(
-        "child_completed",
-        1,
-        0.2,
-        run_id=str(children[0]),
-        state="completed",
-        value={"region": "eu", "orders": 290, "revenue": 1_876_200},
-    )
-    return journal.events
-
-
-def sample_history(run: Run) -> list[HistoryEvent]:
-    """A believable journal for a run."""
-    if run.workflow.endswith("nightly_report") and not run.state.terminal:
-        return sample_report(run)
-    journal = _Journal(run)
-    add, events = journal.add, journal.events
-    arguments: list[Any] = [*run.input] if is_array(run.input) else []
-    error = {"type": "shop.payments.GatewayTimeout", "message": "gateway did not answer in 2 s"}
-    add("activity_scheduled", 1, 0, name="shop.orders:reserve_stock", args=arguments)
-    add("activity_completed", 1, 0.031, attempt=1, value={"warehouse": "ber-2", "shelf": 14})
-    add("side_effect", 2, 0, value="2026-03-14")
-    add("activity_scheduled", 3, 0, name="shop.payments:charge", args=[*arguments, "card_4242"])
-    retry_at = (journal.at + timedelta(seconds=2.1)).isoformat()
-    add("activity_attempt_failed", 3, 2.004, attempt=1, error=error, next_at=retry_at)
-    add("activity_started", 3, 0.1, attempt=2)
-    add("activity_completed", 3, 0.244, attempt=2, value=f"pay_{run.id.hex[-8:]}")
-    due = (journal.at + timedelta(hours=24)).isoformat()
-    add("timer_started", 4, 0, due_at=due)
-    add("signal_awaited", 5, 0, name="fraud_review")
-    if run.state is RunState.SUSPENDED or run.state is RunState.RUNNING:
-        return events
-    add("signal_received", None, 0.8, name="fraud_review", value="approved", message=7)
-    add("timer_cancelled", 6, 0, target=4)
-    add("activity_scheduled", 7, 0, name="shop.orders:ship", args=arguments)
-    if run.error is not None:
-        failure = {"type": run.error.type, "message": run.error.message}
-        add("activity_failed", 7, 0.3, attempt=1, error=failure)
-        add("run_failed", None, 0, error=failure)
-    elif run.state is RunState.CANCELLED:
-        add("cancel_requested", None, 0.2, message=9, reason="customer asked")
-        add("run_cancelled", None, 0, reason="customer asked")
-    else:
-        add("activity_completed", 7, 0.3, attempt=1, value={"carrier": "DHL", "parcel": "JD0146"})
-        add("run_completed", None, 0)
-    return events

@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
-from console.source import Pulse, ReadOnlySource, Source
+from console.read_only import ReadOnlySource
+from console.shelf import Shelf
+from console.source import Pulse, Source
 from continuum.model import ServerInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A choice of namespace; a name of None means all."""
-
-    name: str | None
 
 
 @dataclass(slots=True)
@@ -26,6 +21,7 @@ class Session:
         server: who and where we are connected; None until the first answer.
         pulse: the numbers of the header; None while they are not known.
         commands: what was typed after `:`, the oldest first.
+        shelf: the saved views.
     """
 
     source: Source
@@ -35,6 +31,7 @@ class Session:
     pulse: Pulse | None = None
     clock: Callable[[], float] = monotonic
     commands: list[str] = field(default_factory=list[str])
+    shelf: Shelf = field(default_factory=Shelf)
     _seen: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:

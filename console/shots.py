@@ -23,6 +23,7 @@ from textual.widgets import Input, TextArea
 from console.app import ConsoleApp
 from console.sample import SampleSource
 from console.screens.live import LiveScreen
+from console.screens.runs import RunsScreen
 from console.session import Session
 from console.source import PAGE, RunsPage, RunsQuery
 from console.themes import DARK, LIGHT, SAFE_DARK
@@ -159,6 +160,8 @@ def _settled(app: ConsoleApp) -> bool:
     if not isinstance(app.screen, LiveScreen):
         return True
     live = cast("LiveScreen[Any]", app.screen).live
+    if isinstance(app.screen, RunsScreen) and app.screen.top and not app.screen.counted:
+        return False
     known = app.pulse.idle and (app.pulse.loads > 0 or app.pulse.trouble is not None)
     return known and live.idle and (live.loads > 0 or live.trouble is not None)
 

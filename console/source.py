@@ -1,7 +1,7 @@
 """What the console reads and writes: a Protocol, and its one implementation over the client.
 
 Everything the console knows comes through here, so a read-only session is enforced at one place
-(`ReadOnlySource`), whatever a screen or a key binding tries.
+(`read_only.ReadOnlySource`), whatever a screen or a key binding tries.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from console import expressions
+from console.bulk_source import Bulk, ClientBulk
 from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
 from continuum.audit.report import AuditReport
 from continuum.declare.registry import AnyWorkflow
-from continuum.errors import ContinuumError
 from continuum.health.report import Facts, HealthReport
 from continuum.model import AttributeKey, NodeInfo, Run, RunState, ServerInfo
 from continuum.query.tree import Condition, JsonText, Order
@@ -35,12 +35,6 @@ BUDGET: Final = 0.25
 """Seconds that a question about many runs may take; what is known by then is the answer."""
 SAMPLE: Final = 2_000
 """Runs looked at for the attribute keys there are."""
-
-
-class ReadOnlyRefused(ContinuumError):
-    """read-only session"""
-
-    default_hint = "start the console without --read-only to change runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +189,11 @@ class Source(Protocol):
         """What there is to know of one run."""
         ...
 
+    @property
+    def bulk(self) -> Bulk:
+        """Acts upon many runs."""
+        ...
+
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""
         ...
@@ -220,34 +219,6 @@ class Source(Protocol):
         ...
 
 
-class ReadOnlySource:
-    """Passes reads through and refuses every write before it reaches the client."""
-
-    def __init__(self, inner: Source) -> None:
-        self._inner = inner
-        self.server = inner.server
-        self.runs = inner.runs
-        self.states = inner.states
-        self.values = inner.values
-        self.total = inner.total
-        self.attribute_keys = inner.attribute_keys
-        self.pulse = inner.pulse
-        self.run = inner.run
-        self.run_reads = inner.run_reads
-        self.namespaces = inner.namespaces
-        self.audit = inner.audit
-        self.workforce = inner.workforce
-        self.health = inner.health
-
-    async def signal(self, run_id: UUID, name: str, payload: object) -> None:
-        """Refuse."""
-        raise ReadOnlyRefused
-
-    async def cancel(self, run_id: UUID, *, reason: str | None, force: bool) -> None:
-        """Refuse."""
-        raise ReadOnlyRefused
-
-
 class ClientSource:
     """The real thing, over one `Continuum` client.
 
@@ -259,6 +230,7 @@ class ClientSource:
     def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] | None = None) -> None:
         self._client = client
         self.run_reads: RunReads = ClientRunReads(client)
+        self.bulk: Bulk = ClientBulk(client)
         self._flows = flows
 
     async def server(self) -> ServerInfo:

@@ -15,10 +15,11 @@ from difflib import get_close_matches
 from typing import Final
 
 from console.actions import AUDIT, HEALTH, MODES, NODES, RUN, RUNS, Action
-from console.session import Scope
+from console.scope import Scope
 
 NAMESPACE: Final = "ns"
 THEME: Final = "theme"
+VIEW: Final = "view"
 QUIT: Final = "quit"
 
 
@@ -47,6 +48,7 @@ _MODES: Final = (
     Verb(HEALTH, "", "Say whether runs go on, what fails, and what will."),
 )
 _OTHER: Final = (
+    Verb(VIEW, "NAME", "Open a saved view, by its name or number."),
     Verb(NAMESPACE, "[NAME | -A]", "Look at one namespace, or at all.", ("namespace",)),
     Verb(THEME, "NAME", "Change the colours."),
     Verb(QUIT, "", "Leave the console.", ("q", "exit")),

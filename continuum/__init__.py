@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ActivityCrashed,
         ActivityFailed,
         ActivityTimeout,
+        AmbiguousKey,
         AttributesError,
         ChildCancelled,
         ChildDepthExceeded,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         DeterminismWarning,
         DuplicateRun,
         ExecutionTimeout,
+        KeyTaken,
         NamespaceError,
         NonDeterminismError,
         NotInActivity,
@@ -88,7 +90,6 @@ if TYPE_CHECKING:
         WorkflowFailed,
         WorkflowNotFound,
     )
-    from continuum.key_errors import AmbiguousKey, KeyTaken
     from continuum.model import HistoryEvent, NodeInfo, Page, Run
     from continuum.operators.acts import OperatorAct
     from continuum.operators.plans import BulkPlan, PlanRun
@@ -207,7 +208,6 @@ _HOMES = {
     ],
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.saga": ["Saga"],
-    "continuum.key_errors": ["AmbiguousKey", "KeyTaken"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
     "continuum.operators.acts": ["OperatorAct"],
     "continuum.operators.plans": ["BulkPlan", "PlanRun"],

@@ -17,6 +17,7 @@ from console.dialogs.sending import SendingDialog
 from console.present.plain import short_id
 from console.present.runs import where
 from console.session import Session
+from console.widgets.tick import Tick
 from continuum.model import Run
 
 IGNORED_FOR: Final = 0.4
@@ -32,17 +33,6 @@ FORCED: Final = (
     "in the middle of it can write nothing more; what an activity has already done",
     "outside stays done. This cannot be undone.",
 )
-
-
-class Tick(Checkbox):
-    """A checkbox whose mark is there or not, instead of changing only its colour."""
-
-    BUTTON_INNER = " "
-
-    def watch_value(self) -> None:
-        """Put or take the mark."""
-        self.BUTTON_INNER = "✓" if self.value else " "  # pyright: ignore[reportConstantRedefinition]
-        super().watch_value()
 
 
 class CancelDialog(SendingDialog):

@@ -15,7 +15,8 @@ from textual.widgets.option_list import Option
 
 from console.present.notices import explain
 from console.present.plain import one_line
-from console.session import Scope, Session
+from console.scope import Scope
+from console.session import Session
 
 
 class NamespaceDialog(ModalScreen[Scope | None]):

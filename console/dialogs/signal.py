@@ -139,10 +139,11 @@ class SignalDialog(SendingDialog):
             return
         send.disabled = not name
         if not name:
-            self._verdict("the signal needs a name", good=False)
+            begun = bool(self._offered or self.query_one("#payload", TextArea).text)
+            self._verdict("the signal needs a name" if begun else "", good=False)
         else:
             self._verdict(f"sends {one_line(name, 60)} {preview(payload, 200)}", good=True)
 
     def _verdict(self, text: str, *, good: bool) -> None:
-        sign, style = ("✓ ", "$text-success") if good else ("✗ ", "$text-error")
+        sign, style = ("✓ ", "$text-success") if good else ("✗ " if text else "", "$text-error")
         self.query_one("#verdict", Static).update(Content.assemble((sign, style), (text, style)))

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 from uuid import UUID
 
-from textual.app import ComposeResult
 from textual.content import Content
 
 from console.dialogs.value import ValueDialog
-from console.panes.pane import Pane
+from console.panes.list_pane import ListPane
 from console.present.diff import DiffRows, Pair, compare, summary
 from console.present.history import body
 from console.present.plain import short_id
@@ -22,9 +21,7 @@ from console.present.steps import Step, fold
 from console.present.values import pretty
 from console.run_source import SHOWN_PAYLOAD, Span
 from console.session import Session
-from console.themes import Palette
 from console.widgets.bars import palette_of
-from console.widgets.row_list import RowList
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, Run
 
@@ -33,30 +30,17 @@ MOST_EVENTS: Final = 2_000
 PAGE: Final = 500
 
 
-class DiffPane(Pane):
+class DiffPane(ListPane[Pair]):
     """The other run is the latest good one of the same version, until one is named."""
 
     tab: ClassVar[str] = "diff"
 
     def __init__(self, session: Session, run_id: UUID) -> None:
-        super().__init__(session, run_id)
+        super().__init__(session, run_id, DiffRows())
         self._chosen: UUID | None = None
         self._other: Run | None = None
         self._pairs: list[Pair] = []
         self._compared: tuple[object, ...] | None = None
-
-    def compose(self) -> ComposeResult:
-        """Only the list."""
-        yield RowList[Pair](DiffRows(), id="diff")
-
-    def on_mount(self) -> None:
-        """The cursor stays where it is put."""
-        self.list.hold()
-
-    @property
-    def list(self) -> RowList[Pair]:
-        """The rows."""
-        return cast("RowList[Pair]", self.query_one("#diff"))
 
     def choose(self, run_id: UUID) -> None:
         """Compare with this one from now on."""
@@ -113,19 +97,6 @@ class DiffPane(Pane):
         parted = [i for i, p in enumerate(self._pairs) if p.verdict not in ("same", "slower")]
         if self._pairs:
             self.list.to_row(parted[0] if parted else 0)
-
-    def paint(self, palette: Palette) -> None:
-        """All anew."""
-        self.list.palette = palette
-        self.list.refresh()
-
-    def dim(self, stale: bool) -> None:
-        """Old rows stay, dimmed."""
-        self.list.stale = stale
-
-    def on_row_list_chosen(self) -> None:
-        """A click on the highlighted row."""
-        self.enter()
 
     def enter(self) -> None:
         """The last event of the step in both runs."""

@@ -8,48 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, cast
+from typing import ClassVar
 from uuid import UUID
 
-from textual.app import ComposeResult
 from textual.content import Content
 
-from console.messages import OpenRun
-from console.panes.pane import Pane
+from console.panes.list_pane import ListPane
 from console.present.family import FamilyRows, Relative, summary
 from console.run_source import ChildPage
 from console.session import Session
-from console.themes import Palette
-from console.widgets.row_list import RowList
 from continuum.errors import RunNotFound
 from continuum.model import Run
 
 
-class FamilyPane(Pane):
+class FamilyPane(ListPane[Relative]):
     """`Enter` opens the run under the cursor."""
 
     tab: ClassVar[str] = "family"
 
     def __init__(self, session: Session, run_id: UUID) -> None:
-        super().__init__(session, run_id)
         self._rows = FamilyRows()
+        super().__init__(session, run_id, self._rows)
         self._pages: list[ChildPage] = []
         self._more = False
         self.failures = False
         self._asked = 0
-
-    def compose(self) -> ComposeResult:
-        """Only the list."""
-        yield RowList[Relative](self._rows, id="family")
-
-    def on_mount(self) -> None:
-        """The cursor begins on the run itself, and stays where it is put."""
-        self.list.hold()
-
-    @property
-    def list(self) -> RowList[Relative]:
-        """The rows."""
-        return cast("RowList[Relative]", self.query_one("#family"))
 
     async def read(self, run: Run) -> Callable[[], None]:
         """The first page again, and the next one when the cursor is near the end."""
@@ -81,6 +64,7 @@ class FamilyPane(Pane):
         if asked != self._asked:  # failures were switched meanwhile
             return
         self._pages, self._more = pages, False
+        self._rows.rooted = parent is not None
         rows = [] if parent is None else [Relative("parent", parent)]
         rows.append(Relative("self", run))
         seen: set[UUID] = set()
@@ -108,29 +92,11 @@ class FamilyPane(Pane):
         super().present(run, at)
         self._rows.now = at
 
-    def paint(self, palette: Palette) -> None:
-        """All anew."""
-        self.list.palette = palette
-        self.list.refresh()
-
-    def dim(self, stale: bool) -> None:
-        """Old rows stay, dimmed."""
-        self.list.stale = stale
-
     def on_row_list_near_end(self) -> None:
         """Read the next page."""
         if self._pages and self._pages[-1].cursor is not None and not self._more:
             self._more = True
             self.post_message(self.Hungry())
-
-    def on_row_list_chosen(self) -> None:
-        """A click on the highlighted row."""
-        self.enter()
-
-    def enter(self) -> None:
-        """Open the run."""
-        if (run_id := self.run_under_cursor()) is not None:
-            self.post_message(OpenRun(run_id))
 
     def run_under_cursor(self) -> UUID | None:
         """Another one than this."""

@@ -6,54 +6,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from uuid import UUID
 
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.content import Content
 
 from console.dialogs.value import ValueDialog
-from console.panes.pane import Pane
+from console.panes.list_pane import ListPane
 from console.present.facts import value
 from console.present.json_tree import JsonTree, Node, TreeRows
 from console.present.plain import lines, one_line
 from console.present.values import pretty, size
 from console.run_source import LARGEST_PAYLOAD
 from console.session import Session
-from console.themes import Palette
 from console.widgets.bars import palette_of
-from console.widgets.row_list import RowList
 from continuum.model import Omitted, Run
 
 TRACEBACK = 200
 """Lines of a traceback that are shown."""
 
 
-class ValuesPane(Pane):
+class ValuesPane(ListPane[Node]):
     """`Enter` opens a branch, loads what was left in the store, or shows a long text."""
 
     tab: ClassVar[str] = "values"
     finds: ClassVar[bool] = True
 
     def __init__(self, session: Session, run_id: UUID) -> None:
-        super().__init__(session, run_id)
         self.json = JsonTree()
+        super().__init__(session, run_id, TreeRows(self.json))
         self._words = ""
         self._whole: Run | None = None
-
-    def compose(self) -> ComposeResult:
-        """Only the list."""
-        yield RowList[Node](TreeRows(self.json), id="values")
-
-    def on_mount(self) -> None:
-        """The cursor stays where it is put."""
-        self.list.hold()
-
-    @property
-    def list(self) -> RowList[Node]:
-        """The rows."""
-        return cast("RowList[Node]", self.query_one("#values"))
 
     async def read(self, run: Run) -> Callable[[], None]:
         """The run has it all already."""
@@ -74,19 +58,6 @@ class ValuesPane(Pane):
         if self._words:
             parts.append(f'"{one_line(self._words, 40)}", n goes on, Esc clears')
         self.list.border_title = Content(" · ".join(parts))
-
-    def paint(self, palette: Palette) -> None:
-        """All anew."""
-        self.list.palette = palette
-        self.list.refresh()
-
-    def dim(self, stale: bool) -> None:
-        """Old rows stay, dimmed."""
-        self.list.stale = stale
-
-    def on_row_list_chosen(self) -> None:
-        """A click on the highlighted row."""
-        self.enter()
 
     def enter(self) -> None:
         """Open or close a branch; load a value; show a long text in full."""

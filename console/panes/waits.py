@@ -8,42 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, cast
+from typing import ClassVar
 from uuid import UUID
 
-from textual.app import ComposeResult
 from textual.content import Content
 
-from console.messages import OpenRun
-from console.panes.pane import Pane
+from console.panes.list_pane import ListPane
 from console.present.chain import ChainRow, ChainTree, chain_rows
 from console.session import Session
-from console.themes import Palette
-from console.widgets.row_list import RowList
 from continuum.model import Run, WaitNode
 
 
-class WaitsPane(Pane):
+class WaitsPane(ListPane[ChainRow]):
     """`Enter` opens the run under the cursor."""
 
     tab: ClassVar[str] = "waits"
 
     def __init__(self, session: Session, run_id: UUID) -> None:
-        super().__init__(session, run_id)
         self._rows = ChainTree()
-
-    def compose(self) -> ComposeResult:
-        """Only the list."""
-        yield RowList[ChainRow](self._rows, id="waits")
-
-    def on_mount(self) -> None:
-        """The cursor stays where it is put."""
-        self.list.hold()
-
-    @property
-    def list(self) -> RowList[ChainRow]:
-        """The rows."""
-        return cast("RowList[ChainRow]", self.query_one("#waits"))
+        super().__init__(session, run_id, self._rows)
 
     async def read(self, run: Run) -> Callable[[], None]:
         """The chain, all of it."""
@@ -59,24 +42,6 @@ class WaitsPane(Pane):
         """Times left count from now."""
         super().present(run, at)
         self._rows.now = at
-
-    def paint(self, palette: Palette) -> None:
-        """All anew."""
-        self.list.palette = palette
-        self.list.refresh()
-
-    def dim(self, stale: bool) -> None:
-        """Old rows stay, dimmed."""
-        self.list.stale = stale
-
-    def on_row_list_chosen(self) -> None:
-        """A click on the highlighted row."""
-        self.enter()
-
-    def enter(self) -> None:
-        """Open the run."""
-        if (run_id := self.run_under_cursor()) is not None:
-            self.post_message(OpenRun(run_id))
 
     def run_under_cursor(self) -> UUID | None:
         """Another one than this."""

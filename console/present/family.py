@@ -44,9 +44,11 @@ class FamilyRows:
 
     Attributes:
         now: the database's clock; ages count from it.
+        rooted: whether the parent is there; without it the run itself is the root.
     """
 
     def __init__(self) -> None:
+        self.rooted = True
         self.now: datetime | None = None
 
     def key(self, row: Relative) -> Hashable:
@@ -74,7 +76,8 @@ class FamilyRows:
         run = row.run
         match column.name:
             case "run":
-                lead = {"parent": "", "self": "└ ", "child": "  └ "}[row.place]
+                depth = {"parent": 0, "self": 1, "child": 2}[row.place] - (not self.rooted)
+                lead = "  " * (depth - 1) + "└ " if depth else ""
                 style = palette.strong if row.place == "self" else palette.text
                 return Text(lead, palette.faint).append(short_id(run.id), style)
             case "state":

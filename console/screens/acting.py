@@ -10,13 +10,15 @@ from typing import Final, TypeVar
 
 from console.dialogs.cancel import CancelDialog
 from console.dialogs.signal import SignalDialog
+from console.dialogs.yank import YankDialog
 from console.present.plain import short_id
 from console.screens.live import LiveScreen
+from console.yank import LARGEST, Copyable, copyables, keep
 from continuum.model import Run
 
 T = TypeVar("T")
 
-_ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "yank"})
+_ON_A_RUN: Final = frozenset({"open", "signal", "cancel"})
 _ON_A_LIVE_RUN: Final = frozenset({"signal", "cancel"})
 
 
@@ -58,7 +60,25 @@ class ActingScreen(LiveScreen[T]):
             self.live.refresh()
 
     def do_yank(self) -> None:
-        """Copy the run id."""
-        if run := self.target():
-            self.app.copy_to_clipboard(str(run.id))
-            self.toast(f"copied {run.id}")
+        """The menu, for what is under the cursor now."""
+        self.app.push_screen(YankDialog(self.copyables()), self._copy)
+
+    def copyables(self) -> list[Copyable]:
+        """What can be copied here."""
+        return copyables(self.target(), None, 1)
+
+    def _copy(self, item: Copyable | None) -> None:
+        """Through the terminal, or to a file when it is too long for one."""
+        if item is None or item.text is None:
+            return
+        text = item.text.encode("utf-8", "replace")
+        if len(text) > LARGEST:
+            try:
+                self.toast(f"too long for a terminal, it is in {keep(item)}")
+            except OSError as error:
+                self.toast(f"too long for a terminal, and no file: {error.strerror}", "warning")
+            return
+        self.app.copy_to_clipboard(text.decode())
+        size = len(item.text)
+        what = item.text if size <= 40 else f"{size:,} characters"
+        self.toast(f"copied {item.name}: {what}")

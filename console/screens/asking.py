@@ -12,13 +12,14 @@ from typing import TypeVar, cast
 from console import cells, expressions
 from console.dialogs.choose import ChooseDialog
 from console.dialogs.namespace import NamespaceDialog
+from console.scope import Scope
 from console.screens.acting import ActingScreen
-from console.session import Scope
 from console.source import RunsQuery
 from console.trail import Trail
 from console.widgets.bars import StateTabs
 from console.widgets.query_parts import QueryParts
 from console.widgets.run_table import RunTable
+from console.yank import Copyable, copyables
 from continuum.query.tree import Condition, Order
 
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class AskingScreen(ActingScreen[T]):
         if name in _STEPS and not self.trail.can(_STEPS[name]):
             return "no query before this one" if _STEPS[name] < 0 else "no query after this one"
         return super().unavailable(name)
+
+    def copyables(self) -> list[Copyable]:
+        """Of the run under the cursor, and of the query."""
+        return copyables(self.target(), self.runs_query, len(self.list.rows))
 
     # states and parts
 

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
-from console.messages import Ordered, ScopeChanged, ShowMode
+from console.messages import Ordered, ReadAgain, ScopeChanged, ShowMode
 from console.present.plain import one_line
 from console.refresh import NO_ANSWER_AFTER, LiveLoop, Trouble
 from console.session import Session
@@ -152,7 +152,8 @@ class LiveScreen(Screen[None], Generic[T]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In a line of text the keys that open one are text."""
-        opens = action == "perform" and not actions.OPEN_A_LINE.isdisjoint(map(str, parameters))
+        first = actions.OPEN_A_LINE | actions.BEFORE_FOCUS
+        opens = action == "perform" and not first.isdisjoint(map(str, parameters))
         return not (opens and isinstance(self.focused, Input))
 
     async def action_perform(self, name: str) -> None:
@@ -181,6 +182,7 @@ class LiveScreen(Screen[None], Generic[T]):
     def do_refresh(self) -> None:
         """Read now."""
         self.live.refresh()
+        self.post_message(ReadAgain())
 
     def do_pause(self) -> None:
         """Stop reading, or go on."""

@@ -21,7 +21,7 @@ from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.asking import AskingScreen
+from console.screens.viewing import ViewingScreen
 from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
 from console.trail import Trail
@@ -29,6 +29,7 @@ from console.widgets.bars import StateTabs, palette_of
 from console.widgets.query_bar import QueryBar
 from console.widgets.row_list import RowList
 from console.widgets.run_table import RunTable
+from console.widgets.view_tabs import ViewTabs
 from continuum.errors import QueryError
 from continuum.model import Run
 
@@ -44,7 +45,7 @@ class Answer:
     further: bool
 
 
-class RunsScreen(AskingScreen[Answer]):
+class RunsScreen(ViewingScreen[Answer]):
     """State tabs, query bar and table over one query.
 
     Args:
@@ -67,6 +68,7 @@ class RunsScreen(AskingScreen[Answer]):
     ) -> None:
         super().__init__(session)
         self._behind = behind
+        self.top = behind is None
         self.runs_query = query or RunsQuery(namespace=session.namespace)
         self.page: RunsPage | None = None
         self.trail = Trail(self.runs_query)
@@ -93,6 +95,7 @@ class RunsScreen(AskingScreen[Answer]):
 
     def body(self) -> ComposeResult:
         """States and query above the table."""
+        yield ViewTabs()
         yield StateTabs()
         yield QueryBar(self.session)
         yield RunTable(self._presenter, id="runs")
@@ -190,6 +193,11 @@ class RunsScreen(AskingScreen[Answer]):
         self.list.palette = palette_of(self)
         self._redraw()
 
+    @property
+    def counted(self) -> bool:
+        """Whether all numbers above the list are read."""
+        return self.counting.idle and self.counting_views.idle
+
     # drawing
 
     def _redraw(self) -> None:
@@ -210,6 +218,7 @@ class RunsScreen(AskingScreen[Answer]):
         elif self.focused is None:
             rows.focus()
         self.query_one(StateTabs).chosen = self.runs_query.state
+        self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)
 
     def ask(self, query: RunsQuery) -> None:
@@ -223,6 +232,7 @@ class RunsScreen(AskingScreen[Answer]):
         self.trail.ask(query)
         if scope_changed:
             self.post_message(ScopeChanged())
+            self.recount_views()
         if self._behind is None:
             self.session.namespace = query.namespace
         self._presenter.all_namespaces = query.namespace is None
@@ -275,7 +285,11 @@ class RunsScreen(AskingScreen[Answer]):
 
     def choices(self) -> dict[str, Callable[[], Sequence[str]]]:
         """The runs in the list can be opened by name."""
-        return {verbs.RUN: lambda: [str(run.id) for run in self.list.rows]}
+        names = [view.name for view in self.session.shelf.views]
+        return {
+            verbs.RUN: lambda: [str(run.id) for run in self.list.rows],
+            verbs.VIEW: lambda: names,
+        }
 
     def found(self, text: str) -> list[Run]:
         """The runs in the list whose id begins or ends so, as ids are shown or typed."""
@@ -306,6 +320,7 @@ class RunsScreen(AskingScreen[Answer]):
     def do_refresh(self) -> None:
         """Read now, all that is on screen."""
         self._whole = self.page is not None and len(self.page.runs) > PAGE
+        self.counting_views.refresh()
         super().do_refresh()
 
     def do_more(self) -> None:

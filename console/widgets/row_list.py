@@ -274,7 +274,7 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             style = self.get_component_rich_style(name)
         if self.stale:
             style += Style(dim=True)
-        line = Text("▸ " if key == self._cursor else "  ", style=self.palette.accent)
+        line = Text(self.lead(row, at_cursor=key == self._cursor), style=self.palette.accent)
         for column in self._columns:
             cell = self.presenter.cell(row, column, self.palette, changed=key in self._changed)
             fitted = self.decorate(_fit(cell, column), column, at_cursor=key == self._cursor)
@@ -285,6 +285,11 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         """A cell of the row under the cursor or of another, as it is to be drawn."""
         del column, at_cursor
         return cell
+
+    def lead(self, row: T, *, at_cursor: bool) -> str:
+        """What stands before a row, in two cells."""
+        del row
+        return "▸ " if at_cursor else "  "
 
     def _header(self) -> Text:
         line = Text("  ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import ClassVar
+from uuid import UUID
 
 from rich.style import Style
 from rich.text import Text
@@ -22,6 +24,12 @@ class RunTable(RowList[Run], inherit_bindings=True):
     ]
 
     _column: str | None = None
+    marked: Container[UUID] = frozenset()
+    """Ids of the runs that are marked."""
+
+    def lead(self, row: Run, *, at_cursor: bool) -> str:
+        """The cursor, and a star for a marked run."""
+        return ("▸" if at_cursor else " ") + ("*" if row.id in self.marked else " ")
 
     @property
     def cursor_column(self) -> Column | None:

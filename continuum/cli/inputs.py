@@ -122,11 +122,3 @@ def parse_run_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a run id", hint="a run id is a UUID") from None
-
-
-def parse_json_object(text: str, where: str) -> dict[str, Any]:
-    """A JSON object."""
-    value = parse_json(text, where)
-    if not isinstance(value, dict):
-        raise UsageError(f"{where} must be a JSON object")
-    return value  # pyright: ignore[reportUnknownVariableType]

@@ -43,27 +43,27 @@ async def migrate(
     if status and (sql or roles):
         other = "--sql" if sql else "--roles"
         raise UsageError(f"--status and {other} exclude each other")
-    from continuum.client import wiring
+    from continuum.client import administration
 
     if sql:
-        sys.stdout.write(wiring.migration_sql(roles=roles))
+        sys.stdout.write(administration.migration_sql(roles=roles))
         return
     if roles:
         rows = Rows(options.shape, [Column("role")], fields=("role",), key="role")
-        created = await wiring.create_roles(options.dsn, options.direct_dsn)
+        created = await administration.create_roles(options.dsn, options.direct_dsn)
         rows.add(*({"role": name} for name in created))
         rows.close()
         return
     if options.shape is Format.IDS:
         raise UsageError("migrations have no run ids", hint="use --format table, json or jsonl")
     if status:
-        found = await wiring.migration_status(options.dsn, options.direct_dsn)
+        found = await administration.migration_status(options.dsn, options.direct_dsn)
         records = [
             (each.version, each.name, "applied" if each.applied_at else "pending", each.applied_at)
             for each in found
         ]
     else:
-        applied = await wiring.migrate_database(options.dsn, options.direct_dsn)
+        applied = await administration.migrate_database(options.dsn, options.direct_dsn)
         records = [(each.version, each.name, "applied", None) for each in applied]
     _print(options.shape, records)
 

@@ -32,7 +32,7 @@ from continuum.model import NodeInfo, Run
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
     from continuum.declare.activity import Activity
-from continuum.declare.queue import Queue
+    from continuum.declare.queue import Queue
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast, overload
-from uuid import UUID
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from continuum.client.blocking_calls import BlockingCalls
-from continuum.client.starts import Conflicts, KeyReuses
+from continuum.client.start_options import SignalOptions, StartOptions
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -29,18 +27,8 @@ class BlockingStarts(BlockingCalls):
         self,
         flow: Startable[*Ts, R],
         *args: *Ts,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: Connection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> BlockingRunHandle[R]: ...
 
     @overload
@@ -48,71 +36,27 @@ class BlockingStarts(BlockingCalls):
         self,
         flow: str,
         *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: Connection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> BlockingRunHandle[Any]: ...
 
     def start(
         self,
         flow: Any,
         *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: Connection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> BlockingRunHandle[Any]:
         """Insert a run; see `Continuum.start`. `connection` is a synchronous psycopg one."""
-        options: dict[str, Any] = {
-            "namespace": namespace,
-            "attributes": attributes,
-            "key": key,
-            "key_reuse": key_reuse,
-            "on_conflict": on_conflict,
-            "delay": delay,
-            "start_at": start_at,
-            "execution_timeout": execution_timeout,
-            "timeout_grace": timeout_grace,
-            "idempotency_key": idempotency_key,
-            "run_id": run_id,
-        }
-        return self._start(
-            self.call(self._client.prepare_start(flow, *args, **options)), connection
-        )
+        return self._insert(self._client.prepare_start(flow, *args, **options), connection)
 
     @overload
     def signal_with_start(
         self,
         flow: Startable[*Ts, R],
         *args: *Ts,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: Connection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> BlockingRunHandle[R]: ...
 
     @overload
@@ -120,59 +64,30 @@ class BlockingStarts(BlockingCalls):
         self,
         flow: str,
         *args: Any,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: Connection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> BlockingRunHandle[Any]: ...
 
     def signal_with_start(
         self,
         flow: Any,
         *args: Any,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: Connection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> BlockingRunHandle[Any]:
         """Signal the live run with this key, or start it; see `Continuum.signal_with_start`."""
-        from continuum.client.starting import first_signal
+        preparing = self._client.prepare_signal_with_start(flow, *args, **options)
+        return self._insert(preparing, connection)
 
-        options: dict[str, Any] = {
-            "namespace": namespace,
-            "attributes": attributes,
-            "key": key,
-            "key_reuse": key_reuse,
-            "execution_timeout": execution_timeout,
-            "timeout_grace": timeout_grace,
-            "signal": first_signal(signal, payload, delivery_id),
-            "reason": reason,
-        }
-        return self._start(
-            self.call(self._client.prepare_start(flow, *args, **options)), connection
-        )
-
-    def _start(
-        self, prepared: PreparedStart, connection: Connection[Any] | None
+    def _insert(
+        self,
+        preparing: Coroutine[Any, Any, PreparedStart],
+        connection: Connection[Any] | None,
     ) -> BlockingRunHandle[Any]:
         from continuum.client.blocking import BlockingRunHandle
 
-        client = cast("BlockingContinuum", self)
+        client, prepared = cast("BlockingContinuum", self), self.call(preparing)
         if connection is None:
             return BlockingRunHandle(client, self.call(prepared.insert()))
         # On this thread: the caller's connection is not to be used from any other.
-        return BlockingRunHandle(client, prepared.insert_on_blocking(connection))
+        return BlockingRunHandle(client, prepared.insert_blocking(connection))

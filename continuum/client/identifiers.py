@@ -8,13 +8,13 @@ from uuid import UUID
 
 from continuum.codec.attributes import check_name, check_namespace
 from continuum.errors import (
+    AmbiguousKey,
     ConfigurationError,
     MalformedRunId,
     PayloadError,
     QueryError,
     RunNotFound,
 )
-from continuum.key_errors import AmbiguousKey
 from continuum.model import RUN_FIELDS
 from continuum.store.reading import ReadStore
 

@@ -76,7 +76,7 @@ class Operating(ABC):
             for check in await Continuum.doctor("postgresql://db/shop"):
                 print(check.result, check.name, check.message, check.fix)
         """
-        from continuum.client.wiring import examine_installation
+        from continuum.client.administration import examine_installation
         from continuum.health.doctor import checks_of
 
         return checks_of(await examine_installation(dsn, direct_dsn))

@@ -51,9 +51,11 @@ class PreparedStart:
         self._fresh = fresh
         self._on_conflict = on_conflict
 
-    async def insert(self) -> RunHandle[Any]:
-        """Commit it, with others of the same moment."""
+    async def insert(self, connection: AsyncConnection[Any] | None = None) -> RunHandle[Any]:
+        """Commit it, with others of the same moment; or insert it in the caller's transaction."""
         with self._traced() as order:
+            if connection is not None:
+                return self._handle(await self._backend.start_on(connection, order))
             if self._fresh:
                 here = await self._control.start_new(order.run)
                 return self._handle(StartOutcome(), here=here)
@@ -61,12 +63,7 @@ class PreparedStart:
                 return self._handle(StartOutcome(await self._control.insert(order.run)))
             return self._handle(await self._control.start(order))
 
-    async def insert_on(self, connection: AsyncConnection[Any]) -> RunHandle[Any]:
-        """Insert it in the caller's transaction."""
-        with self._traced() as order:
-            return self._handle(await self._backend.start_on(connection, order))
-
-    def insert_on_blocking(self, connection: Connection[Any]) -> RunHandle[Any]:
+    def insert_blocking(self, connection: Connection[Any]) -> RunHandle[Any]:
         """Insert it in the transaction of a synchronous caller, on its thread."""
         with self._traced() as order:
             return self._handle(self._backend.start_on_blocking(connection, order))

@@ -22,12 +22,13 @@ from continuum.errors import (
     ConfigurationError,
     DefinitionError,
     DuplicateRun,
+    KeyTaken,
     PayloadError,
     WorkflowNotFound,
 )
 from continuum.journal.turn import NewRun
-from continuum.key_errors import KeyTaken
 from continuum.model import NodeInfo
+from continuum.operators.acts import Act
 from continuum.store.starts import FirstSignal, KeyReuse, StartOrder, StartOutcome
 from continuum.system import new_run_id
 
@@ -85,8 +86,6 @@ def prepare(
         ),
         key=None if key is None else check_key(key),
     )
-    if delay is None and start_at is None and execution_timeout is None and key is None:
-        return StartOrder(run)
     return StartOrder(
         run,
         KeyReuse(key_reuse),
@@ -98,8 +97,10 @@ def prepare(
     )
 
 
-def first_signal(name: str, payload: Any, delivery_id: str | None) -> FirstSignal:
-    """The signal of `signal_with_start`.
+def first_signal(
+    name: str, payload: Any, delivery_id: str | None, act: Act | None = None
+) -> FirstSignal:
+    """The signal of `signal_with_start`, and what is recorded of it when an operator sends it.
 
     Raises:
         PayloadError: of its parts.
@@ -107,7 +108,8 @@ def first_signal(name: str, payload: Any, delivery_id: str | None) -> FirstSigna
     check_name(name, "signal name")
     if delivery_id is not None:
         check_name(delivery_id, "delivery_id")
-    return FirstSignal(name, check_json(payload, f"payload of signal {name}"), delivery_id)
+    value = check_json(payload, f"payload of signal {name}")
+    return FirstSignal(name, value, delivery_id, act)
 
 
 def check_conflict(on_conflict: str) -> str:

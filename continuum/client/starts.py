@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, cast, overload
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from continuum.client.handle import RunHandle
+from continuum.client.start_options import SignalOptions, StartOptions, check_options
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -19,12 +17,10 @@ if TYPE_CHECKING:
     from continuum.client.client import Continuum
     from continuum.client.control import Control
     from continuum.client.prepared import PreparedStart
-    from continuum.declare.workflow import Startable, Workflow
+    from continuum.declare.workflow import Startable
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
-KeyReuses = Literal["allow", "allow_if_failed", "reject"]
-Conflicts = Literal["existing", "fail"]
 
 
 class Starts(ABC):
@@ -47,18 +43,8 @@ class Starts(ABC):
         self,
         flow: Startable[*Ts, R],
         *args: *Ts,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> RunHandle[R]: ...
 
     @overload
@@ -66,56 +52,37 @@ class Starts(ABC):
         self,
         flow: str,
         *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> RunHandle[Any]: ...
 
     async def start(
         self,
         flow: Any,
         *args: Any,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        on_conflict: Conflicts = "existing",
-        delay: timedelta | float | None = None,
-        start_at: datetime | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[StartOptions],
     ) -> RunHandle[Any]:
         """Insert a run; any worker that has loaded the workflow takes it.
 
         Args:
             flow: a workflow, or the name of one that a live worker has loaded.
             args: its positional arguments.
-            namespace: 1 to 255 printable characters.
+            namespace: 1 to 255 printable characters; default: "default".
             attributes: a JSON object to find the run by.
             key: what you call the run, such as "order-o1": at most one live run of the workflow in
                 the namespace has it, and calls take it in place of the run id.
-            key_reuse: whether the key may start another run when its last one has ended: "allow",
-                "allow_if_failed" (or cancelled), "reject".
+            key_reuse: whether the key may start another run when its last one has ended: "allow"
+                (the default), "allow_if_failed" (or cancelled), "reject".
             on_conflict: what to do when a live run has the key: answer that run, whatever its
-                input is ("existing"), or raise ("fail").
+                input is ("existing", the default), or raise ("fail").
             delay: a timedelta or seconds; no worker takes the run before, and that is when
                 it has started.
             start_at: the same, as a time with a time zone.
             execution_timeout: a timedelta or seconds from the start, over all incarnations. Then
                 the run is asked to end, as by `cancel`, and ends failed as `ExecutionTimeout`.
-            timeout_grace: so long it may clean up then; after that it is ended by force.
+            timeout_grace: so long it may clean up then, 60 s unless told; after that it is ended by
+                force.
             idempotency_key: starts with the same key, workflow and namespace are one run.
             run_id: the id it shall have; starting it again with the same input changes nothing.
             connection: a psycopg connection whose transaction the insert joins: no run exists
@@ -133,53 +100,16 @@ class Starts(ABC):
             run = await ct.start(order_flow, order, key=f"order-{order.id}")
             print(run.new, (await ct.get_run(f"order-{order.id}")).state)
         """
-        prepared = await self.prepare_start(
-            flow,
-            *args,
-            namespace=namespace,
-            attributes=attributes,
-            key=key,
-            key_reuse=key_reuse,
-            on_conflict=on_conflict,
-            delay=delay,
-            start_at=start_at,
-            execution_timeout=execution_timeout,
-            timeout_grace=timeout_grace,
-            idempotency_key=idempotency_key,
-            run_id=run_id,
-        )
-        if connection is not None:
-            return await prepared.insert_on(connection)
-        return await prepared.insert()
-
-    async def prepare_start(
-        self, flow: Workflow[..., Any] | str, *args: Any, **options: Any
-    ) -> PreparedStart:
-        """All checks of a start (same arguments, no connection), without writing anything."""
-        from continuum.client.prepared import prepare_start  # a process that reads never loads it
-
-        client, signal = cast("Continuum", self), options.get("signal")
-        if signal is not None:
-            act = self._acting.named_act("signal", options.pop("reason", None))
-            options["signal"] = replace(signal, act=act)
-        return await prepare_start(client, self._backend, self._controls, flow, args, options)
+        prepared = await self.prepare_start(flow, *args, **options)
+        return await prepared.insert(connection)
 
     @overload
     async def signal_with_start(
         self,
         flow: Startable[*Ts, R],
         *args: *Ts,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> RunHandle[R]: ...
 
     @overload
@@ -187,34 +117,16 @@ class Starts(ABC):
         self,
         flow: str,
         *args: Any,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> RunHandle[Any]: ...
 
     async def signal_with_start(
         self,
         flow: Any,
         *args: Any,
-        key: str,
-        signal: str,
-        payload: Any = None,
-        delivery_id: str | None = None,
-        reason: str | None = None,
-        key_reuse: KeyReuses = "allow",
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        execution_timeout: timedelta | float | None = None,
-        timeout_grace: timedelta | float = 60,
         connection: AsyncConnection[Any] | None = None,
+        **options: Unpack[SignalOptions],
     ) -> RunHandle[Any]:
         """Signal the live run with this key; start it first when there is none, in one commit.
 
@@ -237,20 +149,34 @@ class Starts(ABC):
             await ct.signal_with_start(
                 cart_flow, customer, key=f"cart-{customer}", signal="add", payload="book")
         """
+        prepared = await self.prepare_signal_with_start(flow, *args, **options)
+        return await prepared.insert(connection)
+
+    async def prepare_start(
+        self, flow: Any, *args: Any, **options: Unpack[StartOptions]
+    ) -> PreparedStart:
+        """All checks of `start`, without writing anything."""
+        check_options("start", options, StartOptions)
+        return await self._prepare(flow, args, options)
+
+    async def prepare_signal_with_start(
+        self, flow: Any, *args: Any, **options: Unpack[SignalOptions]
+    ) -> PreparedStart:
+        """All checks of `signal_with_start`, without writing anything."""
         from continuum.client.starting import first_signal
 
-        prepared = await self.prepare_start(
-            flow,
-            *args,
-            namespace=namespace,
-            attributes=attributes,
-            key=key,
-            key_reuse=key_reuse,
-            execution_timeout=execution_timeout,
-            timeout_grace=timeout_grace,
-            signal=first_signal(signal, payload, delivery_id),
-            reason=reason,
+        check_options("signal_with_start", options, SignalOptions)
+        given: dict[str, Any] = {**options}
+        act = self._acting.named_act("signal", given.pop("reason", None))
+        given["signal"] = first_signal(
+            given["signal"], given.pop("payload", None), given.pop("delivery_id", None), act
         )
-        if connection is not None:
-            return await prepared.insert_on(connection)
-        return await prepared.insert()
+        return await self._prepare(flow, args, given)
+
+    async def _prepare(
+        self, flow: Any, args: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> PreparedStart:
+        from continuum.client.prepared import prepare_start  # a process that reads never loads it
+
+        client = cast("Continuum", self)
+        return await prepare_start(client, self._backend, self._controls, flow, args, options)

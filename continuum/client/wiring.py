@@ -1,4 +1,4 @@
-"""Builds the pieces a client works with; the only module that names a concrete store.
+"""Builds the pieces a client works with, each when it is first asked for.
 
 At most 10 connections a process: pool (4), committer, hints, ends; of a worker listener, heartbeat
 and a probe. Committer, listeners and heartbeat go around a transaction pooler."""
@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -26,16 +26,14 @@ from continuum.store.postgres.pool import (
     connect,
     connect_blocking,
     open_pool,
-    translated,
 )
-from continuum.store.postgres.poolers import allow_for_pooler, connect_direct
+from continuum.store.postgres.poolers import allow_for_pooler
 from continuum.store.postgres.reads import PostgresReads
-from continuum.store.postgres.session import Sessions
+from continuum.store.postgres.session import BlockingSession, Session, Sessions
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
-    from continuum.store.installation import InstallationFacts
     from continuum.store.pauses import PauseStore
     from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.auditing import PostgresAudit
@@ -50,6 +48,10 @@ if TYPE_CHECKING:
     from continuum.store.postgres.store import PostgresStore
     from continuum.store.schedules import ScheduleStore
     from continuum.store.starts import StartOrder, StartOutcome
+
+    kept = property  # a protocol's property is not to be had of a cached_property
+else:
+    from functools import cached_property as kept
 
 HINTS_VARIABLE: Final = "CONTINUUM_HINTS"
 """`off` sends and hears no notifications: everything is then found by polling."""
@@ -84,48 +86,32 @@ class PostgresBackend:
         self.workers: list[LocalWorker] = []
         self._resources = AsyncExitStack()
 
-    @property
+    @kept
     def store(self) -> PostgresStore:
         """The half that writes; a process that only reads never loads it."""
-        return self._store
-
-    @cached_property
-    def _store(self) -> PostgresStore:
         from continuum.store.postgres.store import PostgresStore
 
         store = PostgresStore(self._pool, self._connect_direct, self._codec)
         self._resources.push_async_callback(store.close)
         return store
 
-    @property
+    @kept
     def attributes(self) -> PostgresAttributes:
         """Which attribute keys there are, and indexes on them."""
-        return self._attributes
-
-    @cached_property
-    def _attributes(self) -> PostgresAttributes:
         from continuum.store.postgres.attributes import PostgresAttributes
 
         return PostgresAttributes(self._pool, self._connect_direct)
 
-    @property
+    @kept
     def audits(self) -> PostgresAudit:
         """Which versions there are, and which runs need them."""
-        return self._audits
-
-    @cached_property
-    def _audits(self) -> PostgresAudit:
         from continuum.store.postgres.auditing import PostgresAudit
 
         return PostgresAudit(self._pool)
 
-    @property
+    @kept
     def journals(self) -> PostgresJournals:
         """What a replay reads."""
-        return self._journals
-
-    @cached_property
-    def _journals(self) -> PostgresJournals:
         from continuum.store.postgres.journals import PostgresJournals
 
         return PostgresJournals(self._pool, self._codec)
@@ -134,28 +120,28 @@ class PostgresBackend:
         """What another process can call to open the same store for replays."""
         return partial(_opened, self._settings, self._codec)
 
-    @property
+    @kept
     def health(self) -> PostgresHealth:
         """What the database knows of its health."""
         from continuum.store.postgres.health import PostgresHealth
 
         return PostgresHealth(self._pool)
 
-    @property
+    @kept
     def repair(self) -> PostgresRepair:
         """Puts runs right."""
         from continuum.store.postgres.repair import PostgresRepair
 
         return PostgresRepair(self._sessions, self._codec)
 
-    @property
+    @kept
     def operators(self) -> PostgresOperators:
         """What operators did, and which namespaces want reasons."""
         from continuum.store.postgres.operators import PostgresOperators
 
         return PostgresOperators(self._pool)
 
-    @property
+    @kept
     def plans(self) -> PostgresPlans:
         """Plans of acts upon many runs."""
         from continuum.store.postgres.plans import PostgresPlans
@@ -165,33 +151,25 @@ class PostgresBackend:
     @property
     def pauses(self) -> PauseStore:
         """Who may not go on."""
-        return self._store.pauses
+        return self.store.pauses
 
     @property
     def schedules(self) -> ScheduleStore:
         """Schedules."""
-        return self._store.schedules
+        return self.store.schedules
 
-    @property
+    @kept
     def hints(self) -> PostgresHints:
         """Wakes workers and waiters of other processes."""
-        return self._hints
-
-    @cached_property
-    def _hints(self) -> PostgresHints:
         from continuum.store.postgres.hints import PostgresHints
 
         hints = PostgresHints(self._connect, enabled=self._hints_on)
         self._resources.push_async_callback(hints.close)
         return hints
 
-    @property
+    @kept
     def waiter(self) -> EndWaiter:
         """Waits for the ends of runs."""
-        return self._waiter
-
-    @cached_property
-    def _waiter(self) -> EndWaiter:
         waiter = EndWaiter(self.reads.ends, self._ended_listener, self._elsewhere)
         self._resources.push_async_callback(waiter.close)
         return waiter
@@ -217,7 +195,7 @@ class PostgresBackend:
         """
         found = resolve_dsn(dsn, direct=direct_dsn)
         async with AsyncExitStack() as stack:
-            settings = await stack.enter_async_context(_server(found))
+            settings = await stack.enter_async_context(reach_server(found))
             pool = await open_pool(
                 settings,
                 migrate.migrate if found.text is None else migrate.check,
@@ -245,17 +223,19 @@ class PostgresBackend:
         """Start a run in the caller's transaction."""
         if not isinstance(connection, AsyncConnection):
             raise ConfigurationError("connection must be a psycopg AsyncConnection")
-        from continuum.store.postgres.orders import start_on
+        from continuum.store.postgres.orders import starting
 
-        return await start_on(connection, order, self._codec, notify=self._hints_on)
+        procedure = starting(order, self._codec, notify=self._hints_on)
+        return await Session(connection).carry_out(procedure)
 
     def start_on_blocking(self, connection: Connection[Any], order: StartOrder) -> StartOutcome:
         """Start a run in the transaction of a synchronous caller, on its thread."""
         if not isinstance(connection, Connection):
             raise ConfigurationError("connection must be a psycopg Connection")
-        from continuum.store.postgres.orders import start_on_blocking
+        from continuum.store.postgres.orders import starting
 
-        return start_on_blocking(connection, order, self._codec, notify=self._hints_on)
+        procedure = starting(order, self._codec, notify=self._hints_on)
+        return BlockingSession(connection).carry_out(procedure)
 
     def node_listener(
         self,
@@ -332,7 +312,7 @@ async def _opened(
 
 
 @asynccontextmanager
-async def _server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
+async def reach_server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
     """How to reach the named database, or the embedded server, whatever its schema."""
     if found.text is not None:
         yield PostgresSettings(found.text, found.direct, max_size=POOL_SIZE)
@@ -345,56 +325,3 @@ async def _server(found: Dsn) -> AsyncGenerator[PostgresSettings]:
         yield PostgresSettings(server.dsn, max_size=POOL_SIZE)
     finally:
         await asyncio.to_thread(server.leave)
-
-
-@asynccontextmanager
-async def _administration(
-    dsn: str | None, direct_dsn: str | None
-) -> AsyncGenerator[AsyncConnection[Any]]:
-    """One connection to it."""
-    async with (
-        _server(resolve_dsn(dsn, direct=direct_dsn)) as settings,
-        await connect_direct(settings) as connection,
-    ):
-        with translated(settings, direct=True):
-            yield connection
-
-
-async def migration_status(
-    dsn: str | None, direct_dsn: str | None = None
-) -> list[migrate.MigrationStatus]:
-    """Every migration of this release, and those of a newer one that the database has."""
-    async with _administration(dsn, direct_dsn) as connection:
-        return await migrate.status(connection)
-
-
-async def migrate_database(
-    dsn: str | None, direct_dsn: str | None = None
-) -> list[migrate.Migration]:
-    """Apply what is missing, in one transaction; answers what was applied."""
-    async with _administration(dsn, direct_dsn) as connection:
-        return await migrate.migrate(connection)
-
-
-async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -> InstallationFacts:
-    """What `Continuum.doctor` is based on."""
-    from continuum.store.postgres.embedded import is_installed
-    from continuum.store.postgres.installation import examine
-
-    async with _server(resolve_dsn(dsn, direct=direct_dsn)) as settings:
-        return await examine(settings, embedded=is_installed())
-
-
-async def create_roles(dsn: str | None, direct_dsn: str | None = None) -> tuple[str, ...]:
-    """Create the roles of readers and operators, or renew what they may; answers their names."""
-    from continuum.store.postgres.roles import create_roles
-
-    async with _administration(dsn, direct_dsn) as connection:
-        return await create_roles(connection)
-
-
-def migration_sql(*, roles: bool = False) -> str:
-    """All migrations, or what creates the roles, as one script for `psql`."""
-    from continuum.store.postgres.roles import roles_sql
-
-    return roles_sql() if roles else migrate.sql()

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, Final, NoReturn, cast
 
 from continuum.errors import QueryError
+from continuum.query.fields import nearest
 from continuum.query.leaves import json_text, operand_of
 from continuum.query.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_EXPRESSION, MAX_PATH, MAX_VALUES
 from continuum.query.times import MAX_OFFSET, parse_interval
@@ -79,6 +80,7 @@ _SIGNS: Final = {
     )
 } | {"<>": Mark.NEQ}  # fmt: skip
 _ENDS_VALUE: Final = frozenset({Mark.VALUE, Mark.OPERAND, Mark.CLOSE})
+_ENDS: Final = _ENDS_VALUE | {Mark.TRUE, Mark.FALSE, Mark.NULL}
 _BEFORE_VALUE: Final = frozenset({
     Mark.EQ, Mark.NEQ, Mark.LT, Mark.LTE, Mark.GT, Mark.GTE, Mark.LIKE, Mark.ILIKE, Mark.BETWEEN,
 })  # fmt: skip
@@ -286,7 +288,11 @@ class _Reader:
         try:
             operand = operand_of(keys)
         except QueryError as error:
-            if self._words and self._words[-1].mark in _BEFORE_VALUE:
+            before = self._words[-1].mark if self._words else None
+            word = nearest(keys[0], _KEYWORDS) if len(keys) == 1 and before in _ENDS else None
+            if word is not None:  # behind a whole condition stands a word of the language
+                raise QueryError(error.message, suggestion=word) from None
+            if before in _BEFORE_VALUE:
                 raise QueryError(
                     error.message, hint=f"text stands in single quotes: '{keys[0][:60]}'"
                 ) from None

@@ -148,15 +148,6 @@ def checked_times(
     return times
 
 
-def checkcheck_seconds(what: str, value: timedelta | float) -> float:
-    """A duration as seconds from 0 to ten years.
-
-    Raises:
-        ScheduleError.
-    """
-    return check_seconds(what, value)
-
-
 def next_times(times: ScheduleTimes, moment: datetime, count: int) -> list[datetime]:
     """The next `count` times after a moment, fewer when it ends."""
     return list(islice(times.all_after(moment), count))

@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
 from uuid import UUID
 
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import parse_run
+from continuum.client.start_options import StartOptions
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Startable, Workflow
@@ -78,10 +79,7 @@ class Environment:
         self,
         flow: Startable[*Ts, R],
         *args: *Ts,
-        namespace: str = "default",
-        attributes: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
-        run_id: UUID | str | None = None,
+        **options: Unpack[StartOptions],
     ) -> RunHandle[R]:
         """Start a run; as `Continuum.start`.
 
@@ -90,14 +88,9 @@ class Environment:
         Example:
             run = await env.start(order_flow, Order("o1", 4200), attributes={"plan": "pro"})
         """
-        return await self.client.start(
-            flow,
-            *args,
-            namespace=namespace,
-            attributes=attributes,
-            idempotency_key=idempotency_key,
-            run_id=self._new_id() if run_id is None else run_id,
-        )
+        if options.get("run_id") is None:
+            options["run_id"] = self._new_id()
+        return await self.client.start(flow, *args, **options)
 
     async def run(self, flow: Startable[*Ts, R], *args: *Ts) -> R:
         """Start a run and wait for its result, skipping the time it waits.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.codec.failures import capture_failure
-from continuum.declare.attempt import ActivityInfo, current_attempt
+from continuum.declare.attempt import ActivityInfo
 from continuum.engine.outcome import ActivityCall
 from continuum.errors import ActivityCancelled
 from continuum.journal.events import Failure
@@ -180,13 +179,3 @@ class Attempt:
         if silent:
             text = f"sent no heartbeat for {activity.heartbeat_timeout} s"
         return Failure(type="TimeoutError", message=f"activity {activity.name} {text}")
-
-
-@contextlib.contextmanager
-def being(attempt: Attempt) -> Generator[None]:
-    """Inside, `continuum.heartbeat` and its like find this attempt."""
-    token = current_attempt.set(attempt)
-    try:
-        yield
-    finally:
-        current_attempt.reset(token)

@@ -113,15 +113,12 @@ class Worker:
         self._store = store
         self._hints = hints
         self._drain_timeout = drain_timeout
-        self.accepting = self._relaxed = False
+        self.accepting = self._begun = False
         self.drained: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
         self.runner = Runner(
-            self.clock,
-            self._versions,
-            on_ended=self._hint_ended,
-            on_mail=self._mail_sent,
+            self.clock, self._versions, on_ended=self._hint_ended, on_mail=self._mail_sent
         )
         self.committer = Committer(
             store,
@@ -222,7 +219,7 @@ class Worker:
         await self.membership.join()
         await self.wake.begin()
         relax_collection()
-        self._relaxed = True
+        self._begun = True
         self.watchdog.start()
         for service in self._services():
             service.start()
@@ -379,13 +376,14 @@ class Worker:
             takers=self._takers(),
         )
         try:
-            await drain.run(timeout)
+            if self._begun:  # else nothing was begun, and there is no node to take back
+                await drain.run(timeout)
         finally:
             await self._shut_down()
 
     async def _shut_down(self) -> None:
-        if self._relaxed:
-            self._relaxed = False
+        if self._begun:
+            self._begun = False
             restore_collection()
         self.watchdog.stop()
         await self.recipes.stop()

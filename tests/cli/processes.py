@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pytest
 
 from continuum.cli.main import run
 
+ALONE = threading.Lock()
 COMMAND = [sys.executable, "-m", "continuum.cli"]
 FLOWS = '''
 """What the workers of these tests run."""
@@ -86,7 +88,18 @@ class Shell:
         return os.environ | self.own_environment
 
     def run(self, *words: str, stdin: str = "") -> Done:
-        """One command, in this process for speed; its exit code is the caller's to check."""
+        """One command, in this process for speed; its exit code is the caller's to check.
+
+        One at a time: it changes the directory, the environment and the output of the process.
+        Commands beside each other need `run_process`.
+        """
+        assert ALONE.acquire(blocking=False), "two commands at once in one process"
+        try:
+            return self._run(words, stdin)
+        finally:
+            ALONE.release()
+
+    def _run(self, words: Sequence[str], stdin: str) -> Done:
         out, errors = io.StringIO(), io.StringIO()
         path, modules = list(sys.path), set(sys.modules)
         with (

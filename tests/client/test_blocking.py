@@ -80,7 +80,7 @@ def test_a_closed_client_says_so(dsn: str) -> None:
 
 def test_it_offers_every_public_call_with_the_same_parameters() -> None:
     """A call added to the asynchronous client cannot be forgotten here."""
-    internal = {"blocking", "prepare_start", "wait_result"}
+    internal = {"blocking", "prepare_start", "prepare_signal_with_start", "wait_result"}
     for name, call in inspect.getmembers(Continuum, callable):
         if name.startswith("_") or name in internal:
             continue

@@ -19,6 +19,7 @@ from console.screens.live import LiveScreen
 from console.screens.run import RunScreen
 from console.screens.runs import RunsScreen
 from console.session import Session
+from console.shelf import Shelf
 from console.source import RunsQuery, Source
 
 W = TypeVar("W", bound=Widget)
@@ -116,9 +117,11 @@ async def console(
     read_only: bool = False,
     size: tuple[int, int] = (120, 36),
     query: RunsQuery | None = None,
+    shelf: Shelf | None = None,
 ) -> AsyncGenerator[Driver]:
     """A console over a source, with its list read."""
-    app = ConsoleApp(Session(source, namespace, read_only=read_only), query=query)
+    session = Session(source, namespace, read_only=read_only, shelf=shelf or Shelf())
+    app = ConsoleApp(session, query=query)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Driver(app, pilot)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from console.sample import NOW, stored
+from console.sample import NOW
+from console.sample_journals import stored
 from continuum.model import HistoryEvent
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from console.sample import SampleSource, stored
+from console.sample import SampleSource
+from console.sample_journals import stored
 from continuum.model import HistoryEvent, Run, RunError, RunState, StoredValue
 from tests.console.driving import Driver, console, wait_until
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from console.journal_window import MOST_EVENTS, PAGE, JournalWindow, Want
 from console.run_source import Span
-from console.sample import NOW, stored
+from console.sample import NOW
+from console.sample_journals import stored
 from continuum.model import HistoryEvent
 
 wants = st.lists(st.sampled_from(list(Want)), max_size=60)

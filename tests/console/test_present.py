@@ -23,7 +23,8 @@ from console.present import (
     waits,
 )
 from console.present.runs import RunRows, error_line, reason
-from console.sample import NOW, SampleSource, sample_runs, stored
+from console.sample import NOW, SampleSource, sample_runs
+from console.sample_journals import stored
 from console.source import Counts, Pulse, RunsPage, RunsQuery
 from console.themes import DARK, Palette
 from continuum.errors import DatabaseUnavailable

@@ -7,7 +7,8 @@ import unicodedata
 import pytest
 
 from console.present import history
-from console.sample import NOW, sample_history, sample_runs, stored
+from console.sample import NOW, sample_runs
+from console.sample_journals import sample_history, stored
 from console.themes import DARK, Palette
 from continuum.journal.events import EventKind
 from continuum.model import HistoryEvent, StoredValue

@@ -10,7 +10,8 @@ import pytest
 from console.journal_window import PAGE
 from console.present import ages
 from console.present.facts import LABEL
-from console.sample import NOW, SampleSource, sample_history, stored
+from console.sample import NOW, SampleSource
+from console.sample_journals import sample_history, stored
 from continuum.model import HistoryEvent, RunState
 from tests.console.driving import Driver, console, wait_until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.sample import stored
+from console.sample_journals import stored
 from tests.console.driving import console, wait_until
 from tests.console.journals import charged
 from tests.console.tabs import family, on_run, opened, pair, refused, run_id, settled, to_tab

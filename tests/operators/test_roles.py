@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -199,7 +200,9 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
 async def test_roles_can_be_created_again(dsn: str, roles: dict[str, str], tmp_path: Path) -> None:
     """Twice, by several at once, and from the printed script; what was granted by hand goes."""
     shell = new_shell(tmp_path, dsn)
-    await asyncio.gather(*(asyncio.to_thread(shell.answer, "migrate", "--roles") for _ in range(3)))
+    migrate = partial(asyncio.to_thread, shell.run_process, "migrate", "--roles")
+    created = await asyncio.gather(migrate(), migrate(), migrate())
+    assert [done.returncode for done in created] == [0, 0, 0]
     script = await asyncio.to_thread(shell.answer, "migrate", "--roles", "--sql")
     with psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute("GRANT DELETE ON continuum_operator_journal TO continuum_operator")

@@ -11,7 +11,7 @@ from psycopg import conninfo
 
 import continuum
 from continuum import Continuum, activity, workflow
-from continuum.client.wiring import migrate_database
+from continuum.client.administration import migrate_database
 from continuum.errors import ConfigurationError, DatabaseUnavailable
 from tests import poolers
 

@@ -90,5 +90,10 @@ async def client(ct: Continuum) -> None:
     run = await ct.start(order_flow, Order("o1", 4200), namespace="billing", attributes={"a": 1})
     assert_type(run, RunHandle[str])
     assert_type(await run.result(timeout=30), str)
+    keyed = await ct.signal_with_start(order_flow, Order("o1", 1), key="k", signal="go", payload=1)
+    assert_type(keyed, RunHandle[str])
+    assert_type(await ct.start("order", 3, key="k", delay=2.5), RunHandle[Any])
+    with Continuum.blocking() as blocking:
+        assert_type(blocking.start(bare, 3, key_reuse="reject").result(), list[int])
     assert_type(await ct.get_run(run.id), Run)
     assert_type(await bare(3), list[int])

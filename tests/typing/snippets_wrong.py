@@ -45,6 +45,11 @@ def not_async(order: str) -> str:
 
 async def client(ct: Continuum) -> None:
     await ct.start(flow, 3)  # wrong
+    await ct.start(flow, "o", dealy=3)  # wrong
+    await ct.start(flow, "o", key_reuse="never")  # wrong
+    await ct.signal_with_start(flow, "o", key="k")  # wrong
+    with Continuum.blocking() as blocking:
+        blocking.start(flow, "o", delay="soon")  # wrong
     run = await ct.start(flow, "o")
     number: int = await run.result()  # wrong
     print(number)

@@ -187,7 +187,7 @@ async def test_a_reused_name_is_refused_at_the_start(cluster: Cluster) -> None:
             f" name that was used before: by tests/worker/version_flows.py:{first.line}, last seen"
         )
         assert f" by {flows.after.source}" in raised.value.message
-        await cluster.members.pop().close_connections()
+        await cluster.members.pop().close()
     assert await cluster.rows("SELECT FROM continuum_nodes") == []
     hashes = "SELECT DISTINCT version_hash FROM continuum_workflow_versions"
     assert {found for (found,) in await cluster.rows(hashes)} == {"", OLD, NEW}

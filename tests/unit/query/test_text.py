@@ -117,6 +117,10 @@ def test_an_order_is_a_field_or_attribute_and_a_direction() -> None:
     ("text", "position", "message"),
     [
         ("state = 'failed' and\n  stat = 'x'", 23, r"line 2, column 3 \(did you mean state\?\)"),
+        ("stuck an state = 'failed'", 6, r"unknown field 'an' at .*did you mean and\?"),
+        ("(version = 1) nd stuck", 14, r"did you mean and\?"),
+        ("version = 1 ordr by id", 12, r"did you mean order\?"),
+        ("version n (1, 2)", 8, r"no function 'n'"),
         ("state = failed", 8, "single quotes: 'failed'"),
         ("state = 'faild'", 8, "did you mean failed"),
         ("version > 1 and state = null", 16, "is null"),
