@@ -27,7 +27,7 @@ from continuum.store.protocol import (
 from continuum.store.reading import ReadStore
 from continuum.store.repair import RepairStore
 from continuum.store.schedules import ScheduleStore
-from continuum.store.starts import StartOrder, StartOutcome, StartStore
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 
 class Store(WorkerStore, ClientStore, AdoptionStore, Protocol):
     """All parts of a store that write."""
-
-    @property
-    def orders(self) -> StartStore:
-        """Starts that ask for more than a new run."""
-        ...
 
 
 class Backend(Protocol):

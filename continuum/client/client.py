@@ -25,7 +25,6 @@ from continuum.client.steering import Steering
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
-from continuum.store.reading import ReadStore
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -238,10 +237,6 @@ class Continuum(
         )
 
     # -- inside --------------------------------------------------------------------------------
-
-    @property
-    def _reads(self) -> ReadStore:
-        return self._backend.reads
 
     @property
     def _backend(self) -> Backend:

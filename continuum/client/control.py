@@ -19,7 +19,7 @@ from continuum.store.protocol import (
     PostOutcome,
 )
 from continuum.store.reading import ReadStore
-from continuum.store.starts import StartOrder, StartOutcome, StartStore
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.telemetry.calling import calling
 
 
@@ -39,15 +39,6 @@ class WorkerHere(Protocol):
         ...
 
 
-class StartingStore(ClientStore, Protocol):
-    """What clients write to."""
-
-    @property
-    def orders(self) -> StartStore:
-        """Starts that ask for more than a new run."""
-        ...
-
-
 class Control:
     """Writes what the client's calls ask for and tells whoever has to know.
 
@@ -59,7 +50,7 @@ class Control:
 
     def __init__(
         self,
-        store: StartingStore,
+        store: ClientStore,
         reads: ReadStore,
         hints: HintSender,
         workers: Sequence[WorkerHere],

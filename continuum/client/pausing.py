@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import find_run_id, optional_namespace
 from continuum.codec.attributes import check_name
 from continuum.declare.workflow import Workflow
@@ -14,26 +14,11 @@ from continuum.model import Pause
 from continuum.store.pauses import Scope
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
-    from continuum.client.repairs import Repairs
     from continuum.declare.registry import AnyWorkflow
 
 
-class Pausing(ABC):
+class Pausing(Calls):
     """The part of `Continuum` that pauses and resumes."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where runs and pauses are."""
-
-    @property
-    @abstractmethod
-    def _repairs(self) -> Repairs:
-        """What marks single runs."""
 
     async def pause(
         self,
@@ -76,7 +61,7 @@ class Pausing(ABC):
         act = self._acting.act("pause", reason)
         if run_id is not None and workflow is None and queue is None:
             within = optional_namespace(namespace)
-            found = await find_run_id(self._backend.reads, run_id, within)
+            found = await find_run_id(self._reads, run_id, within)
             return await self._repairs.pause(found, within, act)
         scope = _scope(run_id, workflow, queue, namespace)
         done = await self._backend.pauses.pause_scope(
@@ -117,7 +102,7 @@ class Pausing(ABC):
         act = self._acting.act("resume", reason)
         if run_id is not None and workflow is None and queue is None:
             within = optional_namespace(namespace)
-            found = await find_run_id(self._backend.reads, run_id, within)
+            found = await find_run_id(self._reads, run_id, within)
             return await self._repairs.resume(found, within, act)
         scope = _scope(run_id, workflow, queue, namespace)
         return await self._repairs.lift(scope, self._acting.act("resume", reason, **_detail(scope)))

@@ -27,6 +27,7 @@ from continuum.store.mail import InboxMessage as InboxMessage
 from continuum.store.mail import NewMessage as NewMessage
 from continuum.store.mail import PostOutcome as PostOutcome
 from continuum.store.pauses import NO_PAUSES, Pauses
+from continuum.store.starts import StartStore
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 from continuum.versions.facts import CodeFacts
 
@@ -248,6 +249,11 @@ class UpkeepStore(Protocol):
 
 class ClientStore(Protocol):
     """What clients need."""
+
+    @property
+    def orders(self) -> StartStore:
+        """Starts that ask for more than a new run."""
+        ...
 
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """Insert unowned, ready, unpinned runs in one commit.

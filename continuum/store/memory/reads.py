@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -114,10 +113,10 @@ class MemoryReads:
         if not stretch.operators:
             return events
         first, last = acts_range(events, stretch.after)
-        expressions = self._tables.operators.expressions
+        operators = self._tables.operators
         acts = [
-            (seq, replace(act, expression=act.expression or expressions.get(act.plan_id)))
-            for seq, act in self._tables.operators.acts
+            (seq, operators.told(act))
+            for seq, act in operators.acts
             if act.run_id == run_id and seq is not None and first <= seq <= last
         ]
         return with_acts(events, acts)
