@@ -16,6 +16,7 @@ from continuum.store.auditing import AuditStore
 from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.operators import OperatorStore
+from continuum.store.pauses import PauseStore
 from continuum.store.plans import PlanStore
 from continuum.store.protocol import (
     ClientStore,
@@ -79,6 +80,11 @@ class Backend(Protocol):
     @property
     def repair(self) -> RepairStore:
         """Puts runs right."""
+        ...
+
+    @property
+    def pauses(self) -> PauseStore:
+        """Who may not go on."""
         ...
 
     @property

@@ -38,4 +38,5 @@ class Calls(ABC):
         """What puts runs right."""
         from continuum.client.repairs import Repairs
 
-        return Repairs(self._backend.repair, self._backend.hints)
+        backend = self._backend
+        return Repairs(backend.repair, backend.pauses, backend.hints)

@@ -16,6 +16,7 @@ from continuum.client.journaling import Journaling
 from continuum.client.looking import Looking
 from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
+from continuum.client.pausing import Pausing
 from continuum.client.planning import Planning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
@@ -40,7 +41,7 @@ Ts = TypeVarTuple("Ts")
 
 class Continuum(
     Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
-    Schedules,
+    Schedules, Pausing,
 ):  # fmt: skip
     """A client of one database; an async context manager.
 

@@ -26,8 +26,8 @@ from continuum.telemetry.calling import calling
 class WorkerHere(Protocol):
     """A worker of this process, as the client's calls use it."""
 
-    def loads(self, workflow_name: str) -> bool:
-        """Whether it takes new runs of that workflow now."""
+    def loads(self, workflow_name: str, namespace: str = "default") -> bool:
+        """Whether it takes new runs of that workflow in that namespace now."""
         ...
 
     async def create_local(self, new_run: NewRun) -> UUID:
@@ -72,7 +72,7 @@ class Control:
     async def start_new(self, new_run: NewRun) -> bool:
         """Start a run under a fresh id; whether a worker of this process took it at once."""
         for worker in self._workers:
-            if worker.loads(new_run.workflow):
+            if worker.loads(new_run.workflow, new_run.namespace):
                 await worker.create_local(new_run)
                 return True
         await self.insert(new_run)

@@ -16,7 +16,7 @@ from continuum.system import EPOCH
 if TYPE_CHECKING:
     from continuum.model import Page
     from continuum.operators.acts import Act
-    from continuum.operators.plans import BulkPlan, PlanRun
+    from continuum.operators.plans import BulkPlan, PlannedAct, PlanRun
 
 MAX_PLANS = 1000
 
@@ -26,7 +26,7 @@ class Planning(Calls):
 
     async def plan(
         self,
-        act: Literal["cancel", "signal", "retry", "restart", "release", "attributes"],
+        act: PlannedAct,
         expression: str | None = None,
         *,
         namespace: str | None = "default",

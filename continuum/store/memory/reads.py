@@ -273,8 +273,13 @@ class MemoryReads:
                 return None if lease is None else lease.waiting_on
             case "stuck":
                 return lease is not None and not self._can_run(lease)
+            case "paused":
+                return lease is not None and self._is_paused(row, lease)
             case _:
                 return getattr(row, name)
+
+    def _is_paused(self, row: RunRow, lease: LeaseRow) -> bool:
+        return lease.paused or self._tables.paused_scopes().cover(row.namespace, row.workflow)
 
     def _can_run(self, lease: LeaseRow) -> bool:
         return any(
@@ -319,6 +324,7 @@ class MemoryReads:
             stored_output=None if row.result is None else self._stored(row.result, shown),
             cancelling_since=None if lease is None else lease.cancel_requested_at,
             key=row.key,
+            paused=lease is not None and self._is_paused(row, lease),
         )
 
     def _stored(self, data: bytes, shown: int) -> StoredValue:
