@@ -49,6 +49,17 @@ class Failing(SampleSource):
         return await SampleSource.runs(self, query, limit, cursor)
 
 
+@dataclass(slots=True)
+class StillClock:
+    """Seconds, which go on only where a shot waits."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The same as before."""
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One picture: what is pressed, and how large the terminal is.
@@ -117,14 +128,15 @@ SHOTS: Final = (
 async def render(shot: Shot) -> str:
     """The SVG of one shot."""
     source = shot.source()
-    session = Session(source, shot.namespace, read_only=shot.read_only, clock=lambda: 0.0)
+    clock = StillClock()
+    session = Session(source, shot.namespace, read_only=shot.read_only, clock=clock)
     query = shot.query or RunsQuery(shot.namespace)
     app = ConsoleApp(session, theme=shot.theme, query=query)
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
         await _settle(app, pilot)
         for key in shot.keys:
-            await _do(key, app, pilot)
+            await _do(key, app, pilot, clock)
             await _settle(app, pilot)
         for blinking in app.screen.query("Input, TextArea"):
             blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
@@ -132,9 +144,10 @@ async def render(shot: Shot) -> str:
         return _stable(app.export_screenshot(title="continuum-console"), shot.name)
 
 
-async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
-    if key == "wait":  # the cancel dialog ignores its first moment
-        await pilot.pause(0.5)
+async def _do(key: str, app: ConsoleApp, pilot: Pilot[None], clock: StillClock) -> None:
+    if key == "wait":  # a dialog ignores its first moment
+        clock.now += 0.5
+        await pilot.pause(0.1)
     elif key.startswith("=") and len(key) > 1:
         focused = app.screen.focused
         if isinstance(focused, TextArea):

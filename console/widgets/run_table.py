@@ -24,7 +24,7 @@ class RunTable(RowList[Run], inherit_bindings=True):
     ]
 
     _column: str | None = None
-    marked: Container[UUID] = frozenset()
+    marked: Container[UUID] = frozenset[UUID]()
     """Ids of the runs that are marked."""
 
     def lead(self, row: Run, *, at_cursor: bool) -> str:
