@@ -132,6 +132,10 @@ class ConsoleApp(App[None]):
         self.session.pulse = None
         self.pulse.restart()
 
+    def on_read_again(self) -> None:
+        """An operator who asks for what is new means the header too."""
+        self.pulse.refresh()
+
     # going somewhere
 
     def on_show_mode(self, message: ShowMode) -> None:

@@ -38,6 +38,10 @@ class ScopeChanged(Message):
     """Another namespace is looked at."""
 
 
+class ReadAgain(Message):
+    """What is not of the screen, the header's numbers, is to be read now as well."""
+
+
 class Ordered(Message):
     """A command that the screen on top does not obey itself."""
 

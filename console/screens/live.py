@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
-from console.messages import Ordered, ScopeChanged, ShowMode
+from console.messages import Ordered, ReadAgain, ScopeChanged, ShowMode
 from console.present.plain import one_line
 from console.refresh import NO_ANSWER_AFTER, LiveLoop, Trouble
 from console.session import Session
@@ -182,6 +182,7 @@ class LiveScreen(Screen[None], Generic[T]):
     def do_refresh(self) -> None:
         """Read now."""
         self.live.refresh()
+        self.post_message(ReadAgain())
 
     def do_pause(self) -> None:
         """Stop reading, or go on."""

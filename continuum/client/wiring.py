@@ -29,7 +29,7 @@ from continuum.store.postgres.pool import (
 )
 from continuum.store.postgres.poolers import allow_for_pooler
 from continuum.store.postgres.reads import PostgresReads
-from continuum.store.postgres.session import Sessions
+from continuum.store.postgres.session import BlockingSession, Session, Sessions
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -217,17 +217,19 @@ class PostgresBackend:
         """Start a run in the caller's transaction."""
         if not isinstance(connection, AsyncConnection):
             raise ConfigurationError("connection must be a psycopg AsyncConnection")
-        from continuum.store.postgres.orders import start_on
+        from continuum.store.postgres.orders import starting
 
-        return await start_on(connection, order, self._codec, notify=self._hints_on)
+        procedure = starting(order, self._codec, notify=self._hints_on)
+        return await Session(connection).carry_out(procedure)
 
     def start_on_blocking(self, connection: Connection[Any], order: StartOrder) -> StartOutcome:
         """Start a run in the transaction of a synchronous caller, on its thread."""
         if not isinstance(connection, Connection):
             raise ConfigurationError("connection must be a psycopg Connection")
-        from continuum.store.postgres.orders import start_on_blocking
+        from continuum.store.postgres.orders import starting
 
-        return start_on_blocking(connection, order, self._codec, notify=self._hints_on)
+        procedure = starting(order, self._codec, notify=self._hints_on)
+        return BlockingSession(connection).carry_out(procedure)
 
     def node_listener(
         self,

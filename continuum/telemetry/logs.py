@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -37,7 +38,16 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        return _encoded(line)
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a number beyond 64 bits, or text that is not Unicode, as of a file name
+        return json.dumps(line, default=str, skipkeys=True)
 
 
 def _about(record: logging.LogRecord) -> dict[str, Any]:
@@ -51,7 +61,7 @@ def _about(record: logging.LogRecord) -> dict[str, Any]:
             "activity": info.activity,
             "attempt": info.attempt,
         }
-    elif isinstance(record.args, tuple) and str(record.msg).startswith("run %s"):
+    elif record.args and isinstance(record.args, tuple) and str(record.msg).startswith("run %s"):
         found = {"run_id": record.args[0]}
     return {**found, **_span()}
 

@@ -14,9 +14,6 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from continuum.journal.events import Failure
-from continuum.journal.turn import Turn
-from continuum.system import monotonic
 from continuum.telemetry.figures import (
     ACTIVITY_SECONDS,
     ATTEMPTS,
@@ -24,21 +21,19 @@ from continuum.telemetry.figures import (
     RUN_SECONDS,
     RUNS,
     TURNS,
+    AttemptLabels,
     Figure,
+    Figures,
+    RunLabels,
 )
-from continuum.worker.attempt import Attempt
 from continuum.worker.node import Worker
-from continuum.worker.observing import Observer
-from continuum.worker.owned import OwnedRun
 
-_OF_RUNS: Final = ("namespace", "workflow", "state")
-_OF_ATTEMPTS: Final = ("activity", "outcome")
 _RUN_BUCKETS: Final = (0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400, 604800)
 _ATTEMPT_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """Seconds. Runs may take weeks, attempts rarely hours."""
 
 
-class PrometheusObserver(Observer):
+class PrometheusObserver(Figures):
     """Counts what one worker does, into a registry of its own.
 
     Args:
@@ -51,13 +46,16 @@ class PrometheusObserver(Observer):
         PlatformCollector(registry=registry)
         self._turns = Counter(*_named(TURNS), registry=registry)
         self._events = Counter(*_named(EVENTS), registry=registry)
-        self._runs = Counter(*_named(RUNS), _OF_RUNS, registry=registry)
-        self._attempts = Counter(*_named(ATTEMPTS), _OF_ATTEMPTS, registry=registry)
+        self._runs = Counter(*_named(RUNS), RunLabels._fields, registry=registry)
+        self._attempts = Counter(*_named(ATTEMPTS), AttemptLabels._fields, registry=registry)
         self._run_seconds = Histogram(
-            *_named(RUN_SECONDS), _OF_RUNS, buckets=_RUN_BUCKETS, registry=registry
+            *_named(RUN_SECONDS), RunLabels._fields, buckets=_RUN_BUCKETS, registry=registry
         )
         self._attempt_seconds = Histogram(
-            *_named(ACTIVITY_SECONDS), _OF_ATTEMPTS, buckets=_ATTEMPT_BUCKETS, registry=registry
+            *_named(ACTIVITY_SECONDS),
+            AttemptLabels._fields,
+            buckets=_ATTEMPT_BUCKETS,
+            registry=registry,
         )
         runner, activities = worker.runner, worker.activities
         standing: dict[str, tuple[str, Callable[[], float]]] = {
@@ -70,23 +68,20 @@ class PrometheusObserver(Observer):
         for name, (text, look) in standing.items():
             Gauge(f"continuum_{name}", text, registry=registry).set_function(look)
 
-    def committed(self, run: OwnedRun, turn: Turn) -> None:
-        """See `Observer`."""
+    def count_turn(self, events: int) -> None:
+        """See `Figures`."""
         self._turns.inc()
-        self._events.inc(turn.appended)
-        if turn.end is not None and run.execution is not None:
-            identity = run.execution.identity
-            labels = identity.namespace, identity.workflow.name, turn.end.state.value
-            self._runs.labels(*labels).inc()
-            lasted = turn.entries[-1].at - identity.started_at
-            self._run_seconds.labels(*labels).observe(lasted.total_seconds())
+        self._events.inc(events)
 
-    def attempt_ended(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:
-        """See `Observer`."""
-        if attempt.begun and outcome != "held":
-            labels = attempt.call.activity.name, outcome
-            self._attempts.labels(*labels).inc()
-            self._attempt_seconds.labels(*labels).observe(monotonic() - attempt.begun_at)
+    def count_run(self, labels: RunLabels, seconds: float) -> None:
+        """See `Figures`."""
+        self._runs.labels(*labels).inc()
+        self._run_seconds.labels(*labels).observe(seconds)
+
+    def count_attempt(self, labels: AttemptLabels, seconds: float) -> None:
+        """See `Figures`."""
+        self._attempts.labels(*labels).inc()
+        self._attempt_seconds.labels(*labels).observe(seconds)
 
 
 def _named(figure: Figure) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from uuid import UUID
 
@@ -10,6 +12,8 @@ from continuum.journal.events import Failure
 from continuum.journal.turn import Turn
 from continuum.worker.attempt import Attempt
 from continuum.worker.owned import OwnedRun
+
+log = logging.getLogger("continuum.worker.observing")
 
 
 class Observer:
@@ -42,26 +46,47 @@ class Observer:
 
 
 class Observers(Observer):
-    """Several at once."""
+    """Several at once. What one of them raises is logged and goes no further."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
 
     def trace_of(self, run_id: UUID) -> str | None:
         """See `Observer`: the first that answers."""
-        return next((t for each in self._observers if (t := each.trace_of(run_id))), None)
+        for each in self._observers:
+            with _guest(each, "trace_of"):
+                found = each.trace_of(run_id)
+                if found:
+                    return found
+        return None
 
     def committed(self, run: OwnedRun, turn: Turn) -> None:
         """See `Observer`."""
         for each in self._observers:
-            each.committed(run, turn)
+            with _guest(each, "committed"):
+                each.committed(run, turn)
 
     def attempt_begins(self, attempt: Attempt) -> Context | None:
-        """See `Observer`: the first that answers."""
-        found = [each.attempt_begins(attempt) for each in self._observers]
-        return next((context for context in found if context is not None), None)
+        """See `Observer`: the first that answers; all of them hear of it."""
+        context: Context | None = None
+        for each in self._observers:
+            with _guest(each, "attempt_begins"):
+                found = each.attempt_begins(attempt)
+                context = found if context is None else context
+        return context
 
     def attempt_ended(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:
         """See `Observer`."""
         for each in self._observers:
-            each.attempt_ended(attempt, outcome, failure)
+            with _guest(each, "attempt_ended"):
+                each.attempt_ended(attempt, outcome, failure)
+
+
+@contextmanager
+def _guest(observer: Observer, call: str) -> Generator[None]:
+    """Exporters and processors of spans are the user's code, and must not stop a run."""
+    try:
+        yield
+    except Exception:
+        name = type(observer).__name__
+        log.exception("the observer %s failed in %s, which changes nothing else", name, call)

@@ -89,8 +89,10 @@ async def picture(screen: str, size: tuple[int, int], state: str) -> str:
             await ui.press(SCREENS[screen])
             await wait_until(lambda: ui.answered, "an answer")
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
-            await pilot.pause()
-            return "\n".join(line.rstrip() for line in ui.text().splitlines()) + "\n"
+            before = None
+            while before != (before := ui.text()):
+                await pilot.pause()
+            return "\n".join(line.rstrip() for line in before.splitlines()) + "\n"
 
 
 def path(screen: str, size: tuple[int, int], state: str) -> Path:

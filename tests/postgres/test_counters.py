@@ -23,7 +23,8 @@ from continuum.store.postgres import migrate
 from continuum.store.postgres.counters import COUNTERS, RUNS, count_source
 from continuum.store.postgres.pool import PostgresSettings, connect
 from continuum.store.postgres.reads import PostgresReads
-from continuum.store.postgres.starts import insert_runs_on
+from continuum.store.postgres.session import Session
+from continuum.store.postgres.starts import inserting
 from continuum.system import new_run_id
 from tests.conformance.stage import parked
 from tests.postgres.scene import PIN, Scene, first_turn, last_turn, next_turn, open_scene
@@ -107,7 +108,9 @@ async def test_what_changes_no_state_appends_nothing(scene: Scene) -> None:
     assert result.statuses == {run.run_id: TurnStatus.FENCED}
     with suppress(ZeroDivisionError):
         async with scene.observer.transaction():
-            await insert_runs_on(scene.observer, [new_run()], scene.codec)
+            await Session(scene.observer).carry_out(
+                inserting([new_run()], scene.codec, notify=True)
+            )
             raise ZeroDivisionError
     assert await scene.value("SELECT count(*) FROM continuum_count_deltas") == before
     await assert_exact(scene)
@@ -117,7 +120,7 @@ async def test_a_writer_waits_for_no_other_writer(scene: Scene) -> None:
     """A transaction that started a run and is still open holds nobody up, uncounted."""
     other = await scene.connect()
     async with other.transaction():
-        await insert_runs_on(other, [new_run()], scene.codec)
+        await Session(other).carry_out(inserting([new_run()], scene.codec, notify=True))
         await scene.store.insert_runs([new_run()])
         assert await scene.store.compact_counts(100) == 1
         assert sum((await counts(scene)).values()) == 1
@@ -215,7 +218,7 @@ async def insert_in_a_killed_transaction(scene: Scene) -> None:
     """A client that inserts runs and whose session is ended before it can commit."""
     doomed = await scene.connect()
     await doomed.execute("BEGIN")
-    await insert_runs_on(doomed, [new_run(), new_run()], scene.codec)
+    await Session(doomed).carry_out(inserting([new_run(), new_run()], scene.codec, notify=True))
     await scene.value("SELECT pg_terminate_backend(%s)", doomed.info.backend_pid)
     with pytest.raises(psycopg.OperationalError):
         await doomed.execute("COMMIT")

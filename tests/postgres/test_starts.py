@@ -12,7 +12,8 @@ from continuum.codec.hooks import IDENTITY
 from continuum.journal.turn import NewRun
 from continuum.store.postgres.listen import ChannelListener
 from continuum.store.postgres.nodes import node_channel
-from continuum.store.postgres.starts import insert_runs_on, insert_runs_on_blocking
+from continuum.store.postgres.session import BlockingSession, Session
+from continuum.store.postgres.starts import inserting
 from continuum.system import new_run_id
 from tests.postgres.scene import PIN, Scene, started
 
@@ -58,7 +59,7 @@ async def test_concurrent_start_with_the_same_key_waits_and_finds_the_first(scen
     first, second = new_run(idempotency_key="k"), new_run(idempotency_key="k")
     other = await scene.connect()
     async with other.transaction():
-        await insert_runs_on(other, [first], IDENTITY)
+        await Session(other).carry_out(inserting([first], IDENTITY, notify=True))
         call = started(scene.store.insert_runs([second]))
         await scene.blocked(call)
     assert await call == [first]
@@ -74,9 +75,13 @@ async def test_start_joins_the_callers_transaction(scene: Scene) -> None:
     caller = await psycopg.AsyncConnection.connect(scene.settings.dsn, row_factory=dict_row)
     async with caller:
         await caller.execute("SET search_path = ''")
-        assert await insert_runs_on(caller, [new_run()], IDENTITY) == [None]
+        assert await Session(caller).carry_out(inserting([new_run()], IDENTITY, notify=True)) == [
+            None
+        ]
         await caller.rollback()
-        assert await insert_runs_on(caller, [new_run()], IDENTITY) == [None]
+        assert await Session(caller).carry_out(inserting([new_run()], IDENTITY, notify=True)) == [
+            None
+        ]
         assert await scene.value("SELECT count(*) FROM continuum_runs") == 0
         await scene.observer.execute("SELECT pg_notify(%s, 'before')", [channel])
     assert await scene.value("SELECT count(*) FROM continuum_runs") == 1
@@ -88,9 +93,10 @@ def test_start_joins_a_synchronous_transaction(dsn: str) -> None:
     """The same for a blocking connection, whatever its row factory."""
     run = new_run()
     with psycopg.connect(dsn, row_factory=dict_row) as caller:
-        assert insert_runs_on_blocking(caller, [run], IDENTITY) == [None]
+        session = BlockingSession(caller)
+        assert session.carry_out(inserting([run], IDENTITY, notify=True)) == [None]
         caller.rollback()
-        assert insert_runs_on_blocking(caller, [run], IDENTITY) == [None]
-        assert insert_runs_on_blocking(caller, [run], IDENTITY, notify=False) == [run]
+        assert session.carry_out(inserting([run], IDENTITY, notify=True)) == [None]
+        assert session.carry_out(inserting([run], IDENTITY, notify=False)) == [run]
     with psycopg.connect(dsn) as bystander:
         assert bystander.execute("SELECT count(*) FROM continuum_leases").fetchone() == (1,)

@@ -98,3 +98,26 @@ def test_lines_inside_a_span_name_it(lines: Lines, recorded: Recorded) -> None:
     [line] = lines.read_lines()
     assert line["trace_id"] == f"{span.get_span_context().trace_id:032x}"
     assert line["span_id"] == f"{span.get_span_context().span_id:016x}"
+
+
+@pytest.mark.parametrize(
+    ("message", "extra", "shown"),
+    [
+        ("file \udcff is odd", {}, {"message": "file \udcff is odd"}),
+        ("large", {"cents": 2**70}, {"message": "large", "cents": 2**70}),
+        ("run %s is no placeholder here", {}, {"message": "run %s is no placeholder here"}),
+    ],
+    ids=["text", "number", "no arguments"],
+)
+def test_any_record_is_a_line(message: str, extra: dict[str, Any], shown: dict[str, Any]) -> None:
+    """Text that is not Unicode, numbers beyond 64 bits, a message without its arguments."""
+    record = logging.makeLogRecord({"msg": message, "args": (), **extra})
+    line = json.loads(JsonLines().format(record))
+    assert {name: line[name] for name in shown} == shown
+
+
+def test_a_line_has_the_stack_that_was_asked_for(lines: Lines) -> None:
+    """`stack_info=True` is not lost."""
+    log.info("here", stack_info=True)
+    [line] = lines.read_lines()
+    assert "test_a_line_has_the_stack" in line["stack"]

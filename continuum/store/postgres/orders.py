@@ -1,19 +1,18 @@
 """Starts with a key, a time, a timeout or a first signal (`StartStore`).
 
-What is done is the same on a connection of the pool and on a caller's own, asynchronous or not:
-`carry_out` says which statement comes next, and whoever has the connection runs it.
+What is done is the same on a connection of the pool and on a caller's own, asynchronous or not, so
+it is a `Procedure`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from msgspec.json import encode
-from psycopg import AsyncConnection, Connection
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.turn import NewRun
@@ -32,13 +31,12 @@ from continuum.store.postgres.arrays import (
     uuids,
 )
 from continuum.store.postgres.recording import Record
-from continuum.store.postgres.session import BlockingSession, Row, Session, Sessions
+from continuum.store.postgres.session import Procedure, Row, Sessions
 from continuum.store.postgres.starts import (
     EXISTING,
     NOTIFY_CAPABLE,
     existing_of,
-    insert_runs_on,
-    insert_runs_on_blocking,
+    inserting,
     keys_of,
     missed_of,
     trace_payloads,
@@ -51,9 +49,6 @@ _SQL: Final = statements("orders")
 LOCK_KEYS: Final = _SQL["lock_keys"]
 _INBOX: Final = statements("inbox")
 
-Procedure = Generator[tuple[bytes, list[object]], list[Row], list[StartOutcome]]
-"""Yields statements with their parameters, takes their rows, answers the outcomes."""
-
 
 class PostgresOrders:
     """Carries out starts."""
@@ -65,61 +60,24 @@ class PostgresOrders:
     async def start_orders(self, orders: Sequence[StartOrder]) -> list[StartOutcome]:
         """See `StartStore`."""
         async with self._sessions.transaction() as session:
-            return await _run(session, _Starts(orders, self._codec).carry_out())
+            return await session.carry_out(_Starts(orders, self._codec).carry_out())
 
 
-async def start_on(
-    connection: AsyncConnection[Any], order: StartOrder, codec: PayloadCodec, *, notify: bool
-) -> StartOutcome:
-    """Start a run inside the caller's own transaction.
+def starting(order: StartOrder, codec: PayloadCodec, *, notify: bool) -> Procedure[StartOutcome]:
+    """Start a run inside a transaction of somebody else's.
 
     Args:
-        connection: the caller's psycopg connection, in whatever transaction it is.
         order: what to start.
         codec: of this database's payloads.
-        notify: hint a capable worker when the caller commits.
+        notify: hint a capable worker when it commits.
     """
     if order.plain:
-        [existing] = await insert_runs_on(connection, [order.run], codec, notify=notify)
+        [existing] = yield from inserting([order.run], codec, notify=notify)
         return StartOutcome(existing)
-    session = Session(connection)
-    [outcome] = await _run(session, _Starts([order], codec).carry_out())
+    [outcome] = yield from _Starts([order], codec).carry_out()
     if notify:
-        await session.rows(NOTIFY_CAPABLE, _versions(order))
+        yield NOTIFY_CAPABLE, [int8s([order.run.unpinned.version_id])]
     return outcome
-
-
-def start_on_blocking(
-    connection: Connection[Any], order: StartOrder, codec: PayloadCodec, *, notify: bool
-) -> StartOutcome:
-    """`start_on` for a synchronous connection."""
-    if order.plain:
-        [existing] = insert_runs_on_blocking(connection, [order.run], codec, notify=notify)
-        return StartOutcome(existing)
-    session = BlockingSession(connection)
-    procedure = _Starts([order], codec).carry_out()
-    try:
-        statement, parameters = next(procedure)
-        while True:
-            statement, parameters = procedure.send(session.rows(statement, parameters))
-    except StopIteration as end:
-        [outcome] = end.value
-    if notify:
-        session.rows(NOTIFY_CAPABLE, _versions(order))
-    return outcome
-
-
-async def _run(session: Session, procedure: Procedure) -> list[StartOutcome]:
-    try:
-        statement, parameters = next(procedure)
-        while True:
-            statement, parameters = procedure.send(await session.rows(statement, parameters))
-    except StopIteration as end:
-        return end.value
-
-
-def _versions(order: StartOrder) -> list[object]:
-    return [int8s([order.run.unpinned.version_id])]
 
 
 def lock_of(run: NewRun) -> int:
@@ -146,7 +104,7 @@ class _Starts:
     outcomes: dict[int, StartOutcome] = field(default_factory=dict[int, StartOutcome])
     posts: list[tuple[int, UUID]] = field(default_factory=list[tuple[int, UUID]])
 
-    def carry_out(self) -> Procedure:
+    def carry_out(self) -> Procedure[list[StartOutcome]]:
         """Lock the keys, look, decide, insert, post."""
         orders = self.orders
         keyed = [n for n, order in enumerate(orders) if order.run.key is not None]

@@ -14,7 +14,7 @@ from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.operators.acts import Act
 from continuum.store.postgres.arrays import blobs, int8s, texts
-from continuum.store.postgres.orders import LOCK_KEYS, lock_of, start_on
+from continuum.store.postgres.orders import LOCK_KEYS, lock_of, starting
 from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
@@ -76,7 +76,7 @@ class PostgresRepair:
     ) -> StartOutcome:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
-            outcome = await start_on(session.connection, again, self._codec, notify=False)
+            outcome = await session.carry_out(starting(again, self._codec, notify=False))
             if not outcome.by_key:
                 existing = outcome.existing
                 new_id = again.run.run_id if existing is None else existing.run_id

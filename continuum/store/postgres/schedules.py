@@ -28,7 +28,7 @@ from continuum.store.postgres.arrays import texts
 from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Row, Session, Sessions
-from continuum.store.postgres.starts import insert_runs_on
+from continuum.store.postgres.starts import inserting
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import NewMessage
 from continuum.store.schedules import KEPT_FIRINGS, MAKE_ROOM, Fired
@@ -113,7 +113,7 @@ class PostgresSchedules:
             [(now,)] = await session.rows(_SQL["clock"])
             run = self._run(namespace, row, now)
             await _record(session, act, "started", namespace, name, run.run_id)
-            await insert_runs_on(session.connection, [run], self._codec, notify=False)
+            await session.carry_out(inserting([run], self._codec, notify=False))
             await session.run(_SQL["triggered"], [namespace, name, run.run_id, now])
             record = [_firing(namespace, name, now, Outcome.TRIGGERED, run.run_id)]
             await session.run(_SQL["record"], [msgspec.json.encode(record).decode()])
@@ -181,7 +181,7 @@ class PostgresSchedules:
                 | newest
             )
         if runs:
-            await insert_runs_on(session.connection, runs, self._codec, notify=False)
+            await session.carry_out(inserting(runs, self._codec, notify=False))
         if firings:
             await session.run(_SQL["record"], [msgspec.json.encode(firings).decode()])
         await session.run(_SQL["decided"], [msgspec.json.encode(changes).decode()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -19,7 +19,11 @@ from continuum.store.postgres.direct import DirectStatements, Names
 from continuum.store.postgres.pool import Verdict, classify
 from continuum.store.unavailable import StoreUnavailable
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
+Procedure = Generator[tuple[bytes, list[object]], list[Row], T]
+"""Several statements that depend on each other, on whatever connection: it yields each with its
+parameters, is sent its rows, and returns what came of them."""
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 """Opens one autocommit connection; raises `DatabaseUnavailable`."""
 
@@ -65,6 +69,15 @@ class Session:
         await cursor.execute(statement, parameters, prepare=True, binary=True)
         return cursor.rowcount
 
+    async def carry_out(self, procedure: Procedure[T]) -> T:
+        """Run the statements of a procedure; answers what it returns."""
+        try:
+            statement, parameters = next(procedure)
+            while True:
+                statement, parameters = procedure.send(await self.rows(statement, parameters))
+        except StopIteration as end:
+            return end.value
+
 
 class BlockingSession:
     """`Session` on a synchronous connection, without prepared statements."""
@@ -86,6 +99,15 @@ class BlockingSession:
         cursor = RawCursor(self.connection, row_factory=tuple_row)
         cursor.execute(statement, parameters, binary=True)
         return cursor.rowcount
+
+    def carry_out(self, procedure: Procedure[T]) -> T:
+        """See `Session.carry_out`."""
+        try:
+            statement, parameters = next(procedure)
+            while True:
+                statement, parameters = procedure.send(self.rows(statement, parameters))
+        except StopIteration as end:
+            return end.value
 
 
 class Sessions:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from msgspec.json import encode
-from psycopg import AsyncConnection, Connection
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.trace import encode_context
@@ -24,7 +23,7 @@ from continuum.store.postgres.arrays import (
     uuid_item,
     uuids,
 )
-from continuum.store.postgres.session import BlockingSession, Row, Session, Sessions
+from continuum.store.postgres.session import Procedure, Row, Sessions
 from continuum.store.postgres.statements import statements
 
 _SQL: Final = statements("starts")
@@ -42,52 +41,30 @@ class PostgresStarts:
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """See `ClientStore.insert_runs`."""
         async with self._sessions.autocommit() as session:
-            made = await session.rows(_SQL["insert_runs"], _columns(runs, self._codec))
-            missed = missed_of(runs, made)
-            # A statement of its own, so it sees a row whose writer the first one waited for.
-            rows = await session.rows(EXISTING, keys_of(runs, missed)) if missed else []
-        return _answer(runs, missed, rows, self._codec)
+            return await session.carry_out(inserting(runs, self._codec, notify=False))
 
 
-async def insert_runs_on(
-    connection: AsyncConnection[Any],
-    runs: Sequence[NewRun],
-    codec: PayloadCodec,
-    *,
-    notify: bool = True,
-) -> list[NewRun | None]:
-    """`insert_runs` inside the caller's own transaction; the hint goes out with its commit.
+def inserting(
+    runs: Sequence[NewRun], codec: PayloadCodec, *, notify: bool
+) -> Procedure[list[NewRun | None]]:
+    """Insert runs; answers in their place those that were there.
 
     Args:
-        connection: the caller's psycopg connection, in whatever transaction it is.
         runs: to be inserted.
         codec: of this database's payloads.
-        notify: hint a capable worker when the caller commits.
+        notify: hint a capable worker when the transaction commits, which is somebody else's.
     """
-    session = Session(connection)
-    made = await session.rows(_SQL["insert_runs"], _columns(runs, codec))
+    made = yield _SQL["insert_runs"], _columns(runs, codec)
     missed = missed_of(runs, made)
-    rows = await session.rows(EXISTING, keys_of(runs, missed)) if missed else []
+    # A statement of its own, so it sees a row whose writer the first one waited for.
+    rows = (yield EXISTING, keys_of(runs, missed)) if missed else []
     if notify and made:
-        await session.rows(NOTIFY_CAPABLE, _new_ids(runs, missed))
-    return _answer(runs, missed, rows, codec)
-
-
-def insert_runs_on_blocking(
-    connection: Connection[Any],
-    runs: Sequence[NewRun],
-    codec: PayloadCodec,
-    *,
-    notify: bool = True,
-) -> list[NewRun | None]:
-    """`insert_runs_on` for a synchronous connection."""
-    session = BlockingSession(connection)
-    made = session.rows(_SQL["insert_runs"], _columns(runs, codec))
-    missed = missed_of(runs, made)
-    rows = session.rows(EXISTING, keys_of(runs, missed)) if missed else []
-    if notify and made:
-        session.rows(NOTIFY_CAPABLE, _new_ids(runs, missed))
-    return _answer(runs, missed, rows, codec)
+        yield NOTIFY_CAPABLE, _new_ids(runs, missed)
+    existing = existing_of(runs, rows, codec)
+    answers: list[NewRun | None] = [None] * len(runs)
+    for n in missed:
+        answers[n] = existing[n]
+    return answers
 
 
 def _columns(runs: Sequence[NewRun], codec: PayloadCodec) -> list[object]:
@@ -152,18 +129,6 @@ def existing_of(
         place: int = row[0]
         run_id, namespace, workflow, data, attributes, once, parent_id, key = row[1:]
         made_with: bytes = runs[place].input if data is None else codec.open(data)
-        run = NewRun(
-            run_id, namespace, workflow, made_with, attributes, once, parent_id, key=key
-        )  # fmt: skip
+        run = NewRun(run_id, namespace, workflow, made_with, attributes, once, parent_id, key=key)
         existing.setdefault(place, run)
     return existing
-
-
-def _answer(
-    runs: Sequence[NewRun], missed: Sequence[int], rows: Sequence[Row], codec: PayloadCodec
-) -> list[NewRun | None]:
-    existing = existing_of(runs, rows, codec)
-    answers: list[NewRun | None] = [None] * len(runs)
-    for n in missed:
-        answers[n] = existing[n]
-    return answers

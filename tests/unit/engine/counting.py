@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 SOON, NEVER = 0.01, 30.0
@@ -24,9 +25,9 @@ async def hang() -> None:
     await asyncio.sleep(NEVER)
 
 
-async def fail_when_cancelled() -> None:
+async def fail_when_cancelled(ended: float = NEVER) -> None:
     try:
-        await asyncio.sleep(NEVER)
+        await asyncio.sleep(ended)
     except asyncio.CancelledError:
         raise ValueError from None
 
@@ -196,11 +197,11 @@ async def a_cancelled_task_whose_group_fails_and_that_returns() -> list[str]:
 
 
 async def a_cancelled_task_with_two_groups() -> list[str]:
-    """The second is entered while the cancellation is still to come."""
+    """The second is entered while the cancellation is still to come, or waits to its end."""
 
     async def steps(log: list[str]) -> None:
         await contain(fail_when_cancelled)
-        await contain(fail_when_cancelled)
+        await contain(partial(fail_when_cancelled, SOON))
         log.append("handled")
         await asyncio.sleep(0)
         log.append("went on")
