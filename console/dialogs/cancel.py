@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
-from console.dialogs.deliberate import Deliberation, LateInput
+from console.dialogs.deliberate import Deliberation
 from console.dialogs.sending import SendingDialog
 from console.present.plain import short_id
 from console.present.runs import where
@@ -70,7 +70,7 @@ class CancelDialog(SendingDialog):
             yield Static(Content(str(run.id)), classes="label")
             yield Static(id="consequences", classes="gap")
             yield Label("Reason, kept in its history", classes="label")
-            yield LateInput(placeholder="optional", id="reason")
+            yield Input(placeholder="optional", id="reason")
             yield Tick("Force: end it now, without clean-up", id="force")
             yield Label(Content(f"To force, type the last four characters of its id: {self.proof}"),
                         id="proof-label", classes="label")  # fmt: skip
@@ -82,7 +82,6 @@ class CancelDialog(SendingDialog):
 
     def on_mount(self) -> None:
         """Cooperative until told otherwise."""
-        self.query_one(LateInput).deliberation = self._deliberation
         self._describe()
 
     @property

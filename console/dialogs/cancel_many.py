@@ -13,7 +13,7 @@ from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from console.bulk_source import Selection
 from console.dialogs.cancel import ASKED, FORCED
-from console.dialogs.deliberate import Deliberation, LateInput
+from console.dialogs.deliberate import Deliberation
 from console.dialogs.sending import PLANNED_FIRST, SendingDialog, named
 from console.session import Session
 from console.widgets.tick import Tick
@@ -46,7 +46,7 @@ class CancelManyDialog(SendingDialog):
             yield Static(id="consequences", classes="gap")
             yield Static(Content(PLANNED_FIRST), classes="label")
             yield Label("Reason, kept in the history of each", classes="label")
-            yield LateInput(placeholder="optional", id="reason")
+            yield Input(placeholder="optional", id="reason")
             yield Tick("Force: end them now, without clean-up", id="force")
             yield Static("", id="problem", classes="problem")
             with Horizontal(classes="buttons"):
@@ -55,7 +55,6 @@ class CancelManyDialog(SendingDialog):
 
     def on_mount(self) -> None:
         """Cooperative until told otherwise."""
-        self.query_one(LateInput).deliberation = self._deliberation
         self._describe()
 
     @on(Checkbox.Changed)

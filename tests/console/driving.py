@@ -139,6 +139,7 @@ async def console(
     shelf: Shelf | None = None,
     clock: Callable[[], float] = monotonic,
     danger: bool = False,
+    toasts: bool = True,
 ) -> AsyncGenerator[Driver]:
     """A console over a source, with its list read."""
     session = Session(
@@ -150,7 +151,7 @@ async def console(
         clock=clock,
     )
     app = ConsoleApp(session, query=query)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         yield Driver(app, pilot)
 
 

