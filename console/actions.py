@@ -102,7 +102,7 @@ ACTIONS: Final = (
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
     Action("attributes", ("e",), "Attributes", "Change attributes.", True, LISTED),
-    Action("mark", ("space",), "Mark", "Mark the run, or take its mark.", False, (RUNS,), 9),
+    Action("mark", ("space",), "Mark", "Mark the run, or take its mark.", False, (RUNS,), 4),
     Action("mark_range", ("v",), "Range", "Mark from the last mark to here.", False, (RUNS,)),
     Action("mark_all", ("asterisk",), "Mark all", "Mark the whole query.", False, (RUNS,)),
     Action("unmark", ("u",), "Unmark", "Take all marks.", False, (RUNS,)),

@@ -79,12 +79,13 @@ class Shot:
 
 _NAMES: Final = {
     ">": "greater_than_sign", "/": "slash", "?": "question_mark", ":": "colon",
-    "[": "left_square_bracket", "]": "right_square_bracket",
+    "*": "asterisk", " ": "space", "[": "left_square_bracket", "]": "right_square_bracket",
 }  # fmt: skip
 PRO: Final = RunsQuery(None, "attributes.plan = 'pro'")
 REVIEW: Final = (">", ">", "j", "k")
 GOOD: Final = (">", ">", ">", "j", "k")
 FAILED: Final = (">", ">", ">", ">", "j", "k")
+PLANNED: Final = ("*", "X", "wait", "y", "wait")
 SHOTS: Final = (
     Shot("runs-80x24", (80, 24)),
     Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
@@ -110,6 +111,13 @@ SHOTS: Final = (
     Shot("signal", (80, 24), (">", ">", "s", '={"verdict": "approved"}')),
     Shot("cancel", (80, 24), (*REVIEW, "X")),
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
+    Shot("views", (80, 24), ("B",)),
+    Shot("copy", (100, 30), ("j", "y", "down")),
+    Shot("marks", (100, 30), ("j", " ", " ", "j", " ")),
+    Shot("plan-80x24", (80, 24), (*PLANNED, "=51")),
+    Shot("plan-100x30", (100, 30), (*PLANNED, "=51"), theme=SAFE_DARK.name),
+    Shot("plan-applied", (100, 30), (*PLANNED, "=51", "enter", "wait", "y")),
+    Shot("attributes", (80, 24), ("j", "e")),
     Shot("namespaces", (80, 24), ("n",), namespace="billing"),
     Shot("keys", (80, 24), ("?",)),
     Shot("command", (80, 24), (":", "=ns bi", "wait")),
@@ -171,7 +179,8 @@ async def _settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
 
 def _settled(app: ConsoleApp) -> bool:
     if not isinstance(app.screen, LiveScreen):
-        return True
+        at_it = {each.group for each in app.workers if not each.is_finished}
+        return at_it.isdisjoint({"describe", "apply", "send"})
     live = cast("LiveScreen[Any]", app.screen).live
     if isinstance(app.screen, RunsScreen) and app.screen.top and not app.screen.counted:
         return False

@@ -25,6 +25,8 @@ from console.widgets.bars import palette_of
 from continuum.operators.plans import BulkPlan, PlanRun
 
 BAR: Final = 60
+PREVIEW: Final = 26
+"""Of a hundred lines of the screen, for what the runs are."""
 
 
 class PlanDialog(ModalScreen[BulkPlan | None]):
@@ -41,6 +43,8 @@ class PlanDialog(ModalScreen[BulkPlan | None]):
         Binding("escape", "leave", show=False, priority=True),
         Binding("y", "confirm", show=False),
         Binding("c", "copy", show=False),
+        Binding("pageup,up", "scroll(-1)", show=False),
+        Binding("pagedown,down", "scroll(1)", show=False),
     ]
 
     def __init__(self, session: Session, plan: BulkPlan, selection: Selection) -> None:
@@ -103,14 +107,19 @@ class PlanDialog(ModalScreen[BulkPlan | None]):
 
     async def _describe(self) -> None:
         palette, bulk = palette_of(self), self._session.source.bulk
-        shown = self.query_one("#groups", Static)
         try:
             counted = present.groups(await bulk.groups(self.plan), palette)
-            shown.update(Text("\n").join(counted))
+            self._preview(counted)
             first = present.sample(await bulk.sample(self.plan), self.plan, palette)
-            shown.update(Text("\n").join([*counted, Text(), *first]))
+            self._preview([*counted, Text(), *first] if first else counted)
         except Exception as error:
-            shown.update(Text(f"cannot count them: {explain(error)}", palette.warn))
+            self._preview([Text(f"cannot count them: {explain(error)}", palette.warn)])
+
+    def _preview(self, lines: list[Text]) -> None:
+        """As much of it as leaves room for the question."""
+        self.query_one("#groups", Static).update(Text("\n").join(lines))
+        room = self.size.height * PREVIEW // 100
+        self.query_one("#preview").styles.height = max(1, min(len(lines), room))
 
     def _hint(self) -> None:
         box = self.query_one(".dialog")
@@ -225,6 +234,10 @@ class PlanDialog(ModalScreen[BulkPlan | None]):
         keep.label = "Close"
         keep.focus()
         self._hint()
+
+    def action_scroll(self, step: int) -> None:
+        """The sorts and the first runs, where there are more than fit."""
+        self.query_one("#preview").scroll_relative(y=3 * step, animate=False)
 
     def action_copy(self) -> None:
         """The ids of its runs, one a line."""

@@ -58,7 +58,9 @@ class YankDialog(ModalScreen[Copyable | None]):
         shown = lines(item.text or "", PREVIEW + 1)
         if len(shown) > PREVIEW:
             shown = [*shown[: PREVIEW - 1], "…"]
-        self.query_one("#preview", Static).update(Text("\n".join(one_line(s, 200) for s in shown)))
+        text = Text("\n".join(one_line(line, 600) for line in shown), overflow="ellipsis")
+        text.no_wrap = len(shown) > 1  # a command has to be read whole, a value has its shape
+        self.query_one("#preview", Static).update(text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """This one."""

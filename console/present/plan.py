@@ -172,7 +172,7 @@ def report(found: Sequence[PlanRun], palette: Palette) -> list[Text]:
     for (kind, why), ids in sorted(sorts.items(), key=lambda item: -len(item[1])):
         look = palette.good if kind == "done" else palette.bad if kind == "failed" else palette.warn
         line = Text(f"{len(ids):>8,}  ", palette.text).append(f"{kind:<8}", look)
-        line.append(f"  {one_line(why, 60) if why != kind else ''}", palette.text)
+        line.append(f"  {one_line(why, 60) if kind != 'done' else ''}", palette.text)
         shown = " ".join(short_id(each) for each in ids[:SHOWN_IDS])
         lines.append(line.append(f"  {shown}{' …' if len(ids) > SHOWN_IDS else ''}", palette.faint))
     return lines
