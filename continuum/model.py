@@ -19,7 +19,7 @@ MAX_SHOWN_PAYLOAD: Final = 256 * 1024
 RUN_FIELDS: Final = (
     "id", "namespace", "workflow", "version", "version_hash", "state", "attributes",
     "started_at", "updated_at", "completed_at", "duration", "waiting_on", "owner", "parent_id",
-    "incarnation", "error", "input", "output", "cancelling_since", "key",
+    "incarnation", "error", "input", "output", "cancelling_since", "key", "paused",
 )  # fmt: skip
 """What a `Run` says, payloads decoded."""
 PAYLOAD_FIELDS: Final = frozenset({"input", "output"})
@@ -78,6 +78,8 @@ class Run:
     `duration` runs until the end, or until the moment of reading for a live run. `waiting_on`,
     `owner` (id of the worker node) and `cancelling_since` (when a cancellation was first asked
     for) are None unless the run is live. `key` is its business key, None when it has none.
+    `paused` says whether no worker may go on with it: it is paused itself, or its namespace or its
+    workflow is.
     """
 
     id: UUID
@@ -100,6 +102,7 @@ class Run:
     stored_output: StoredValue | None
     cancelling_since: datetime | None = None
     key: str | None = None
+    paused: bool = False
 
     @property
     def input(self) -> Any:
@@ -110,6 +113,27 @@ class Run:
     def output(self) -> Any:
         """The returned value as plain JSON, None before the end, or `Omitted`."""
         return None if self.stored_output is None else self.stored_output.decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something that is paused besides single runs.
+
+    Attributes:
+        namespace: its runs; None is those of every namespace.
+        workflow: its runs; None is those of every workflow.
+        queue: the queue from which no attempt is taken; its runs go on.
+        operator: who paused it.
+        reason: why.
+        paused_at: when, by the database's clock.
+    """
+
+    namespace: str | None
+    workflow: str | None
+    queue: str | None
+    operator: str
+    reason: str | None
+    paused_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

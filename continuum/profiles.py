@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from continuum.errors import ConfigurationError
-from continuum.settings import DSN_VARIABLE
+from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE
 
-PROFILE_VARIABLE: Final = "CONTINUUM_PROFILE"
 FILE_VARIABLE: Final = "CONTINUUM_PROFILES"
 """Another file than the one in the user's configuration directory."""
 

@@ -158,6 +158,8 @@ def _live_facts(seen: Seen, palette: Palette) -> list[Text]:
         _line("owner", owner, palette),
     ]
     found[1:1] = [Text("  ").append_text(line) for line in _followed(seen, palette)]
+    if run.paused:
+        found.insert(0, _line("paused", Text("no worker may go on with it", palette.warn), palette))
     if run.cancelling_since is not None:
         since = _when(run.cancelling_since, now, palette)
         since.stylize(palette.warn, 0, len(since.plain.partition("  ")[0]))

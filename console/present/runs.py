@@ -149,6 +149,9 @@ def reason(row: Run, now: datetime, palette: Palette) -> Text:
     """What a live run waits for, or why a failed one failed."""
     if row.error is not None:
         return error_line(row.error, palette)
+    if row.paused:
+        line = Text("paused", palette.warn)
+        return line.append(f"  {waiting(row.waiting_on, now)}" if row.waiting_on else "")
     if row.cancelling_since:
         line = Text(cancelling(row.cancelling_since, now), palette.warn)
         return line.append(f"  {waiting(row.waiting_on, now)}" if row.waiting_on else "")

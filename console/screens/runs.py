@@ -219,7 +219,7 @@ class RunsScreen(MarkingScreen[Answer]):
             else:
                 blank.update(notices.empty(self.runs_query, self.page, palette))
         elif self.focused is None:
-            rows.focus()
+            self.set_focus(rows)  # at once: the next key may be on its way already
         self.query_one(StateTabs).chosen = self.runs_query.state
         self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from continuum.cli import connection
@@ -19,13 +19,12 @@ from continuum.errors import RepairRefused, RunNotFound, RunTerminal
 
 if TYPE_CHECKING:
     from continuum.client import Continuum
-    from continuum.operators.plans import BulkPlan
+    from continuum.operators.plans import BulkPlan, PlannedAct
 
 BATCH: Final = 100
 """With fewer runs no progress is shown."""
 
 Act = Callable[["Continuum", UUID], Awaitable[str | None]]
-PlannedAct: TypeAlias = Literal["cancel", "signal", "retry", "restart", "release", "attributes"]
 
 
 @dataclass(frozen=True, slots=True)

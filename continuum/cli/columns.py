@@ -13,7 +13,7 @@ from continuum.cli.table import Column
 
 _NAME: Final = re.compile(r'(?:^|,)((?:[^,"]|"[^"]*"?)*)')
 """What stands between commas that are not in quotes."""
-_COLUMNS: Final = (*RUN_FIELDS, "key")
+_COLUMNS: Final = (*RUN_FIELDS, "key", "paused")
 _FLEXIBLE: Final = {
     "workflow": 12, "waiting_on": 12, "error": 12, "attributes": 12, "input": 8, "output": 8,
     "version_hash": 8, "namespace": 8,

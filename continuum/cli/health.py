@@ -105,6 +105,8 @@ def _rest(facts: Facts) -> dict[str, Any]:
         found["unread_messages"] = facts.inbox.unread
     if facts.queues is not None:
         found["queues"] = ", ".join(f"{q.queue}: {q.waiting} waiting" for q in facts.queues)
+    if facts.paused is not None:
+        found["paused"] = f"{facts.paused.runs + facts.paused.held} runs"
     if facts.families is not None:
         found["failing"] = f"{len(facts.families)} families in the last day"
     if facts.database is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -99,6 +100,21 @@ def _pair_value(key: str, text: str) -> Any:
         return json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         return text
+
+
+def parse_time(text: str, where: str, *, hint: str) -> datetime:
+    """A time in ISO 8601, in UTC unless it says otherwise.
+
+    Args:
+        text: what was given.
+        where: the name of the option.
+        hint: what would have been right.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{where} {text[:60]!r} is not a time", hint=hint) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def parse_run(text: str) -> UUID | str:

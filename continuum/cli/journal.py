@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
 
 import typer
 
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application, note
-from continuum.cli.failures import UsageError
-from continuum.cli.inputs import parse_run, parse_run_id
+from continuum.cli.inputs import parse_run, parse_run_id, parse_time
 from continuum.cli.output import Rows, write_json
 from continuum.cli.table import Column
+from continuum.operators.acts import ACT_FIELDS, OperatorAct
 
-if TYPE_CHECKING:
-    from continuum.operators.acts import OperatorAct
-
-_FIELDS: Final = (
-    "id", "at", "operator", "host", "program", "act", "namespace", "run_id", "reason", "expression",
-    "plan_id", "outcome", "detail",
-)  # fmt: skip
 _COLUMNS: Final = (
     Column("at"),
     Column("operator", 10),
@@ -62,14 +55,17 @@ async def journal(
     With --format ids the ids of the runs that were acted upon.
     """
     options.without_effect("journal", namespace=False)
+    named = None if run is None else parse_run(run)
+    plan_id = None if plan is None else parse_run_id(plan)
+    begins = None if since is None else parse_since(since)
     async with connection.connect(options) as client:
         page = await client.operator_journal(
-            run_id=None if run is None else parse_run(run),
+            run_id=named,
             operator=by,
             namespace=options.namespace,
             act=act,
-            plan_id=None if plan is None else parse_run_id(plan),
-            since=None if since is None else parse_since(since),
+            plan_id=plan_id,
+            since=begins,
             limit=limit,
             cursor=cursor,
         )
@@ -77,7 +73,7 @@ async def journal(
     if shape is Format.JSON:
         write_json({"entries": records, "next_cursor": page.next_cursor})
         return
-    rows = Rows(shape, _COLUMNS, fields=_FIELDS, key="run_id")
+    rows = Rows(shape, _COLUMNS, fields=ACT_FIELDS, key="run_id")
     for record in records:
         if shape is not Format.IDS or record["run_id"] is not None:
             rows.add(record)
@@ -87,7 +83,7 @@ async def journal(
 
 
 def _record(entry: OperatorAct) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _FIELDS}
+    return {name: getattr(entry, name) for name in ACT_FIELDS}
 
 
 def parse_since(text: str) -> datetime | timedelta:
@@ -105,13 +101,7 @@ def parse_since(text: str) -> datetime | timedelta:
     relative = parse_relative(text)
     if relative is not None and relative.base == "now":
         return -relative.offset
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--since: {text[:60]!r} is no time", hint="for example -2h or 2026-11-29T08:00:00Z"
-        ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return parse_time(text, "--since", hint="for example -2h or 2026-11-29T08:00:00Z")
 
 
 app = application(journal)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from continuum.cli import connection
-from continuum.cli.bulk import BATCH, PlannedAct
+from continuum.cli.bulk import BATCH
 from continuum.cli.command import CommandFunction, Format, Options, application, note
 from continuum.cli.conditions import read_selection
 from continuum.cli.failures import UsageError
@@ -18,7 +18,7 @@ from continuum.cli.progress import Progress
 from continuum.cli.table import Column
 
 if TYPE_CHECKING:
-    from continuum.operators.plans import BulkPlan
+    from continuum.operators.plans import BulkPlan, PlannedAct
 
 _LISTED: Final = (
     Column("id", 36),
@@ -94,6 +94,16 @@ async def restart(
 async def release(options: Options, where: _Where = None, expires: _Expires = _DAY) -> None:
     """Plan to let workers try runs in quarantine again."""
     await _plan(options, "release", where, {}, expires)
+
+
+async def pause(options: Options, where: _Where = None, expires: _Expires = _DAY) -> None:
+    """Plan to pause every live run that matches now."""
+    await _plan(options, "pause", where, {}, expires)
+
+
+async def resume(options: Options, where: _Where = None, expires: _Expires = _DAY) -> None:
+    """Plan to let paused runs go on."""
+    await _plan(options, "resume", where, {}, expires)
 
 
 async def attributes(
@@ -226,6 +236,8 @@ signal_app = _acting(signal, "[OPTIONS] --where EXPR NAME [PAYLOAD]")
 retry_app = _acting(retry, "[OPTIONS] --where EXPR")
 restart_app = _acting(restart, "[OPTIONS] --where EXPR")
 release_app = _acting(release, "[OPTIONS] --where EXPR")
+pause_app = _acting(pause, "[OPTIONS] --where EXPR")
+resume_app = _acting(resume, "[OPTIONS] --where EXPR")
 attributes_app = _acting(attributes, "[OPTIONS] --where EXPR KEY=VALUE...")
 apply_app = _acting(apply, "[OPTIONS] PLAN --count N")
 list_app = application(list_plans)

@@ -9,8 +9,7 @@ from typing import Any
 
 from continuum.cli.command import Options, note
 from continuum.cli.failures import UsageError
-
-_VARIABLE = "CONTINUUM_PROFILE"
+from continuum.settings import PROFILE_VARIABLE
 
 
 def with_profile(options: Options, writing: Mapping[str, Any] | None) -> Options:
@@ -24,7 +23,7 @@ def with_profile(options: Options, writing: Mapping[str, Any] | None) -> Options
         ConfigurationError: there is no such profile, or its file means nothing.
         UsageError: the profile is read-only, and the command would write.
     """
-    if options.profile is None and not os.environ.get(_VARIABLE):
+    if options.profile is None and not os.environ.get(PROFILE_VARIABLE):
         return options  # and the file is never looked at
     from continuum.profiles import chosen_profile
 

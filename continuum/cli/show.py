@@ -111,10 +111,12 @@ async def _run(client: Continuum, run: Run, options: Options) -> None:
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """The fields of a run, with its key when it has one."""
+    """The fields of a run, with its key when it has one, and whether it is paused when it is."""
     record = run_record(run)
     if run.key is not None:
         record["key"] = run.key
+    if run.paused:
+        record["paused"] = True
     return record
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,14 @@ from continuum.cli import connection
 from continuum.cli.app_loading import find_workflow, load
 from continuum.cli.command import Format, Options, Outcome, application
 from continuum.cli.failures import ExitCode, UsageError, report
-from continuum.cli.inputs import parse_json, parse_pairs, parse_run_id, read_inputs, read_text
+from continuum.cli.inputs import (
+    parse_json,
+    parse_pairs,
+    parse_run_id,
+    parse_time,
+    read_inputs,
+    read_text,
+)
 from continuum.cli.output import write, write_record, write_value
 from continuum.cli.records import run_record
 from continuum.errors import WorkflowCancelled, WorkflowFailed
@@ -104,13 +110,25 @@ async def start(
         check_json(value, f"--input {number}")
     checked = check_attributes(parse_pairs(attributes or []))
     chosen = parse_run_id(run_id) if run_id else None
-    more = _more(key, key_reuse, execution_timeout, timeout_grace)
+    if key is None and (key_reuse, on_conflict) != ("allow", "existing"):
+        raise UsageError("--key-reuse and --on-conflict need --key")
     sent = _signal(key, signal, payload, delivery_id)
+    moment = None
+    if start_at is not None:
+        moment = parse_time(start_at, "--start-at", hint="as in 2026-12-24T18:00:00Z")
+    more: dict[str, Any] = {
+        "namespace": options.own_namespace,
+        "attributes": checked,
+        "key": key,
+        "key_reuse": key_reuse,
+        "execution_timeout": execution_timeout,
+        "timeout_grace": timeout_grace,
+    }
     if sent is None:
         more |= {
             "on_conflict": on_conflict,
             "delay": delay,
-            "start_at": None if start_at is None else _time(start_at),
+            "start_at": moment,
             "idempotency_key": idempotency_key,
             "run_id": chosen,
         }
@@ -118,11 +136,15 @@ async def start(
         raise UsageError(
             "--signal goes with none of --delay, --start-at, --idempotency-key and --run-id"
         )
+    elif on_conflict != "existing":
+        raise UsageError(
+            "--signal goes to the live run with the key, so it has no --on-conflict",
+            hint="leave it out",
+        )
     target: Any = None
     if options.app is not None:
         target = find_workflow(load(options.app), flow)
         values = target.signature.decode(json.dumps(values).encode())
-    more |= {"namespace": options.own_namespace, "attributes": checked}
     target = flow if target is None else target
     async with connection.connect(options) as client:
         if sent is None:
@@ -130,19 +152,6 @@ async def start(
         else:
             handle = await client.signal_with_start(target, *values, **more, **sent)
         return await _answer(client, handle.id, options.format, wait=wait)
-
-
-def _more(
-    key: str | None, key_reuse: str, execution_timeout: float | None, timeout_grace: float
-) -> dict[str, Any]:
-    if key is None and key_reuse != "allow":
-        raise UsageError("--key-reuse needs --key")
-    return {
-        "key": key,
-        "key_reuse": key_reuse,
-        "execution_timeout": execution_timeout,
-        "timeout_grace": timeout_grace,
-    }
 
 
 def _signal(
@@ -157,16 +166,6 @@ def _signal(
         raise UsageError("--signal needs --key", hint="the run that gets it is found by its key")
     value = None if payload is None else parse_json(read_text(payload, "--payload"), "--payload")
     return {"signal": name, "payload": value, "delivery_id": delivery_id}
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--start-at {text!r} is not a time", hint="as in 2026-12-24T18:00:00Z"
-        ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _check_shape(shape: Format | None) -> None:

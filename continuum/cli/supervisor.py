@@ -14,6 +14,9 @@ from typing import Final
 from continuum.cli.command import note
 from continuum.cli.failures import ExitCode
 
+PLACE_VARIABLE: Final = "CONTINUUM_WORKER_PLACE"
+"""Which of the supervised workers a process is, from 0."""
+
 FIRST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 30.0
 STEADY_SECONDS: Final = 10.0
@@ -136,7 +139,7 @@ class Supervisor:
         # The pipe to its stdin closes with this process, whatever ends it; then the worker drains.
         process = await asyncio.create_subprocess_exec(
             *self._command,
-            env={**self._environment, "CONTINUUM_WORKER_PLACE": str(place)},
+            env={**self._environment, PLACE_VARIABLE: str(place)},
             stdin=asyncio.subprocess.PIPE,
             start_new_session=True,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ from continuum.audit.record import forecast_record
 from continuum.cli import connection
 from continuum.cli.command import Format, Options, application
 from continuum.cli.failures import ExitCode, UsageError
+from continuum.cli.inputs import parse_time
 from continuum.cli.output import write, write_json, write_lines
 from continuum.cli.paragraphs import text_width, wrapped
 from continuum.cli.records import to_json
@@ -126,17 +127,10 @@ def _why(found: Drain) -> str:
 def _deadline(text: str) -> datetime | Relative:
     from continuum.query.times import parse_relative
 
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        relative = parse_relative(text)
-        if relative is None:
-            raise UsageError(
-                f"--by takes a date, not {text[:40]!r}",
-                hint="for example 2026-12-31, 2026-12-31T18:00 or +2d",
-            ) from None
+    relative = parse_relative(text)
+    if relative is not None:
         return relative
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return parse_time(text, "--by", hint="for example 2026-12-31, 2026-12-31T18:00 or +2d")
 
 
 def _moment(deadline: datetime | Relative, now: datetime) -> datetime:

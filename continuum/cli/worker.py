@@ -16,13 +16,11 @@ from continuum.cli import connection
 from continuum.cli.app_loading import require
 from continuum.cli.command import Options, Outcome, application, note
 from continuum.cli.failures import ExitCode, UsageError
+from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
     from continuum.telemetry.serving import Address
-
-PLACE_VARIABLE = "CONTINUUM_WORKER_PLACE"
-"""Which of the supervised workers this process is, from 0."""
 
 
 class LogFormat(StrEnum):
@@ -127,6 +125,8 @@ def _address(text: str) -> Address:
             "--http needs the extra prometheus",
             hint="pip install 'continuum-engine[embedded,prometheus]'",
         ) from None
+    from continuum.cli.supervisor import PLACE_VARIABLE
+
     address = parse_address(text)
     place = int(os.environ.get(PLACE_VARIABLE, "0"))
     return replace(address, port=address.port + place) if address.port else address
@@ -145,8 +145,8 @@ def _environment(options: Options) -> dict[str, str]:
     """For the children: the DSN travels in the environment, where `ps` does not show it."""
     if options.dsn is None or options.profile is not None:  # that is among the words of each child
         return dict(os.environ)
-    kept = {name: value for name, value in os.environ.items() if name != "CONTINUUM_PROFILE"}
-    return {**kept, "CONTINUUM_DSN": options.dsn}
+    kept = {name: value for name, value in os.environ.items() if name != PROFILE_VARIABLE}
+    return {**kept, DSN_VARIABLE: options.dsn}
 
 
 app = application(worker, writes=True)

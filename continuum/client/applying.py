@@ -121,6 +121,10 @@ class Applying:
                 return self._repairs.retry(run_id, RetryOrder(None, act.reason, force, once), act)
             case "restart":
                 return self._repairs.restart(run_id, given.get("once"), None, act)
+            case "pause":
+                return self._repairs.pause(run_id, None, act)
+            case "resume":
+                return self._repairs.resume_planned(run_id, act)
             case _:
                 return self._repairs.release(run_id, None, act)
 

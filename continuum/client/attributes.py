@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import check_limit, optional_namespace
 from continuum.codec.attributes import check_attributes
 from continuum.errors import AttributesError
 from continuum.model import AttributeIndex, AttributeKey, AttributeType, IndexProgress
-
-if TYPE_CHECKING:
-    from continuum.client.backend import Backend
 
 SAMPLE: Final = 10_000
 MAX_SAMPLE: Final = 100_000
@@ -24,13 +21,8 @@ _TYPE_OF_JSON: Final = {
 }
 
 
-class Attributes(ABC):
+class Attributes(Calls):
     """The part of `Continuum` that knows attribute keys."""
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where to look."""
 
     async def attribute_keys(
         self, *, namespace: str | None = "default", sample: int = SAMPLE

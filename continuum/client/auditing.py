@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from continuum.client.calls import Calls
 
 if TYPE_CHECKING:
     from continuum.audit.draining import Drain
     from continuum.audit.report import AuditReport, VersionEntry
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.maintenance.gc_versions import UnusedVersion
 
 
-class Auditing(ABC):
+class Auditing(Calls):
     """The part of `Continuum` that compares live runs with code."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where to look."""
 
     async def audit(
         self, flows: Iterable[Workflow[..., Any]] | None = None, *, split: int = 1_000

@@ -16,6 +16,7 @@ from continuum.store.auditing import AuditStore
 from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore, ReplaySource
 from continuum.store.operators import OperatorStore
+from continuum.store.pauses import PauseStore
 from continuum.store.plans import PlanStore
 from continuum.store.protocol import (
     ClientStore,
@@ -26,7 +27,7 @@ from continuum.store.protocol import (
 from continuum.store.reading import ReadStore
 from continuum.store.repair import RepairStore
 from continuum.store.schedules import ScheduleStore
-from continuum.store.starts import StartOrder, StartOutcome, StartStore
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ if TYPE_CHECKING:
 
 class Store(WorkerStore, ClientStore, AdoptionStore, Protocol):
     """All parts of a store that write."""
-
-    @property
-    def orders(self) -> StartStore:
-        """Starts that ask for more than a new run."""
-        ...
 
 
 class Backend(Protocol):
@@ -84,6 +80,11 @@ class Backend(Protocol):
     @property
     def repair(self) -> RepairStore:
         """Puts runs right."""
+        ...
+
+    @property
+    def pauses(self) -> PauseStore:
+        """Who may not go on."""
         ...
 
     @property

@@ -16,6 +16,7 @@ from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_journaling import BlockingJournaling
 from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
+from continuum.client.blocking_pausing import BlockingPausing
 from continuum.client.blocking_planning import BlockingPlanning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
@@ -119,6 +120,7 @@ class BlockingContinuum(
     BlockingPlanning,
     BlockingJournaling,
     BlockingSchedules,
+    BlockingPausing,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 

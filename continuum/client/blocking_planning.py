@@ -11,7 +11,7 @@ from continuum.client.blocking_calls import BlockingCalls
 from continuum.model import Page
 
 if TYPE_CHECKING:
-    from continuum.operators.plans import BulkPlan, PlanRun
+    from continuum.operators.plans import BulkPlan, PlannedAct, PlanRun
 
 
 class BlockingPlanning(BlockingCalls):
@@ -19,7 +19,7 @@ class BlockingPlanning(BlockingCalls):
 
     def plan(
         self,
-        act: Literal["cancel", "signal", "retry", "restart", "release", "attributes"],
+        act: PlannedAct,
         expression: str | None = None,
         *,
         namespace: str | None = "default",

@@ -16,6 +16,7 @@ from continuum.client.journaling import Journaling
 from continuum.client.looking import Looking
 from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
+from continuum.client.pausing import Pausing
 from continuum.client.planning import Planning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
@@ -24,7 +25,6 @@ from continuum.client.steering import Steering
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
-from continuum.store.reading import ReadStore
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
@@ -41,7 +41,7 @@ Ts = TypeVarTuple("Ts")
 
 class Continuum(
     Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
-    Schedules,
+    Schedules, Pausing,
 ):  # fmt: skip
     """A client of one database; an async context manager.
 
@@ -237,10 +237,6 @@ class Continuum(
         )
 
     # -- inside --------------------------------------------------------------------------------
-
-    @property
-    def _reads(self) -> ReadStore:
-        return self._backend.reads
 
     @property
     def _backend(self) -> Backend:

@@ -19,15 +19,15 @@ from continuum.store.protocol import (
     PostOutcome,
 )
 from continuum.store.reading import ReadStore
-from continuum.store.starts import StartOrder, StartOutcome, StartStore
+from continuum.store.starts import StartOrder, StartOutcome
 from continuum.telemetry.calling import calling
 
 
 class WorkerHere(Protocol):
     """A worker of this process, as the client's calls use it."""
 
-    def loads(self, workflow_name: str) -> bool:
-        """Whether it takes new runs of that workflow now."""
+    def loads(self, workflow_name: str, namespace: str = "default") -> bool:
+        """Whether it takes new runs of that workflow in that namespace now."""
         ...
 
     async def create_local(self, new_run: NewRun) -> UUID:
@@ -36,15 +36,6 @@ class WorkerHere(Protocol):
 
     def deliver_local(self, messages: Sequence[InboxMessage]) -> None:
         """Messages that were just posted."""
-        ...
-
-
-class StartingStore(ClientStore, Protocol):
-    """What clients write to."""
-
-    @property
-    def orders(self) -> StartStore:
-        """Starts that ask for more than a new run."""
         ...
 
 
@@ -59,7 +50,7 @@ class Control:
 
     def __init__(
         self,
-        store: StartingStore,
+        store: ClientStore,
         reads: ReadStore,
         hints: HintSender,
         workers: Sequence[WorkerHere],
@@ -81,7 +72,7 @@ class Control:
     async def start_new(self, new_run: NewRun) -> bool:
         """Start a run under a fresh id; whether a worker of this process took it at once."""
         for worker in self._workers:
-            if worker.loads(new_run.workflow):
+            if worker.loads(new_run.workflow, new_run.namespace):
                 await worker.create_local(new_run)
                 return True
         await self.insert(new_run)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from continuum.client.calls import Calls
+from continuum.client.cursors import page_of, read_number
 from continuum.client.identifiers import (
     check_limit,
     find_run_id,
@@ -14,27 +15,17 @@ from continuum.client.identifiers import (
     parse_run_id,
 )
 from continuum.codec.attributes import check_namespace
-from continuum.errors import ConfigurationError, QueryError
-from continuum.model import Page, Stamp
+from continuum.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
+    from continuum.model import Page
     from continuum.operators.acts import OperatorAct
 
 MAX_ACTS: Final = 1000
-_LARGEST_ID: Final = 2**63 - 1
 
 
-class Journaling(ABC):
+class Journaling(Calls):
     """The part of `Continuum` that knows the operator journal."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where it is."""
 
     async def operator_journal(
         self,
@@ -88,9 +79,8 @@ class Journaling(ABC):
         )
         check_limit(limit, MAX_ACTS)
         store = self._backend.operators
-        found, now = await store.acts(wanted, read_cursor(cursor), limit + 1)
-        more = str(found[limit - 1].id) if len(found) > limit else None
-        return Page(tuple(found[:limit]), more, True, Stamp(now, 0.0))
+        found, now = await store.acts(wanted, read_number(cursor), limit + 1)
+        return page_of(found, limit, lambda entry: str(entry.id), now)
 
     async def reasons_required(self) -> list[str]:
         """Namespaces in which operators must say why they act.
@@ -123,16 +113,3 @@ class Journaling(ABC):
         act = self._acting.act("reasons", reason)
         store = self._backend.operators
         await store.require_reasons(check_namespace(namespace), act, required=required)
-
-
-def read_cursor(cursor: str | None) -> int | None:
-    """The id in a cursor.
-
-    Raises:
-        QueryError: it is none.
-    """
-    if cursor is None:
-        return None
-    if cursor.isascii() and cursor.isdigit() and len(cursor) < 20 and int(cursor) <= _LARGEST_ID:
-        return int(cursor)
-    raise QueryError(f"{cursor[:40]!r} is not a cursor", hint="use next_cursor as it was given")

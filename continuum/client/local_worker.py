@@ -105,9 +105,9 @@ class LocalWorker:
         same = [known for known in self._workflows if known.rpartition(":")[2] == name]
         return self._workflows[same[0]] if len(same) == 1 else None
 
-    def loads(self, workflow_name: str) -> bool:
+    def loads(self, workflow_name: str, namespace: str = "default") -> bool:
         """Whether it takes new runs of that workflow now."""
-        return self._worker.loads(workflow_name)
+        return self._worker.loads(workflow_name, namespace)
 
     @property
     def owned(self) -> Collection[UUID]:

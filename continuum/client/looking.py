@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import (
     check_fields,
     check_limit,
@@ -21,7 +21,7 @@ from continuum.client.identifiers import (
 from continuum.errors import RunNotFound
 from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
-from continuum.store.reading import CountGroup, Counts, ReadStore, Stretch
+from continuum.store.reading import CountGroup, Counts, Stretch
 
 T = TypeVar("T")
 
@@ -33,13 +33,8 @@ BREATH = 100
 """After so many runs of a stream the event loop gets a turn, in which the next page arrives."""
 
 
-class Looking(ABC):
+class Looking(Calls):
     """The reading half of `Continuum`."""
-
-    @property
-    @abstractmethod
-    def _reads(self) -> ReadStore:
-        """Where to look."""
 
     async def get_run(
         self,

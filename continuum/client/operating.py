@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.handle import RunHandle
 from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
 from continuum.codec.attributes import check_attributes, check_name
@@ -18,23 +18,13 @@ from continuum.store.repair import ForkOrder, RetryOrder
 from continuum.system import new_run_id
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.client.client import Continuum
-    from continuum.client.repairs import Repairs
     from continuum.health.doctor import Check
     from continuum.health.report import HealthReport, Limits
 
 
-class Operating(ABC):
+class Operating(Calls):
     """The operator's part of `Continuum`."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where to look."""
 
     async def health(self, *, limits: Limits | None = None, sample: float = 1.0) -> HealthReport:
         """Whether runs go on, what fails, and what will slow the database down or stop it.
@@ -274,9 +264,3 @@ class Operating(ABC):
             check_attributes({**run.attributes, **order.attributes(parsed)})
         new_id, new = await self._repairs.fork(parsed, order, act)
         return RunHandle(cast("Continuum", self), new_id, None, new=new)
-
-    @property
-    def _repairs(self) -> Repairs:
-        from continuum.client.repairs import Repairs
-
-        return Repairs(self._backend.repair, self._backend.hints)

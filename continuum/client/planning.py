@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from continuum.client.calls import Calls
+from continuum.client.cursors import page_of, print_moment, read_moment, read_number
 from continuum.client.identifiers import check_limit, optional_namespace, parse_run_id
-from continuum.errors import ConfigurationError, PlanError, QueryError
+from continuum.errors import ConfigurationError, PlanError
+from continuum.system import EPOCH
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
-    from continuum.client.control import Control
-    from continuum.client.repairs import Repairs
     from continuum.model import Page
-    from continuum.operators.plans import BulkPlan, PlanRun
+    from continuum.operators.acts import Act
+    from continuum.operators.plans import BulkPlan, PlannedAct, PlanRun
 
 MAX_PLANS = 1000
 
 
-class Planning(ABC):
+class Planning(Calls):
     """The part of `Continuum` that acts upon many runs."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where plans are."""
-
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What signals, cancels and sets attributes."""
-
-    @property
-    @abstractmethod
-    def _repairs(self) -> Repairs:
-        """What puts runs right."""
 
     async def plan(
         self,
-        act: Literal["cancel", "signal", "retry", "restart", "release", "attributes"],
+        act: PlannedAct,
         expression: str | None = None,
         *,
         namespace: str | None = "default",
@@ -178,14 +160,10 @@ class Planning(ABC):
                 print(plan.id, plan.act, plan.status, plan.count)
         """
         check_limit(limit, MAX_PLANS)
-        before = None if cursor is None else _read_cursor(cursor)
         store = self._backend.plans
-        found = await store.list(optional_namespace(namespace), before, limit + 1)
-        more = None
-        if len(found) > limit:
-            last = found[limit - 1]
-            more = f"{last.created_at.isoformat()} {last.id}"
-        return _page(found[:limit], more)
+        found = await store.list(optional_namespace(namespace), read_moment(cursor), limit + 1)
+        at = found[0].read_at if found else EPOCH
+        return page_of(found, limit, lambda plan: print_moment(plan.created_at, plan.id), at)
 
     async def plan_runs(
         self,
@@ -211,41 +189,22 @@ class Planning(ABC):
             for run in (await ct.plan_runs(plan.id, "skipped")).entries:
                 print(run.run_id, run.detail)
         """
-        from continuum.client.journaling import read_cursor
-        from continuum.operators.plans import PlanOutcome
+        from continuum.operators.plans import MAX_PLAN, PlanOutcome
 
         if outcome is not None and outcome not in set(PlanOutcome):
             known = ", ".join(PlanOutcome)
             raise ConfigurationError(f"no outcome {outcome!r:.40}", hint=f"outcomes are {known}")
         check_limit(limit, MAX_PLANS)
         plan = await self.get_plan(plan_id)
-        after = read_cursor(cursor)
+        after = read_number(cursor, MAX_PLAN)
         found = await self._backend.plans.runs(
             plan.id, None if outcome is None else PlanOutcome(outcome),
             -1 if after is None else after, limit + 1,
         )  # fmt: skip
-        more = str(found[limit - 1].n) if len(found) > limit else None
-        return _page(found[:limit], more, plan.read_at)
+        return page_of(found, limit, lambda run: str(run.n), plan.read_at)
 
-    def _of(self, plan_id: UUID, reason: str | None, kind: str) -> Any:
+    def _of(self, plan_id: UUID, reason: str | None, kind: str) -> Act:
         return self._acting.for_plan(plan_id, reason).act(kind)
-
-
-def _page(found: Sequence[Any], more: str | None, at: datetime | None = None) -> Page[Any]:
-    from continuum.model import Page, Stamp
-    from continuum.system import EPOCH
-
-    moment = at or (found[0].read_at if found else EPOCH)
-    return Page(tuple(found), more, True, Stamp(moment, 0.0))
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    at, _, plan_id = cursor.partition(" ")
-    try:
-        return datetime.fromisoformat(at), UUID(plan_id)
-    except ValueError:
-        hint = "use next_cursor as it was given"
-        raise QueryError(f"{cursor[:40]!r} is not a cursor", hint=hint) from None
 
 
 def _ignore(done: int, total: int) -> None:

@@ -9,12 +9,16 @@ from msgspec.structs import replace
 
 from continuum.client.starting import match_existing
 from continuum.codec.attributes import check_attributes
-from continuum.errors import RepairRefused, RunNotFound
+from continuum.errors import RepairRefused, RunNotFound, RunTerminal
 from continuum.journal.turn import NewRun
 from continuum.operators.acts import Act
+from continuum.store.pauses import NOT_PAUSED, PauseStore, Scope
 from continuum.store.protocol import HintSender
 from continuum.store.repair import ForkOrder, RepairOutcome, RepairStore, RetryOrder, key_taken
 from continuum.store.starts import StartOrder
+
+LET_GO: Final = 1000
+"""Held runs that are freed in one transaction."""
 
 RESTARTED_FROM: Final = "restarted_from"
 """The attribute in which a run names the one that it repeats."""
@@ -25,11 +29,13 @@ class Repairs:
 
     Args:
         store: where they are.
+        pauses: where it is said who may not go on.
         hints: wakes workers.
     """
 
-    def __init__(self, store: RepairStore, hints: HintSender) -> None:
+    def __init__(self, store: RepairStore, pauses: PauseStore, hints: HintSender) -> None:
         self._store = store
+        self._pauses = pauses
         self._hints = hints
 
     async def release(self, run_id: UUID, namespace: str | None, act: Act) -> None:
@@ -78,6 +84,47 @@ class Repairs:
         if not outcome.repeated:
             self._hints.runs_changed([outcome.run_id])
         return outcome.run_id, not outcome.repeated
+
+    async def pause(self, run_id: UUID, namespace: str | None, act: Act) -> bool:
+        """See `Continuum.pause`."""
+        outcome = await self._pauses.pause_run(run_id, namespace, act)
+        _check_live(run_id, outcome)
+        if not outcome.repeated:
+            self._hints.runs_changed([run_id])
+        return not outcome.repeated
+
+    async def resume(self, run_id: UUID, namespace: str | None, act: Act) -> bool:
+        """See `Continuum.resume`."""
+        outcome = await self._pauses.resume_run(run_id, namespace, act)
+        _check_live(run_id, outcome)
+        if outcome.refusal is None:
+            self._hints.runs_changed([run_id])
+        return outcome.refusal is None
+
+    async def resume_planned(self, run_id: UUID, act: Act) -> None:
+        """As `resume`, for a run of a plan.
+
+        Raises:
+            RepairRefused: it is not paused.
+        """
+        if not await self.resume(run_id, None, act):
+            raise RepairRefused(run_id, "resumed", NOT_PAUSED)
+
+    async def lift(self, scope: Scope, act: Act) -> bool:
+        """See `Continuum.resume`; frees what is held, in batches."""
+        lifted = await self._pauses.lift(scope, act)
+        freed = LET_GO
+        while lifted and freed == LET_GO:
+            freed = len(await self._pauses.let_go(LET_GO))
+            self._hints.poll_now()
+        return lifted
+
+
+def _check_live(run_id: UUID, outcome: RepairOutcome) -> None:
+    if outcome.state is None:
+        raise RunNotFound(run_id)
+    if outcome.refusal is not None and outcome.refusal != NOT_PAUSED:
+        raise RunTerminal(run_id, outcome.state)
 
 
 def _check(run_id: UUID, what: str, outcome: RepairOutcome) -> None:

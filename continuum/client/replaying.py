@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import check_limit
 from continuum.query.building import build_query
 from continuum.query.tree import Query
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from continuum.audit.coverage import Coverage
     from continuum.audit.replay_pool import ReplayPool
     from continuum.audit.replayed import Replayed
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.maintenance.adopt import Adopted
 
@@ -25,15 +23,8 @@ MAX_SAMPLE = 1_000_000
 # What is imported in the functions below needs the engine, which most clients never load.
 
 
-class Replaying(ABC):
+class Replaying(Calls):
     """The part of `Continuum` that replays runs."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where they are."""
 
     def replay_pool(
         self,

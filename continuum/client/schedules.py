@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import check_limit, optional_namespace
 from continuum.codec.attributes import check_name, check_namespace, check_reason
 
 if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.declare.workflow import Workflow
     from continuum.schedules.model import Schedule, ScheduleFiring
 
@@ -21,15 +19,8 @@ R = TypeVar("R")
 MAX_FIRINGS: Final = 100
 
 
-class Schedules(ABC):
+class Schedules(Calls):
     """The part of `Continuum` that knows schedules."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where they are."""
 
     async def create_schedule(
         self,

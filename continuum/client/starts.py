@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 
+from continuum.client.calls import Calls
 from continuum.client.handle import RunHandle
 from continuum.client.start_options import SignalOptions, StartOptions, check_options
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-    from continuum.client.acting import Acting
-    from continuum.client.backend import Backend
     from continuum.client.client import Continuum
-    from continuum.client.control import Control
     from continuum.client.prepared import PreparedStart
     from continuum.declare.workflow import Startable
 
@@ -23,20 +20,8 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-class Starts(ABC):
+class Starts(Calls):
     """The part of `Continuum` that starts runs."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What starts runs."""
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend:
-        """Where they are."""
 
     @overload
     async def start(

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from continuum.client.calls import Calls
 from continuum.client.identifiers import find_run_id, optional_namespace
 
-if TYPE_CHECKING:
-    from continuum.client.acting import Acting
-    from continuum.client.control import Control
-    from continuum.store.reading import ReadStore
 
-
-class Steering(ABC):
+class Steering(Calls):
     """The part of `Continuum` that talks to runs."""
-
-    _acting: Acting
-
-    @property
-    @abstractmethod
-    def _controls(self) -> Control:
-        """What writes."""
-
-    @property
-    @abstractmethod
-    def _reads(self) -> ReadStore:
-        """Where runs are found by their keys."""
 
     async def signal(
         self,

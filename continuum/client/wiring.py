@@ -34,6 +34,7 @@ from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
     from continuum.client.local_worker import LocalWorker
+    from continuum.store.pauses import PauseStore
     from continuum.store.postgres.attributes import PostgresAttributes
     from continuum.store.postgres.auditing import PostgresAudit
     from continuum.store.postgres.health import PostgresHealth
@@ -146,6 +147,11 @@ class PostgresBackend:
         from continuum.store.postgres.plans import PostgresPlans
 
         return PostgresPlans(self._sessions, self._codec)
+
+    @property
+    def pauses(self) -> PauseStore:
+        """Who may not go on."""
+        return self.store.pauses
 
     @property
     def schedules(self) -> ScheduleStore:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from continuum.health.report import Facts, Finding, Limits, Severity
 from continuum.health.wording import ago, lasting, many, seconds_since
+from continuum.model import Pause
 from continuum.store.health import NodeFact, WaitingFact
 
 _START_WORKER = "continuum worker --app MODULE"
@@ -97,8 +99,9 @@ def queue_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
     cluster = facts.cluster
     if cluster is None:
         return
+    paused = {pause.queue for pause in facts.paused.scopes} if facts.paused is not None else ()
     for each in facts.queues or ():
-        if each.head_at is None:
+        if each.head_at is None or each.queue in paused:
             continue
         age = seconds_since(each.head_at, cluster.now)
         text = f"queue {each.queue}: {many(each.waiting)} attempts wait, "
@@ -110,6 +113,43 @@ def queue_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
         elif age > limits.queue_wait:
             text += f"; {each.workers} workers serve it, {many(each.running)} attempts are running"
             yield Finding(Severity.WARNING, "queue-waiting", text, fix)
+
+
+def pause_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """What stands still because somebody said so, lest it be forgotten."""
+    cluster, paused = facts.cluster, facts.paused
+    if cluster is None or paused is None:
+        return
+    for each in paused.scopes:
+        options = scope_options(each)
+        since = ago(seconds_since(each.paused_at, cluster.now))
+        text = f"{_scope_named(each)} was paused {since} by {each.operator}"
+        text += f": {each.reason}" if each.reason else ""
+        yield Finding(Severity.INFO, "paused", text, f"continuum resume {options}")
+    if paused.runs:
+        text = f"{many(paused.runs)} runs are paused one by one"
+        yield Finding(Severity.INFO, "runs-paused", text, 'continuum query -A "paused"')
+
+
+def scope_options(pause: Pause) -> str:
+    """What `continuum pause` was given for it."""
+    if pause.queue is not None:
+        return f"--queue {shlex.quote(pause.queue)}"
+    where = "" if pause.namespace is None else f" --namespace {shlex.quote(pause.namespace)}"
+    if pause.workflow is None:
+        return f"--whole-namespace{where}"
+    return f"--workflow {shlex.quote(pause.workflow)}{where}"
+
+
+def _scope_named(pause: Pause) -> str:
+    if pause.queue is not None:
+        return f"queue {pause.queue}"
+    where = "" if pause.namespace is None else f" in namespace {pause.namespace}"
+    return (
+        f"namespace {pause.namespace}"
+        if pause.workflow is None
+        else f"workflow {pause.workflow}{where}"
+    )
 
 
 def inbox_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Final
 from continuum.health.cluster_rules import (
     inbox_findings,
     parked_findings,
+    pause_findings,
     queue_findings,
     waiting_findings,
     wake_lag_of,
@@ -31,6 +32,7 @@ _RULES: Final = (
     waiting_findings,
     parked_findings,
     queue_findings,
+    pause_findings,
     inbox_findings,
     failure_findings,
     server_findings,

@@ -36,6 +36,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
     waiting = await asking.ask("waiting", store.waiting())
     parked = await asking.ask("parked", store.parked())
     queues = await asking.ask("queues", store.queues())
+    paused = await asking.ask("paused", store.paused())
     inbox = await asking.ask("inbox", store.inbox())
     database = await asking.ask("database", store.database())
     snapshot = await asking.ask("snapshot", store.oldest_snapshot())
@@ -51,6 +52,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
         waiting=waiting,
         parked=parked,
         queues=queues,
+        paused=paused,
         inbox=inbox,
         families=None if families is None else [_family(each, cluster) for each in families],
         database=database,

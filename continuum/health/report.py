@@ -16,6 +16,7 @@ from continuum.store.health import (
     InboxFacts,
     IndexFact,
     ParkedFact,
+    PausedFacts,
     QueueFact,
     SnapshotFact,
     TableFact,
@@ -118,6 +119,7 @@ class Facts:
     waiting: Sequence[WaitingFact] | None = None
     parked: Sequence[ParkedFact] | None = None
     queues: Sequence[QueueFact] | None = None
+    paused: PausedFacts | None = None
     inbox: InboxFacts | None = None
     families: Sequence[FailureFamily] | None = None
     database: DatabaseFacts | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -96,6 +96,10 @@ class OperatorAct:
         kind = OPERATOR_EVENT + self.act.replace(" ", "_").replace("-", "_")
         stored = StoredValue(data, len(data))
         return HistoryEvent(seq, incarnation, kind, None, stored, self.at, self.operator)
+
+
+ACT_FIELDS: Final = tuple(each.name for each in fields(OperatorAct))
+"""What an entry says, in the order of its columns."""
 
 
 def with_acts(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from continuum.model import RunState
@@ -14,6 +14,11 @@ from continuum.operators.acts import Operator
 
 LIVE: Final = frozenset({RunState.RUNNING, RunState.SUSPENDED})
 ENDED: Final = frozenset(RunState) - LIVE
+
+PlannedAct: TypeAlias = Literal[
+    "cancel", "signal", "retry", "restart", "release", "pause", "resume", "attributes"
+]
+"""The names of what can be planned."""
 
 MAX_PLAN: Final = 1_000_000
 """Runs of one plan."""
@@ -57,6 +62,8 @@ PLANNABLE: Final[Mapping[str, PlanKind]] = {
     "retry": PlanKind("retry", frozenset({RunState.FAILED}), frozenset({"force", "once"})),
     "restart": PlanKind("restart", ENDED, frozenset({"once"})),
     "release": PlanKind("release", LIVE, frozenset()),
+    "pause": PlanKind("pause", LIVE, frozenset()),
+    "resume": PlanKind("resume", LIVE, frozenset()),
     "attributes": PlanKind(
         "attributes set", frozenset(RunState), frozenset({"attributes", "unset"})
     ),
@@ -145,7 +152,7 @@ class BulkPlan:
 
     Attributes:
         id: by which it is applied.
-        act: "cancel", "signal", "retry", "restart", "release" or "attributes".
+        act: one of `PLANNABLE`, such as "cancel".
         arguments: of the act, such as the name of a signal.
         namespace: where the runs were looked for; None is everywhere.
         expression: what they matched when it was made.

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import Any, Final, LiteralString, assert_never
 
 from continuum.query.cursor import Position
 from continuum.query.fields import FIELDS, Kind, nullable
@@ -63,10 +63,18 @@ READ_AT: Final = "COALESCE(%(read_at)s::timestamptz, transaction_timestamp())"
 """The moment the answer is about: pinned by the first page, else this transaction's start."""
 
 _TIES: Final = ("r.started_at", "r.id")
-_STUCK: Final = """(l.run_id IS NOT NULL AND l.version_id NOT IN (
+_STUCK: Final = """(l.run_id IS NOT NULL AND l.version_id # (l.version_id >> 63) NOT IN (
     SELECT v.version_id FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
     WHERE n.dead_at IS NULL AND n.expires_at > statement_timestamp()))"""
 """Not correlated, so that the versions that can run are gathered once, not for every run."""
+
+PAUSED: Final[LiteralString] = """(l.run_id IS NOT NULL AND (l.version_id < 0 OR EXISTS (
+    SELECT FROM continuum_pauses p
+    WHERE p.lifted_at IS NULL AND p.queue IS NULL AND EXISTS (
+        SELECT FROM continuum_runs s
+        WHERE s.id = l.run_id AND (p.namespace IS NULL OR p.namespace = s.namespace)
+          AND (p.workflow IS NULL OR p.workflow = s.workflow)))))"""
+"""By itself, or with its namespace or its workflow. It names nothing but the lease."""
 
 _COLUMNS: Final[dict[str, str]] = {
     **{name: f"r.{name}" for name in (
@@ -81,6 +89,7 @@ _COLUMNS: Final[dict[str, str]] = {
     "owner": "l.lease_owner::text",
     "waiting_on": "l.waiting_on",
     "stuck": _STUCK,
+    "paused": PAUSED,
 }  # fmt: skip
 
 

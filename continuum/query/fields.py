@@ -66,6 +66,7 @@ FIELDS: Final = {
         FieldSpec("error_family", Kind.TEXT, nullable=True),
         FieldSpec("incarnation", Kind.INTEGER),
         FieldSpec("stuck", Kind.BOOLEAN),
+        FieldSpec("paused", Kind.BOOLEAN),
     )
 }
 ALIASES: Final = {"run_id": "id"}

@@ -34,7 +34,7 @@ LIVE: Final = frozenset(state.value for state in RunState if not state.terminal)
 ENDED: Final = frozenset(state.value for state in RunState if state.terminal)
 STATES: Final = LIVE | ENDED
 FAILED: Final = frozenset({RunState.FAILED.value})
-LEASE_FIELDS: Final = ("owner", "waiting_on", "stuck")
+LEASE_FIELDS: Final = ("owner", "waiting_on", "stuck", "paused")
 """Only live runs have them."""
 MAX_LISTED: Final = 20
 """So many values of one attribute are looked up one by one; more are looked up by the key."""
@@ -99,11 +99,11 @@ def _states_of(leaf: Condition) -> frozenset[str] | None:
             return STATES - frozenset(values)
         case Not(Exists(Field("completed_at"))):
             return LIVE
-        case Not(Compare(Field("stuck"), Comparison.EQ, False)):
+        case Not(Compare(Field("stuck" | "paused"), Comparison.EQ, False)):
             return LIVE
-        case Compare(Field("stuck"), Comparison.EQ, value):
+        case Compare(Field("stuck" | "paused"), Comparison.EQ, value):
             return LIVE if value is True else None
-        case OneOf(Field("stuck"), values):
+        case OneOf(Field("stuck" | "paused"), values):
             return None if False in values else LIVE
         case (
             Compare(Field("completed_at"))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from continuum.declare.queue import Queue
+from continuum.store.pauses import PauseStore
 from continuum.store.protocol import InboxMessage, OwnershipStore, TurnStore, UpkeepStore
 from continuum.store.schedules import ScheduleStore
 from continuum.store.starts import TimeoutStore
@@ -179,6 +180,11 @@ class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
     @property
     def schedules(self) -> ScheduleStore:
         """Schedules."""
+        ...
+
+    @property
+    def pauses(self) -> PauseStore:
+        """Who may not go on."""
         ...
 
     @property

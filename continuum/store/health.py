@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
+from continuum.model import Pause
+
 MOST: Final = 10_000
 """Nothing is counted further."""
 
@@ -127,13 +129,28 @@ class QueueFact:
 
 
 @dataclass(frozen=True, slots=True)
+class PausedFacts:
+    """What may not go on because somebody said so.
+
+    Attributes:
+        scopes: namespaces, workflows and queues, oldest first.
+        runs: runs that were paused one by one, and that no worker has.
+        held: runs that are held because their namespace or their workflow is paused.
+    """
+
+    scopes: Sequence[Pause]
+    runs: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class InboxFacts:
     """Messages that no run has read.
 
     Attributes:
         unread: how many.
-        oldest_at: of those to runs that are neither parked by drift nor in quarantine, looking at
-            the 1,000 oldest.
+        oldest_at: of those to runs that are neither parked by drift nor in quarantine nor paused,
+            looking at the 1,000 oldest.
         sample: the run that should have read it.
     """
 
@@ -264,6 +281,10 @@ class HealthStore(Protocol):
 
     async def queues(self) -> Sequence[QueueFact]:
         """Every queue with attempts or declared limits, at most 500."""
+        ...
+
+    async def paused(self) -> PausedFacts:
+        """What is paused."""
         ...
 
     async def inbox(self) -> InboxFacts:

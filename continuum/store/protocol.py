@@ -26,6 +26,8 @@ from continuum.operators.acts import Act
 from continuum.store.mail import InboxMessage as InboxMessage
 from continuum.store.mail import NewMessage as NewMessage
 from continuum.store.mail import PostOutcome as PostOutcome
+from continuum.store.pauses import NO_PAUSES, Pauses
+from continuum.store.starts import StartStore
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 from continuum.versions.facts import CodeFacts
 
@@ -87,12 +89,14 @@ class Release:
     Args:
         ready: it needs a new owner now (drain in the middle of work), not only when woken.
         blocked_build: set on drift; a node of the same build will not claim it again.
+        answers: outcomes of attempts that the run has not heard of; they go into its inbox.
         waiting_on: text for people, replaces the lease's.
     """
 
     turn: Turn
     ready: bool = False
     blocked_build: str | None = None
+    answers: Sequence[NewMessage] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Attention:
     """Own runs with unread inbox rows."""
     overdue: Sequence[UUID]
     """Own runs whose wake_at has passed."""
+    pauses: Pauses = NO_PAUSES
 
 
 class TurnStore(Protocol):
@@ -244,6 +249,11 @@ class UpkeepStore(Protocol):
 
 class ClientStore(Protocol):
     """What clients need."""
+
+    @property
+    def orders(self) -> StartStore:
+        """Starts that ask for more than a new run."""
+        ...
 
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """Insert unowned, ready, unpinned runs in one commit.

@@ -40,6 +40,7 @@ class MemoryBackend:
         self.repair = store.repair
         self.operators = store.operators
         self.plans = store.plans
+        self.pauses = store.pauses
         self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints

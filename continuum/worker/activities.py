@@ -21,7 +21,7 @@ from continuum.engine.outcome import ActivityCall
 from continuum.errors import ActivityCancelled, PayloadError
 from continuum.journal.events import Failure
 from continuum.system import monotonic
-from continuum.worker.attempt import Attempt, Deliver, Host
+from continuum.worker.attempt import Attempt, Deliver, Host, Outcome
 from continuum.worker.executors import (
     AttemptAnswered,
     AttemptHeld,
@@ -114,6 +114,16 @@ class Activities:
             elif not attempt.thread:
                 attempt.ended_as = "cancelled"
                 self._report(attempt, None, attempt.cancelled(), retryable=False)
+
+    def withdraw(self, run: Host) -> list[ActivityCall]:
+        """Take back the attempts that have not begun."""
+        taken: list[ActivityCall] = []
+        for command, attempt in list((run.attempts or {}).items()):
+            if not attempt.begun and attempt.ended_as is None:
+                attempt.ended_as = "dropped"
+                del run.attempts[command]  # pyright: ignore[reportOptionalSubscript]
+                taken.append(attempt.call)
+        return taken
 
     def forget(self, run: Host) -> None:
         """The run is not ours any more: cancel its attempts and never report them."""
@@ -273,7 +283,7 @@ class Activities:
         self.observer.attempt_ended(attempt, event.removeprefix("attempt_"))
         call = attempt.call
         tell = getattr(attempt.run.execution, event)
-        self._deliver(attempt.run, partial(tell, call.command, call.attempt, *args))
+        self._deliver(attempt.run, Outcome(tell, call.command, call.attempt, *args))
 
     def _report(
         self, attempt: Attempt, value: bytes | None, failure: Failure | None, *, retryable: bool
@@ -287,16 +297,15 @@ class Activities:
         self.observer.attempt_ended(attempt, outcome, failure)
         if value is not None:
             self._deliver(
-                run, partial(execution.attempt_completed, call.command, call.attempt, value)
+                run, Outcome(execution.attempt_completed, call.command, call.attempt, value)
             )
         else:
             assert failure is not None
             reason = "timeout" if reason == "silent" else reason
             args: tuple[Any, ...] = (call.command, call.attempt, failure, reason, retryable)
-            fail = partial(execution.attempt_failed, *args, self._random.random())
-            if attempt.last_details is not None:
-                fail = partial(fail, details=attempt.last_details)
-            self._deliver(run, fail)
+            fail = execution.attempt_failed
+            said = attempt.last_details
+            self._deliver(run, Outcome(fail, *args, self._random.random(), details=said))
 
     def _unlist(self, attempt: Attempt) -> None:
         attempt.ended_as = "reported"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -70,6 +71,15 @@ class Host(Protocol):
 
 
 Deliver = Callable[[Any, Stimulus], None]
+
+
+class Outcome(partial[None]):
+    """A stimulus: a method of an `AttemptSink`, and all that it takes besides the time."""
+
+    @property
+    def sink(self) -> object:
+        """Who is told."""
+        return getattr(self.func, "__self__", None)
 
 
 class Attempt:

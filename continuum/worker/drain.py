@@ -114,7 +114,8 @@ class Drain:
             await asyncio.sleep(SETTLE_LOOK)
 
     async def _give_back(self) -> None:
-        frozen: list[tuple[OwnedRun, Release]] = [
+        frozen: list[tuple[OwnedRun, Release]] = self._releases.take_frozen()
+        frozen += [
             (run, self._releases.freeze(run))
             for run in list(self._runner.runs.values())
             if run.in_flight is None

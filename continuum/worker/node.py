@@ -32,7 +32,6 @@ from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
 from continuum.worker.housekeeping import Housekeeping
 from continuum.worker.membership import Membership
-from continuum.worker.owned import OwnedRun
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
@@ -119,11 +118,7 @@ class Worker:
         self._stop_asked = asyncio.Event()
         self.tokens = Tokens(store)
         self.runner = Runner(
-            self.clock,
-            self._versions,
-            on_blocked=self._blocked,
-            on_ended=self._hint_ended,
-            on_mail=self._mail_sent,
+            self.clock, self._versions, on_ended=self._hint_ended, on_mail=self._mail_sent
         )
         self.committer = Committer(
             store,
@@ -148,7 +143,6 @@ class Worker:
         )
         self.activities = self.serving.activities
         self.timers = Timers(self.clock, self.runner.fire)
-        self.runner.connect(self.committer, self.activities, self.timers)
         self.membership = Membership(
             store,
             listener,
@@ -175,11 +169,15 @@ class Worker:
         )  # fmt: skip
         if self._versions.many:
             self.runner.stamp = self.recipes.stamp
-        self.claims = Claims(store, random, runner=self.runner, membership=self.membership)
+        self.claims = Claims(
+            store, store.pauses, random, runner=self.runner, membership=self.membership
+        )
         self.releases = Releases(
             store, random, runner=self.runner, clock=self.clock, membership=self.membership,
             max_cached_runs=max_cached_runs,
         )  # fmt: skip
+        block, let_go = self.releases.block, self.releases.let_go
+        self.runner.connect(self.committer, self.activities, self.timers, block, let_go)
         self.wake = Wake(
             store,
             random,
@@ -190,12 +188,14 @@ class Worker:
             claim=self.claims.request,
             suspect=self.claims.request_suspects,
             fire=self.runner.fire,
+            paused=self.runner.pausing.observe,
             poll=poll,
         )
         self.deaths = Deaths(
             store, random, membership=self.membership, freed=self._freed, look=look
         )
-        self.housekeeping = Housekeeping(store, hints, random, self.claims.request)
+        pausing = self.runner.pausing
+        self.housekeeping = Housekeeping(store, hints, random, self.claims.request, pausing)
         self.watchdog = Watchdog(
             self.runner,
             self._abandon,
@@ -217,6 +217,7 @@ class Worker:
         if self._versions.many:
             await self.recipes.learn()
         await self.membership.join()
+        await self.wake.begin()
         relax_collection()
         self._begun = True
         self.watchdog.start()
@@ -267,9 +268,11 @@ class Worker:
 
     # -- for the client in this process --------------------------------------------------------
 
-    def loads(self, workflow_name: str) -> bool:
-        """Whether this worker takes new runs of that workflow now."""
-        return self.accepting and workflow_name in self._workflows
+    def loads(self, workflow_name: str, namespace: str = "default") -> bool:
+        """Whether this worker takes new runs of that workflow in that namespace now."""
+        if not self.accepting or workflow_name not in self._workflows:
+            return False
+        return not self.runner.pausing.now.cover(namespace, workflow_name)
 
     async def create_local(self, new_run: NewRun) -> UUID:
         """Start a run on this worker: start and first turn are one commit.
@@ -318,9 +321,6 @@ class Worker:
         self.claims.request()
         self.serving.tasks.request()
         self.housekeeping.scheduler.request()
-
-    def _blocked(self, run: OwnedRun, message: str) -> None:
-        self.releases.block(run, message)
 
     def _hinted(self, run_ids: Sequence[UUID]) -> None:
         self.wake.hint(run_ids)

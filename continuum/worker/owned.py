@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from continuum.engine.execution import Execution
-from continuum.engine.outcome import Collected
+from continuum.engine.outcome import ActivityCall, Collected
 from continuum.journal.events import ChildEnded, details_of
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
 from continuum.journal.trace import CONTEXT
@@ -36,6 +36,8 @@ class OwnedRun:
         parked: nothing to do here until something outside wakes it; it may leave the memory.
         in_flight: the turn (or release) whose outcome is awaited; no stepping meanwhile.
         dropped: ownership ended; nothing may be written or started for it any more.
+        pausing: not stepped and let go as soon as possible, if not 0; see `pausing.Why`.
+        withheld: attempts that are durable and did not begin, because it is to be let go.
         blocked_before: another build could not go on with it, either.
     """
 
@@ -54,6 +56,7 @@ class OwnedRun:
         "next_seq",
         "parent_id",
         "parked",
+        "pausing",
         "pin",
         "queued",
         "run_id",
@@ -65,6 +68,7 @@ class OwnedRun:
         "unread",
         "waiting_on",
         "wake_at",
+        "withheld",
         "workflow_name",
     )
 
@@ -103,6 +107,8 @@ class OwnedRun:
         self.parked = False
         self.dropped = False
         self.blocked_before = False
+        self.pausing = 0
+        self.withheld: Sequence[ActivityCall] = ()
 
     def refuse(self, error: Exception) -> None:
         """Tell who waits for its start here, if anybody does, that it did not happen."""

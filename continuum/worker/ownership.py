@@ -9,10 +9,12 @@ from random import Random
 from uuid import UUID
 
 from continuum.journal.turn import RunState, Turn
+from continuum.store.pauses import PauseStore
 from continuum.store.protocol import ClaimedRun, OwnershipStore, Release, StoreUnavailable
 from continuum.system import Clock
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
+from continuum.worker.pausing import Answers
 from continuum.worker.runner import Runner
 from continuum.worker.service import Backoff, Service, Signal, wait_event
 from continuum.worker.turns import turn_of
@@ -38,6 +40,7 @@ class Claims(Service):
     def __init__(
         self,
         store: OwnershipStore,
+        pauses: PauseStore,
         random: Random,
         *,
         runner: Runner,
@@ -46,6 +49,7 @@ class Claims(Service):
         super().__init__("claims", random)
         self.claimed: Signal[UUID] = Signal()
         self._store = store
+        self._pauses = pauses
         self._runner = runner
         self._membership = membership
         self._wanted = asyncio.Event()
@@ -78,7 +82,7 @@ class Claims(Service):
                 claimed = await self._store.claim(
                     node_id, membership.version_ids, membership.build, min(room, CLAIM_BATCH)
                 )
-                self._adopt(node_id, claimed)
+                self._adopt(node_id, await self._hold(node_id, claimed))
                 if self._suspects:
                     await self._claim_suspect(node_id)
             except BaseException:
@@ -95,8 +99,19 @@ class Claims(Service):
             return
         claimed = await self._store.claim_suspect(node_id, membership.version_ids, membership.build)
         self._suspects = bool(claimed)
-        self._adopt(node_id, claimed)
+        self._adopt(node_id, await self._hold(node_id, claimed))
         await probation.over()
+
+    async def _hold(self, node_id: UUID, claimed: Sequence[ClaimedRun]) -> Sequence[ClaimedRun]:
+        """Give back what is paused with its namespace or its workflow; answers the rest."""
+        now = self._runner.pausing.now
+        covered = {
+            run.run_id: run.token for run in claimed if now.cover(run.namespace, run.workflow)
+        }
+        if not covered:
+            return claimed
+        held = await self._pauses.hold(node_id, covered)
+        return [run for run in claimed if run.run_id not in held]
 
     def _adopt(self, node_id: UUID, claimed: Sequence[ClaimedRun]) -> None:
         if not self._membership.active or node_id != self._membership.node_id:
@@ -171,11 +186,21 @@ class Releases(Service):
         self._blocked.append((run, release))
         self._more.set()
 
+    def let_go(self, run: OwnedRun) -> None:
+        """Give a run back that is paused, with what it has not heard of."""
+        self._blocked.append((run, self.freeze(run)))
+        self._more.set()
+
+    def take_frozen(self) -> list[tuple[OwnedRun, Release]]:
+        """What is blocked or paused, and not given back yet."""
+        frozen, self._blocked = self._blocked, []
+        return frozen
+
     async def iterate(self) -> None:
-        """Give back what is blocked, then what is too much."""
+        """Give back what is blocked or paused, then what is too much."""
         if not self._blocked:
             await wait_event(self._more, IDLE)
-        blocked, self._blocked = self._blocked, []
+        blocked = self.take_frozen()
         if blocked:
             await self.give_back(blocked)
         excess = len(self._runner.runs) - self._max_cached_runs
@@ -193,13 +218,15 @@ class Releases(Service):
             run.in_flight = turn
             return Release(turn, ready=True)
         work_left = bool(run.stimuli) or execution.state is not RunState.SUSPENDED
-        execution.release(self._clock.now())
+        at = self._clock.now()
+        answers = Answers.of(run, at) if run.pausing else ()
+        execution.release(at)
         turn = run.in_flight = turn_of(run, execution, execution.collect())
         if work_left:  # it is still running, only not here
             turn.state = RunState.RUNNING if run.state is not RunState.RUNNING else None
             turn.waiting_on, turn.parked = None, False
         self._runner.unpark(run)
-        return Release(turn, ready=work_left)
+        return Release(turn, ready=work_left, answers=answers)
 
     async def give_back(self, releases: Sequence[tuple[OwnedRun, Release]]) -> None:
         """Release frozen runs and drop them, whatever the outcome: either way they are not ours.

@@ -12,32 +12,32 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from continuum.codec.failures import capture_failure
 from continuum.declare.loaded import LoadedVersions
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.loop import give_generators_back, take_generators
 from continuum.engine.outcome import Collected
 from continuum.errors import DuplicateRun, PayloadError
-from continuum.journal.events import Failure
 from continuum.journal.turn import Continuation, NewRun, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.protocol import ClaimedRun
 from continuum.system import Clock, monotonic
 from continuum.worker.activities import Activities
 from continuum.worker.committer import Committer
 from continuum.worker.loading import adopted, created, load
+from continuum.worker.news import News
 from continuum.worker.observing import Observer
 from continuum.worker.owned import OwnedRun, Stimulus
 from continuum.worker.paranoia import paranoia
+from continuum.worker.pausing import Pausing
 from continuum.worker.probation import Probation
 from continuum.worker.service import Signal
 from continuum.worker.timers import Timers
-from continuum.worker.turns import failing_turn, next_incarnation, turn_of
+from continuum.worker.turns import failing_turn, next_incarnation, refused, turn_of
 from continuum.worker.wake import Deliveries
 
 SLICE = 0.01
@@ -45,8 +45,6 @@ SLICE = 0.01
 
 DEFER = 0.5
 """Seconds until a turn is sent again that the database refused through no fault of its own."""
-
-OnEnd = Callable[[UUID, RunEnd], None]
 
 log = logging.getLogger("continuum.worker.runner")
 
@@ -57,6 +55,7 @@ class Runner:
     Attributes:
         runs: every owned run by id.
         on_tasks: called when a turn that queued or stopped attempts is committed.
+        batch_done: called when all outcomes of one commit were reported.
         parked: those that wait for something outside, least recently used first.
         probation: the claimed runs of which no step is durable yet.
         stepping, step_began: the run whose code is running now, and since when; the watchdog
@@ -68,7 +67,6 @@ class Runner:
         clock: Clock,
         versions: LoadedVersions,
         *,
-        on_blocked: Callable[[OwnedRun, str], None],
         on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
         on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
@@ -78,18 +76,14 @@ class Runner:
         self.stepping: OwnedRun | None = None
         self.step_began = 0.0
         self.fenced: Signal[UUID] = Signal()
-        self.on_end: list[OnEnd] = []
         self.observer = Observer()
         self.stamp: Callable[[OwnedRun, frozenset[str]], None] | None = None
         self.on_tasks: Callable[[OwnedRun, Turn], None] = _nothing
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
         self._versions = versions
-        self._on_blocked = on_blocked
-        self._on_ended = on_ended
-        self._on_mail = on_mail
-        self._mail: dict[UUID, None] = {}
-        self._ended: list[tuple[UUID, RunEnd]] = []
+        self._news = News(on_ended, on_mail)
+        self.on_end, self.batch_done = self._news.on_end, self._news.tell
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
         self._context = contextvars.Context()
@@ -97,10 +91,21 @@ class Runner:
         self._committer: Committer
         self._activities: Activities
         self._timers: Timers
+        self.pausing: Pausing
 
-    def connect(self, committer: Committer, activities: Activities, timers: Timers) -> None:
-        """Name the services a step feeds."""
+    def connect(
+        self,
+        committer: Committer,
+        activities: Activities,
+        timers: Timers,
+        block: Callable[[OwnedRun, str], None],
+        let_go: Callable[[OwnedRun], None],
+    ) -> None:
+        """Name the services a step feeds, and what gives back runs that drift or are paused."""
+        self._on_blocked = block
         self._committer, self._activities, self._timers = committer, activities, timers
+        self.pausing = Pausing(self.runs, activities, let_go=let_go, wake=self._wake)
+        self.deliveries.on_pause = self.pausing.told
 
     # -- runs come -----------------------------------------------------------------------------
 
@@ -142,13 +147,20 @@ class Runner:
         if run.dropped:
             return
         run.stimuli.append(stimulus)
-        if not run.queued and run.in_flight is None:
-            self._enqueue(run)
+        if run.pausing:
+            self.pausing.arrived(run)
+        else:
+            self._wake(run)
 
     def fire(self, run: OwnedRun) -> None:
         """Its timer is due."""
-        if run.execution is not None:
+        if run.execution is not None and not run.pausing:
             self.stimulate(run, run.fire)
+
+    def _wake(self, run: OwnedRun) -> None:
+        """Step it, unless it is about to be."""
+        if not run.queued and run.in_flight is None:
+            self._enqueue(run)
 
     def _enqueue(self, run: OwnedRun) -> None:
         run.queued = True
@@ -172,7 +184,7 @@ class Runner:
         while ready:
             run = ready.popleft()
             run.queued = False
-            if not run.dropped and run.in_flight is None:
+            if not run.dropped and run.in_flight is None and not run.pausing:
                 self.step_began = now
                 self.stepping = run
                 step(run, at)
@@ -260,8 +272,7 @@ class Runner:
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
         if turn.posts or turn.children:
-            self._mail.update((post.run_id, None) for post in turn.posts)
-            self._mail.update((child.run_id, None) for child in turn.children)
+            self._news.posted(turn)
         if turn.end is not None:
             self._finish(run, turn.end)
             return
@@ -285,7 +296,10 @@ class Runner:
         newest = self._versions.newest[run.workflow_name]
         identity, events = next_incarnation(run, continuation, newest)
         run.stimuli.insert(0, partial(load, run, identity, events, None, self._paranoia))
-        self._enqueue(run)
+        if run.pausing:
+            self.pausing.arrived(run)
+        else:
+            self._enqueue(run)
 
     def _resubmit(self, run: OwnedRun) -> None:
         if not run.dropped:
@@ -303,31 +317,24 @@ class Runner:
             return
         if run.dropped:
             return
-        failure = capture_failure(error)
-        if turn.end is not None and turn.end.error == failure:
-            failure = Failure(type=failure.type, message="the database refused what the run wrote")
+        failure = refused(turn, error)
         self._activities.forget(run)
         at = turn.entries[-1].at if turn.entries else self._clock.now()
         run.in_flight = failing_turn(run, turn, failure, at)
         run.collected = None
         self._committer.submit(run)
 
-    def batch_done(self) -> None:
-        """All outcomes of one commit were reported: tell who waits for ends or got mail, once."""
-        ended, self._ended = self._ended, []
-        if ended:
-            self._on_ended(ended)
-        if self._mail:
-            mail, self._mail = self._mail, {}
-            self._on_mail(list(mail))
-
     def _settled(self, run: OwnedRun, collected: Collected) -> None:
         """Everything the run decided is durable: act on it."""
         self.probation.end(run.run_id)
         if collected.start:
-            self._activities.start(run, collected.start)
+            begin = self.pausing.withhold if run.pausing else self._activities.start
+            begin(run, collected.start)
         if collected.stop:
             self._activities.stop(run, collected.stop)
+        if run.pausing:
+            self.pausing.arrived(run)
+            return
         if run.stimuli:
             if not run.queued:
                 self._enqueue(run)
@@ -350,12 +357,7 @@ class Runner:
         self._forget(run)
         assert run.execution is not None
         run.execution.drop()
-        self._ended.append((run.run_id, end))
-        for callback in self.on_end:
-            try:
-                callback(run.run_id, end)
-            except Exception:
-                log.exception("run %s: a callback for its end failed", run.run_id)
+        self._news.ended(run.run_id, end)
 
     # -- runs go -------------------------------------------------------------------------------
 
@@ -389,10 +391,6 @@ class Runner:
     def settled(self) -> bool:
         """Whether no run waits to be stepped."""
         return not self._ready
-
-    def statistics(self) -> Mapping[str, int]:
-        """How many runs are owned, parked and ready."""
-        return {"runs": len(self.runs), "parked": len(self.parked), "ready": len(self._ready)}
 
 
 def _nothing(run: OwnedRun, turn: Turn) -> None:

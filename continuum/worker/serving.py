@@ -78,6 +78,7 @@ class Serving:
             attempts=self.activities,
             membership=membership,
             posted=self._post,
+            paused=lambda: self._runner.pausing.now.queues,
             poll=self._poll,
         )
 

@@ -7,7 +7,7 @@ up, or another node declared this one dead. Only free slots are claimed for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from uuid import UUID
@@ -99,6 +99,7 @@ class Tasks(Service):
         activities: what it can run, by name.
         attempts: runs them.
         posted: told of messages put into inboxes.
+        paused: queues from which nothing is claimed now.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Tasks(Service):
         attempts: Activities,
         membership: Membership,
         posted: Callable[[Sequence[InboxMessage]], None],
+        paused: Callable[[], Collection[str]] = frozenset,
         poll: float = POLL,
     ) -> None:
         super().__init__("tasks", random)
@@ -123,6 +125,7 @@ class Tasks(Service):
         self._attempts = attempts
         self._membership = membership
         self._posted = posted
+        self._paused = paused
         self._poll = poll
         self._held: dict[AttemptFence, Task] = {}
         self._answers: list[tuple[AttemptFence, bytes]] = []
@@ -214,7 +217,7 @@ class Tasks(Service):
             again = False
             for queue in self._queues.values():
                 limit = self._room(queue)
-                if limit < 1:
+                if limit < 1 or queue.name in self._paused():
                     continue
                 node_id = self._membership.node_id
                 claimed = await self._store.claim_tasks(

@@ -10,9 +10,11 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from continuum.codec.failures import capture_failure
 from continuum.declare.registry import AnyWorkflow
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import Collected, RunIdentity
+from continuum.errors import PayloadError
 from continuum.journal.events import (
     NULL,
     ChildEnded,
@@ -81,6 +83,14 @@ def failing_turn(run: OwnedRun, refused: Turn, failure: Failure, at: datetime) -
         end=end,
         posts=[] if run.parent_id is None else [end_post(run.run_id, run.parent_id, end)],
     )
+
+
+def refused(turn: Turn, error: PayloadError) -> Failure:
+    """Why the run of a turn fails that the store cannot hold."""
+    failure = capture_failure(error)
+    if turn.end is not None and turn.end.error == failure:
+        return Failure(type=failure.type, message="the database refused what the run wrote")
+    return failure
 
 
 def end_post(run_id: UUID, parent_id: UUID, end: RunEnd) -> Post:

@@ -12,6 +12,7 @@ from datetime import datetime
 from random import Random
 from uuid import UUID
 
+from continuum.store.pauses import CONTROLS, PAUSE, Pauses
 from continuum.store.protocol import InboxMessage, OwnershipStore
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
@@ -29,6 +30,9 @@ class Deliveries:
     A read that began before the turn that consumed a message was committed, or a client of this
     process that is late with `deliver_local`, shows the message again. The ids of consumed
     messages are therefore remembered for a while after their commit.
+
+    Attributes:
+        on_pause: called when the run was paused, or resumed; the last word counts.
     """
 
     def __init__(
@@ -38,12 +42,13 @@ class Deliveries:
     ) -> None:
         self._runs = runs
         self._stimulate = stimulate
+        self.on_pause: Callable[[OwnedRun, bool], None] = _nothing
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
     def deliver(self, run: OwnedRun, messages: Iterable[InboxMessage]) -> None:
         """Queue those of `messages` that this run has not had."""
-        unread = run.unread
+        unread, paused = run.unread, None
         for message in messages:
             if message.id in self._recent or message.id in self._older:
                 continue
@@ -51,7 +56,13 @@ class Deliveries:
                 unread = run.unread = set()
             if message.id not in unread:
                 unread.add(message.id)
-                self._stimulate(run, _Delivery(run, message))
+                if message.kind in CONTROLS:
+                    run.consumed.append(message.id)
+                    paused = message.kind == PAUSE
+                else:
+                    self._stimulate(run, _Delivery(run, message))
+        if paused is not None:
+            self.on_pause(run, paused)
 
     def consumed(self, run: OwnedRun, ids: Sequence[int]) -> None:
         """A committed turn deleted these rows."""
@@ -64,6 +75,10 @@ class Deliveries:
     def rotate(self) -> None:
         """Forget what was consumed before the previous call. Never called during a read."""
         self._older, self._recent = self._recent, set()
+
+
+def _nothing(run: OwnedRun, paused: bool) -> None:
+    """Nobody pauses runs here."""
 
 
 class _Delivery:
@@ -89,6 +104,7 @@ class Wake(Service):
         claim: called when something is claimable.
         suspect: called when something is that may be poison.
         fire: called for an owned run whose timer is overdue by the store's clock.
+        paused: takes what is paused besides single runs.
     """
 
     def __init__(
@@ -103,6 +119,7 @@ class Wake(Service):
         claim: Callable[[], None],
         suspect: Callable[[], None],
         fire: Callable[[OwnedRun], None],
+        paused: Callable[[Pauses], None],
         poll: float = POLL,
     ) -> None:
         super().__init__("wake", random)
@@ -115,6 +132,7 @@ class Wake(Service):
         self._claim = claim
         self._suspect = suspect
         self._fire = fire
+        self._paused = paused
         self._poll = poll
         self._random = random
         self._hinted: dict[UUID, None] = {}
@@ -148,6 +166,10 @@ class Wake(Service):
                 self._deliveries.deliver(run, (message,))
         return elsewhere
 
+    async def begin(self) -> None:
+        """Poll once before anything is claimed: some of it may be paused."""
+        await self._attend()
+
     async def iterate(self) -> None:
         """Wait for a hint or the next poll, then look."""
         loop = asyncio.get_running_loop()
@@ -166,6 +188,7 @@ class Wake(Service):
         member = self._membership
         found = await self._store.attend(member.node_id, member.version_ids, member.build)
         self._observe(found.now)
+        self._paused(found.pauses)
         for run_id in found.unread:
             if run_id in self._runs:
                 self._hinted[run_id] = None

@@ -109,7 +109,7 @@ async def test_without_an_application_live_workers_are_the_measure(
         (["audit", "--app", "no_such_module"], 2, "no module named 'no_such_module'"),
         (["audit", "--app", f"{APP}:SETTINGS"], 2, "neither workflow nor activity"),
         (["audit", "--format", "csv"], 2, "a report is not csv"),
-        (["versions", "drain", "abcd", "--by", "soon"], 2, "--by takes a date, not 'soon'"),
+        (["versions", "drain", "abcd", "--by", "soon"], 2, "--by 'soon' is not a time"),
         (["versions", "drain", "abcd", "--format", "ids"], 2, "a forecast is not ids"),
         (["versions", "drain"], 2, "HASH"),
         (["--dsn", "postgresql://localhost:1/x", "audit"], 3, "cannot"),

@@ -49,6 +49,15 @@ WRONG = {
     "attribute twice": ["attributes", "set", RUN, "a=1", "a=2"],
     "nothing to set": ["attributes", "set", RUN],
     "all namespaces to start in": ["start", "order_flow", "-A"],
+    "conflict without key": ["start", "order_flow", "--on-conflict", "fail"],
+    "reuse without key": ["start", "order_flow", "--key-reuse", "reject"],
+    "signal without key": ["start", "order_flow", "--signal", "go"],
+    "conflict of a signal": [
+        "start", "order_flow", "--key", "k", "--signal", "go", "--on-conflict", "fail",
+    ],
+    "start at no time": ["start", "order_flow", "--start-at", "noon"],
+    "journal since no time": ["journal", "--since", "noon"],
+    "drain by no time": ["versions", "drain", "0f3a", "--by", "noon"],
     "app is missing": ["worker"],
     "app is no module": ["worker", "--app", "no_such_module_here"],
     "negative timeout": ["result", RUN, "--timeout", "-1"],
@@ -58,7 +67,7 @@ WRONG = {
     "cursor of another query": ["query", "--cursor", "abc"],
     "group by no field": ["query", "--group-by", "colour"],
     "cursor and all": ["query", "--all", "--cursor", "x"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)

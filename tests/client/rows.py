@@ -38,6 +38,9 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOADED_VERSION = 77
 UNKNOWN_VERSION = 99
 
+PAUSED_WORKFLOW = "shop:refund_flow"
+"""It is paused in the namespace billing."""
+
 KEYS_OF_RUNS = ("order-1", "order-2")
 
 
@@ -92,7 +95,10 @@ def make_run(random: Random, namespace: str | None = None) -> dict[str, Any]:
     family = family_of(run["error_type"], run["error"]).name if state == "failed" else None
     one_of_many = random.choice((None, *KEYS_OF_RUNS))
     key = one_of_many if terminal or one_of_many is None else f"live {random.random()}"
-    return run | {"error_family": family, "key": key}
+    marked = not terminal and random.random() < 0.3
+    covered = run["namespace"] == "billing" and run["workflow"] == PAUSED_WORKFLOW
+    paused = not terminal and (marked or covered)
+    return run | {"error_family": family, "key": key, "marked": marked, "paused": paused}
 
 
 def with_duration(run: dict[str, Any], read_at: datetime) -> dict[str, Any]:
@@ -117,12 +123,28 @@ def insert_runs(dsn: str, runs: list[dict[str, Any]]) -> None:
         cursor.executemany(
             "INSERT INTO continuum_leases (run_id, version_id, lease_owner, lease_token, ready,"
             " waiting_on) VALUES (%(id)s, %(version_id)s, %(owner)s, 1, false, %(waiting_on)s)",
-            [
-                run | {"version_id": UNKNOWN_VERSION if run["stuck"] else LOADED_VERSION}
-                for run in runs
-                if run["completed_at"] is None
-            ],
+            [run | {"version_id": version_id(run)} for run in runs if run["completed_at"] is None],
         )
+
+
+def version_id(run: dict[str, Any]) -> int:
+    """As the lease has it."""
+    plain = UNKNOWN_VERSION if run["stuck"] else LOADED_VERSION
+    return ~plain if run.get("marked") else plain
+
+
+def insert_pauses(dsn: str) -> None:
+    """One that counts, and two that do not."""
+    with psycopg.connect(dsn) as connection:
+        for namespace, workflow, queue, lifted in (
+            ("billing", PAUSED_WORKFLOW, None, None),
+            (None, PAUSED_WORKFLOW, None, START),
+            (None, None, "billing", None),
+        ):
+            connection.execute(
+                "INSERT INTO continuum_pauses (namespace, workflow, queue, operator, lifted_at)"
+                " VALUES (%s, %s, %s, 'ann', %s)", [namespace, workflow, queue, lifted],
+            )  # fmt: skip
 
 
 def insert_nodes(dsn: str) -> None:

@@ -29,6 +29,7 @@ from tests.client.rows import (
     WAITS,
     WORKFLOWS,
     insert_nodes,
+    insert_pauses,
     insert_runs,
     json_value,
     make_run,
@@ -81,6 +82,7 @@ _values: dict[str, st.SearchStrategy[Any]] = {
     },
     "duration": st.sampled_from([0, 1, 2.5, 3600, 10**9, -1]),
     "stuck": st.booleans(),
+    "paused": st.booleans(),
 }
 _fields = st.sampled_from(sorted(FIELDS))
 _attributes = st.lists(st.sampled_from(KEYS), min_size=1, max_size=2).map(
@@ -101,7 +103,7 @@ def _field_leaf(name: str) -> st.SearchStrategy[Any]:
         st.tuples(st.sampled_from(["in", "not_in"]), st.just(name), st.lists(value, max_size=3)),
         st.tuples(st.sampled_from(["exists", "missing"]), st.just(name)),
     ]
-    if name not in ("state", "stuck"):
+    if name not in ("state", "stuck", "paused"):
         order = st.sampled_from(["lt", "lte", "gt", "gte"])
         leaves += [
             st.tuples(order, st.just(name), value),
@@ -146,6 +148,7 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
     """
     insert_runs(dsn, RUNS)
     insert_nodes(dsn)
+    insert_pauses(dsn)
     with Continuum.blocking(dsn) as ct:
 
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -199,6 +202,7 @@ def test_grouped_counts_are_exact(dsn: str) -> None:
     """Groups hold every combination that occurs, largest first, and add up."""
     insert_runs(dsn, RUNS)
     insert_nodes(dsn)
+    insert_pauses(dsn)
     with Continuum.blocking(dsn) as ct:
         groups = ct.count(namespace=None, group_by=["namespace", "state", "stuck"])
         counted = {group.key: group.count for group in groups}

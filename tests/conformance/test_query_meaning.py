@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 
 from continuum.codec.hooks import IDENTITY
 from continuum.journal.turn import RunState
-from continuum.model import AttributeType, Page, Run
+from continuum.model import AttributeType, Page, Pause, Run
 from continuum.query.structured import parse_operand, parse_order, parse_where
 from continuum.query.tree import Query
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.reads import MemoryReads
-from continuum.store.memory.tables import LeaseRow, RunRow, Tables
+from continuum.store.memory.tables import LeaseRow, PauseRow, RunRow, Tables
+from continuum.store.pauses import Scope
 from continuum.store.postgres.attribute_indexes import AttributeIndexes
 from continuum.store.postgres.paging import Bounds
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
@@ -36,8 +37,10 @@ from tests.client.reference import grouped, holds, ordered
 from tests.client.rows import (
     LOADED_VERSION,
     NAMESPACES,
+    PAUSED_WORKFLOW,
     UNKNOWN_VERSION,
     insert_nodes,
+    insert_pauses,
     insert_runs,
     with_duration,
 )
@@ -61,8 +64,9 @@ def insert(tables: Tables, run: dict[str, Any]) -> None:
         version_id = UNKNOWN_VERSION if run["stuck"] else LOADED_VERSION
         owner = None if run["owner"] is None else UUID(run["owner"])
         tables.leases[run["id"]] = LeaseRow(
-            run["id"], version_id, 1, owner, waiting_on=run["waiting_on"]
-        )
+            run["id"], version_id, 1, owner, waiting_on=run["waiting_on"],
+            paused_at=NOW if run["marked"] else None,
+        )  # fmt: skip
 
 
 DECLARED = (
@@ -84,6 +88,8 @@ def populated() -> MemoryReads:
     tables = Tables(MemoryClock(NOW))
     for run in RUNS:
         insert(tables, run)
+    scope = Scope("billing", PAUSED_WORKFLOW)
+    tables.pauses.append(PauseRow(scope, Pause("billing", PAUSED_WORKFLOW, None, "ann", None, NOW)))
     node = NodeRegistration(UUID(int=1), "h", 1, "b", 1, (), [PIN])
     MemoryNodes(tables).register_node(node, 3600.0)
     tables.nodes[node.node_id].version_ids = frozenset({LOADED_VERSION})
@@ -177,6 +183,7 @@ def test_continued_pages_mean_what_the_reference_says(dsn: str, budget: float | 
     """Joined pages are the whole answer, however little each statement may read in what time."""
     insert_runs(dsn, RUNS)
     insert_nodes(dsn)
+    insert_pauses(dsn)
     steps: Counter[str] = Counter()
     with asyncio.Runner() as runner, ExitStack() as stack:
         store = small_steps(dsn)

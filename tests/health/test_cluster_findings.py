@@ -13,7 +13,7 @@ from tests.cluster.harness import Cluster as Processes
 from tests.health.looking import codes, finding, report
 from tests.postgres.scene import open_scene
 from tests.worker import activity_flows, flows
-from tests.worker.cluster import Cluster, new_run
+from tests.worker.cluster import Cluster, eventually, new_run
 from tests.worker.test_builds import deployment
 
 
@@ -220,3 +220,38 @@ async def test_messages_that_nobody_reads(cluster: Cluster, ct: Continuum) -> No
     assert (found.severity, found.runs) == (Severity.WARNING, (run_id,))
     assert "1 messages are unread" in found.message
     assert "inbox-unread" not in await codes(ct, inbox_wait=60)
+
+
+async def test_what_is_paused_is_told_and_is_no_fault(cluster: Cluster, ct: Continuum) -> None:
+    """Neither the run that waits, nor its unread mail, nor the queue's attempts need attention."""
+    await cluster.join(flows.waiting, activity_flows.rendering)
+    member = await cluster.join(activities=[activity_flows.render], queues=["gpu"])
+    run_id = await cluster.start(flows.waiting, 1)
+    await cluster.suspended(run_id)
+    await ct.pause(run_id)
+    await eventually(lambda: run_id not in cluster.members[0].worker.runner.runs)
+    await cluster.signal(run_id, "go")
+    await ct.pause(queue="gpu", reason="too hot")
+    await ct.pause(workflow="it's mine", namespace="billing")
+    await eventually(lambda: member.worker.runner.pausing.now.queues)
+    await cluster.suspended(await cluster.start(activity_flows.rendering, "a"))
+    found = await report(ct, inbox_wait=0.0, queue_wait=0.0, wake_lag=0.0)
+    assert not found.needs_attention
+    assert [(each.code, each.fix) for each in found.findings] == [
+        ("paused", "continuum resume --queue gpu"),
+        ("paused", "continuum resume --workflow 'it'\"'\"'s mine' --namespace billing"),
+        ("runs-paused", 'continuum query -A "paused"'),
+    ]
+    assert found.findings[0].message.endswith(": too hot")
+    assert found.facts.paused is not None
+    assert (found.facts.paused.runs, found.facts.paused.held) == (1, 0)
+    await ct.pause(namespace="default")
+    other = await cluster.start(flows.waiting, 1)
+    held = await eventually(lambda: held_runs(ct))
+    assert held == 1
+    assert (await ct.get_run(other)).paused
+
+
+async def held_runs(ct: Continuum) -> int:
+    facts = (await report(ct)).facts.paused
+    return 0 if facts is None else facts.held

@@ -112,9 +112,12 @@ async def test_a_run_that_is_not_as_it_was_is_left_alone(place: Place) -> None:
     assert await runs[0].result(30) == "x"
     flows.broken.clear()
     for plan in (asked, any_state):
-        first = (await place.ann.apply_plan(plan.id, count=3)) and (await results(place.app, plan))
-        assert (first[0].outcome, first[0].detail) == ("skipped", "already completed")
-    assert [run.outcome for run in await results(place.app, asked)] == ["skipped", "done", "done"]
+        await place.ann.apply_plan(plan.id, count=3)
+        found = {run.run_id: run for run in await results(place.app, plan)}  # ties go by id
+        ended = found[runs[0].id]
+        assert (ended.outcome, ended.detail) == ("skipped", "already completed")
+    outcomes = {run.run_id: run.outcome for run in await results(place.app, asked)}
+    assert outcomes == {runs[0].id: "skipped", runs[1].id: "done", runs[2].id: "done"}
     for run in runs[1:]:
         assert (await run.get()).cancelling_since is not None or (await run.get()).state.terminal
 
@@ -227,9 +230,12 @@ async def test_plans_and_their_runs_come_in_pages(place: Place) -> None:
         if cursor is None:
             break
     assert walked == await results(place.app, made[0])
-    for bad in ("x", "2026-01-01 y"):
+    for bad in ("x", "2026-01-01 y", f"2026-01-01 {made[0].id}"):
         with pytest.raises(QueryError, match="not a cursor"):
             await place.app.plans(cursor=bad)
+    for bad in ("x", "-1", "9999999999"):
+        with pytest.raises(QueryError, match="not a cursor"):
+            await place.app.plan_runs(made[0].id, cursor=bad)
 
 
 async def test_what_is_no_plan_is_refused(place: Place) -> None:

@@ -32,6 +32,7 @@ READS = (
     ["gc-versions"],
     ["journal"],
     ["reasons"],
+    ["pauses"],
     ["plan", "list"],
     ["plan", "show", "PLAN"],
     ["plan", "show", "PLAN", "--runs"],
@@ -81,6 +82,7 @@ BEYOND_ACTS = (
         " VALUES (gen_random_uuid(), 1, 1, 'q', 'a', '')"
     ),
     "UPDATE continuum_counts SET n = 0",
+    "UPDATE continuum_pauses SET operator = 'nobody'",
     "DELETE FROM continuum_schema",
     "CREATE TABLE mine (n int)",
 )
@@ -131,6 +133,8 @@ async def test_a_reader_reads_everything_and_writes_nothing(
                 mine.signal(run.id, "go"),
                 mine.cancel(run.id),
                 mine.set_attributes(run.id, {"a": 1}),
+                mine.pause(run.id),
+                mine.pause(namespace="default"),
                 mine.plan("cancel", "true"),
                 mine.apply_plan(plan.id, count=1),
             ):
@@ -171,6 +175,10 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
         anew = await me.restart("k")
         await me.cancel("k", force=True)
         assert (await anew.get()).state == "cancelled"
+        assert await me.pause(runs[3].id)
+        assert await me.resume(runs[3].id)
+        assert await me.pause(namespace="default")
+        assert await me.resume(namespace="default")
         await me.create_schedule("n", flows.waiting, every=3600)
         await me.pause_schedule("n")
         await me.resume_schedule("n")

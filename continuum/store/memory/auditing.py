@@ -21,9 +21,9 @@ from continuum.store.auditing import (
     PastRuns,
     RunExample,
 )
-from continuum.store.memory.ownership import QUARANTINED_FROM
 from continuum.store.memory.recording import record
 from continuum.store.memory.tables import LeaseRow, NodeRow, Tables, VersionRow
+from continuum.store.repair import QUARANTINED_FROM
 
 _CHILD: Final = re.compile(r"(?:^|, )child ([0-9a-f-]{36})")
 _ENDLESS: Final = re.compile(r"nothing:|(?!(.*, )?(activity|child) )")

@@ -20,6 +20,7 @@ from continuum.store.health import (
     IndexFact,
     NodeFact,
     ParkedFact,
+    PausedFacts,
     QueueFact,
     SnapshotFact,
     TableFact,
@@ -109,6 +110,13 @@ class MemoryHealth:
             head = min(due, default=None)
             found.append(QueueFact(name, len(free), tables.claimed_of(name), head, workers))
         return found
+
+    async def paused(self) -> PausedFacts:
+        """See `HealthStore`."""
+        marked = [each for each in self._tables.leases.values() if each.paused and not each.owner]
+        alone = sum(each.paused_at is not None for each in marked)
+        scopes = [row.pause for row in self._tables.pauses if not row.lifted]
+        return PausedFacts(scopes, alone, len(marked) - alone)
 
     async def inbox(self) -> InboxFacts:
         """See `HealthStore`; messages carry no time here, so the oldest is not known."""

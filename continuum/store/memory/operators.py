@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from continuum.operators.acts import Act, OperatorAct
@@ -37,11 +36,7 @@ class MemoryOperators:
             and wanted.plan_id in (None, act.plan_id)
             and (since is None or act.at >= since)
         ]
-        expressions = self._tables.operators.expressions
-        return [
-            replace(act, expression=act.expression or expressions.get(act.plan_id))
-            for act in found[:limit]
-        ], now
+        return [self._tables.operators.told(act) for act in found[:limit]], now
 
     async def reasons_required(self) -> Sequence[str]:
         """See `OperatorStore`."""

@@ -60,6 +60,9 @@ class MemoryOwnership:
                 lease.owner, lease.token = None, tables.next_token()
                 lease.ready = release.ready or (release.blocked_build is None and bool(lease.inbox))
                 lease.blocked_build = release.blocked_build
+                for message in release.answers:
+                    tables.deliver(message)
+                lease.ready = lease.ready or lease.paused
             statuses[run_id] = status
         tables.changed()
         return CommitResult(statuses, tables.clock.now())
@@ -87,6 +90,7 @@ class MemoryOwnership:
             overdue=[
                 lease.run_id for lease in own if lease.wake_at is not None and lease.wake_at <= now
             ],
+            pauses=self._tables.paused_scopes(),
         )
 
     def free_unknown(self, node_id: UUID, known: Sequence[UUID]) -> int:
@@ -129,6 +133,7 @@ class MemoryOwnership:
             lease
             for lease in self._tables.leases.values()
             if lease.owner is None
+            and not lease.paused
             and lease.version_id in version_ids
             and lease.takeovers in takeovers
             and lease.blocked_build != build

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -114,10 +113,10 @@ class MemoryReads:
         if not stretch.operators:
             return events
         first, last = acts_range(events, stretch.after)
-        expressions = self._tables.operators.expressions
+        operators = self._tables.operators
         acts = [
-            (seq, replace(act, expression=act.expression or expressions.get(act.plan_id)))
-            for seq, act in self._tables.operators.acts
+            (seq, operators.told(act))
+            for seq, act in operators.acts
             if act.run_id == run_id and seq is not None and first <= seq <= last
         ]
         return with_acts(events, acts)
@@ -274,8 +273,13 @@ class MemoryReads:
                 return None if lease is None else lease.waiting_on
             case "stuck":
                 return lease is not None and not self._can_run(lease)
+            case "paused":
+                return lease is not None and self._is_paused(row, lease)
             case _:
                 return getattr(row, name)
+
+    def _is_paused(self, row: RunRow, lease: LeaseRow) -> bool:
+        return lease.paused or self._tables.paused_scopes().cover(row.namespace, row.workflow)
 
     def _can_run(self, lease: LeaseRow) -> bool:
         return any(
@@ -320,6 +324,7 @@ class MemoryReads:
             stored_output=None if row.result is None else self._stored(row.result, shown),
             cancelling_since=None if lease is None else lease.cancel_requested_at,
             key=row.key,
+            paused=lease is not None and self._is_paused(row, lease),
         )
 
     def _stored(self, data: bytes, shown: int) -> StoredValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -45,6 +45,10 @@ class OperatorRows:
         default_factory=dict[UUID, dict[UUID, PlanRunRow]]
     )
     expressions: dict[UUID | None, str] = field(default_factory=dict[UUID | None, str])
+
+    def told(self, act: OperatorAct) -> OperatorAct:
+        """An entry as it is read: a plan's expression stands for those of its acts."""
+        return replace(act, expression=act.expression or self.expressions.get(act.plan_id))
 
 
 def check(

@@ -93,12 +93,7 @@ class MemoryRepair:
         holder = self._holder(row)
         if holder is not None:
             return RepairOutcome(row.state, key_taken(holder))
-        opened = self._tables.codec.open
-        events = [
-            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
-            for e in row.events
-            if e.incarnation == row.incarnation
-        ]
+        events = self._journal(row)
         try:
             plan = plan_retry(events, order.reason, force=order.force)
         except CannotRetry as refusal:
@@ -124,12 +119,7 @@ class MemoryRepair:
         if before is not None:
             record(self._tables, act, "repeated", run_id=run_id, new_run_id=str(before))
             return ForkOutcome(row.state, before, repeated=True)
-        opened = self._tables.codec.open
-        events = [
-            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
-            for e in row.events
-            if e.incarnation == row.incarnation
-        ]
+        events = self._journal(row)
         try:
             cut = cut_of(events, order.at)
         except CannotFork as refusal:
@@ -138,10 +128,8 @@ class MemoryRepair:
             self._tables, act, "forked", run_id=run_id, new_run_id=str(order.new_id), at=order.at
         )
         attributes = {**row.attributes, **order.attributes(run_id)}
-        new = NewRun(
-            order.new_id, row.namespace, row.workflow, opened(row.input), attributes,
-            order.once_key,
-        )  # fmt: skip
+        data = self._tables.codec.open(row.input)
+        new = NewRun(order.new_id, row.namespace, row.workflow, data, attributes, order.once_key)
         made = self._tables.insert_run(new, row.started_at)
         made.incarnation = row.incarnation
         if not order.latest:
@@ -158,6 +146,15 @@ class MemoryRepair:
         self._tables.leases[new.run_id] = lease
         self._tables.changed()
         return ForkOutcome(row.state, new.run_id)
+
+    def _journal(self, row: RunRow) -> list[Event]:
+        """The events of its incarnation, opened."""
+        opened = self._tables.codec.open
+        return [
+            Event(e.run_id, e.seq, e.incarnation, e.kind, e.command, opened(e.payload), e.at)
+            for e in row.events
+            if e.incarnation == row.incarnation
+        ]
 
     def _holder(self, row: RunRow) -> UUID | None:
         """The live run that has its key."""

@@ -22,6 +22,7 @@ from continuum.store.memory.mail import MemoryMail
 from continuum.store.memory.nodes import MemoryNodes
 from continuum.store.memory.operators import MemoryOperators
 from continuum.store.memory.ownership import MemoryOwnership
+from continuum.store.memory.pauses import MemoryPauses
 from continuum.store.memory.plans import MemoryPlans
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
@@ -65,6 +66,7 @@ class MemoryStore:
         audits: the `AuditStore` of the same rows.
         schedules: the `ScheduleStore` of the same rows.
         timeouts: the `TimeoutStore` of the same rows.
+        pauses: the `PauseStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -87,6 +89,7 @@ class MemoryStore:
         self.timeouts: TimeoutStore = self._mail
         self._adoptions = MemoryAdoptions(self.tables)
         self.schedules = MemorySchedules(self.tables, self._mail)
+        self.pauses = MemoryPauses(self.tables)
 
     # -- what a clock that skips time has to know ----------------------------------------------
 
@@ -161,18 +164,22 @@ class MemoryStore:
         return limits is not None and limits.room(self.tables.claimed_of(row.queue), now) < 1
 
     def _is_served(self, row: TaskRow) -> bool:
-        return any(
+        return row.queue not in self.tables.paused_scopes().queues and any(
             row.queue in node.registration.queues and self.tables.is_serving(node)
             for node in self.tables.nodes.values()
         )
 
     def _has_taker(self, lease: LeaseRow) -> bool:
-        return lease.takeovers < QUARANTINED_FROM and any(
-            lease.version_id in node.version_ids
-            and lease.blocked_build != node.registration.build
-            and self.tables.is_serving(node)
-            and not node.draining
-            for node in self.tables.nodes.values()
+        return (
+            not lease.paused
+            and lease.takeovers < QUARANTINED_FROM
+            and any(
+                lease.version_id in node.version_ids
+                and lease.blocked_build != node.registration.build
+                and self.tables.is_serving(node)
+                and not node.draining
+                for node in self.tables.nodes.values()
+            )
         )
 
     # -- TurnStore -----------------------------------------------------------------------------

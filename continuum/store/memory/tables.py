@@ -16,9 +16,11 @@ from uuid import UUID
 from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
+from continuum.model import Pause
 from continuum.store.auditing import CodecChange, differing
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.recording import OperatorRows
+from continuum.store.pauses import Pauses, Scope
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.facts import CodeFacts
 from continuum.versions.patch_names import PatchForm
@@ -81,15 +83,31 @@ class LeaseRow:
     takeovers: int = 0
     waiting_on: str | None = None
     cancel_requested_at: datetime | None = None
+    paused_at: datetime | None = None
+    held: bool = False
     starts_at: datetime | None = None
     deadline: datetime | None = None
     timeout: float | None = None
     grace: float | None = None
     inbox: dict[int, InboxMessage] = field(default_factory=dict[int, InboxMessage])
 
+    @property
+    def paused(self) -> bool:
+        """Whether nobody claims it: a version id below zero."""
+        return self.held or self.paused_at is not None
+
     def wanted(self, now: datetime) -> bool:
         """Whether there is something to do for an owner."""
         return self.ready or (self.wake_at is not None and self.wake_at <= now)
+
+
+@dataclass(slots=True)
+class PauseRow:
+    """A row of `continuum_pauses`."""
+
+    scope: Scope
+    pause: Pause
+    lifted: bool = False
 
 
 @dataclass(slots=True)
@@ -230,6 +248,7 @@ class Tables:
         self.results: dict[tuple[str, str, str], KeyRow] = {}
         self.waiters: dict[tuple[UUID, int, int], tuple[tuple[str, str, str], int]] = {}
         self.operators = OperatorRows()
+        self.pauses: list[PauseRow] = []
         self.sessions: set[UUID] = set()
         self.observers: list[Callable[[], None]] = []
         self._tokens = count(1)
@@ -336,6 +355,13 @@ class Tables:
         """A stored message as it was posted."""
         value = self.codec.open(message.value)
         return InboxMessage(message.id, message.run_id, message.kind, message.name, value)
+
+    def paused_scopes(self) -> Pauses:
+        """What is paused besides single runs."""
+        return Pauses(
+            tuple(row.scope for row in self.pauses if not row.lifted),
+            any(row.lifted for row in self.pauses),
+        )
 
     def is_alive(self, node_id: UUID | None) -> bool:
         """Whether that is a node nobody has declared dead."""

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
 
+from continuum.model import Pause
 from continuum.store.health import (
     MOST,
     ActivityFacts,
@@ -22,6 +23,7 @@ from continuum.store.health import (
     NodeFact,
     NotKnown,
     ParkedFact,
+    PausedFacts,
     QueueFact,
     SnapshotFact,
     TableFact,
@@ -32,6 +34,7 @@ from continuum.store.postgres.session import Row, Session, Sessions
 from continuum.store.postgres.statements import statements
 
 _SQL: Final = statements("health")
+_PAUSES: Final = statements("pauses")
 
 
 class PostgresHealth:
@@ -90,6 +93,13 @@ class PostgresHealth:
     async def queues(self) -> Sequence[QueueFact]:
         """See `HealthStore`."""
         return [QueueFact(*row) for row in await self._rows("queues", [MOST])]
+
+    async def paused(self) -> PausedFacts:
+        """See `HealthStore`."""
+        async with self._part() as session:
+            scopes = [Pause(*row) for row in await session.rows(_PAUSES["pauses"])]
+            [(runs, held)] = await session.rows(_SQL["paused"], [MOST])
+        return PausedFacts(scopes, runs, held)
 
     async def inbox(self) -> InboxFacts:
         """See `HealthStore`."""

@@ -15,9 +15,11 @@ from uuid import UUID
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Event, EventKind
 from continuum.journal.turn import RunState, TurnStatus, VersionPin
+from continuum.store.pauses import Pauses, Scope
 from continuum.store.postgres.arrays import (
     Element,
     Packed,
+    blobs,
     bool_item,
     int8s,
     pack,
@@ -81,6 +83,17 @@ class PostgresOwnership:
                 missed = [turn for turn in turns if turn.run_id not in set(run_ids)]
                 statuses.update(dict.fromkeys((turn.run_id for turn in missed), TurnStatus.FENCED))
             held = [r for r in ordered if statuses[r.turn.run_id] is TurnStatus.COMMITTED]
+            answers = [answer for r in held for answer in r.answers]
+            if answers:
+                await session.run(
+                    _SQL["answer"],
+                    [
+                        uuids(answer.run_id for answer in answers),
+                        texts(answer.kind for answer in answers),
+                        texts(answer.name for answer in answers),
+                        blobs(self._codec.seal(answer.value) for answer in answers),
+                    ],
+                )
             await session.run(
                 _SQL["give_back"],
                 [
@@ -102,8 +115,10 @@ class PostgresOwnership:
         """See `OwnershipStore.attend`."""
         async with self._sessions.autocommit() as session:
             [row] = await session.rows(_SQL["attend"], [node_id, int8s(version_ids), build])
-        now, claimable, suspect, unread, overdue = row
-        return Attention(now, claimable, suspect, unread=unread, overdue=overdue)
+        now, claimable, suspect, unread, overdue, paused = row
+        scopes = tuple(Scope(*scope) for *scope, lifted in paused if not lifted)
+        pauses = Pauses(scopes, lifting=len(scopes) < len(paused))
+        return Attention(now, claimable, suspect, unread, overdue, pauses)
 
     async def _load(self, session: Session, run_ids: Sequence[UUID]) -> list[ClaimedRun]:
         """Everything needed to replay runs whose leases this transaction has just taken."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from continuum.operators.acts import Act, OperatorAct
+from continuum.operators.acts import ACT_FIELDS, Act, OperatorAct
 from continuum.store.operators import ActSkipped, reason_required
 from continuum.store.postgres.session import Row, Session
 from continuum.store.postgres.statements import statements
@@ -86,8 +86,4 @@ async def record(
 
 def act_of(row: Row) -> OperatorAct:
     """An entry from its columns, in the order of its fields."""
-    names = (
-        "id", "at", "operator", "host", "program", "act", "namespace", "run_id", "reason",
-        "expression", "plan_id", "outcome", "detail",
-    )  # fmt: skip
-    return OperatorAct(**dict(zip(names, row, strict=True)))
+    return OperatorAct(**dict(zip(ACT_FIELDS, row, strict=True)))

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, LiteralString, TypeVar
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.model import MAX_SHOWN_PAYLOAD, PAYLOAD_FIELDS, Run, RunError, RunState, StoredValue
+from continuum.query.compile import PAUSED
 from continuum.store.postgres.session import Row
 
 T = TypeVar("T")
@@ -42,12 +43,13 @@ _SQL: Final[dict[str, LiteralString]] = {
     "output": "CASE WHEN octet_length(r.result) <= %(shown)s THEN r.result END",
     "cancelling_since": "l.cancel_requested_at",
     "key": "r.key",
+    "paused": PAUSED,
 }
 _PLACE: Final = {name: place for place, name in enumerate(_SQL)}
 WIDTH: Final = len(_SQL)
 STARTED_AT: Final = _PLACE["started_at"]
 RUN_COLUMNS: Final[LiteralString] = ", ".join(_SQL.values())
-LEASE_FIELDS: Final = frozenset({"waiting_on", "owner", "cancelling_since"})
+LEASE_FIELDS: Final = frozenset({"waiting_on", "owner", "cancelling_since", "paused"})
 """What a lease says of a run; the rest is in `continuum_runs`."""
 
 PREFIX: Final = 2
@@ -182,7 +184,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         run_id, namespace, workflow, version, version_hash, state, attributes,
         started_at, updated_at, completed_at, duration, waiting_on, owner, parent_id, incarnation,
         error_type, error_message, error_details, input_size, output_size, input_, output,
-        cancelling_since, key,
+        cancelling_since, key, paused,
     ) = row  # fmt: skip
     run = _Draft(
         id=run_id,
@@ -205,6 +207,7 @@ def snapshot(row: Row, codec: PayloadCodec) -> Run:
         stored_output=None if output_size is None else stored(output, output_size, codec),
         cancelling_since=cancelling_since,
         key=key,
+        paused=paused,
     )
     run.__class__ = Run
     return run

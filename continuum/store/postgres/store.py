@@ -17,6 +17,7 @@ from continuum.model import NodeInfo
 from continuum.operators.acts import Act
 from continuum.store.activities import ActivityStore
 from continuum.store.adopting import Adoption, AdoptionStatus
+from continuum.store.pauses import PauseStore
 from continuum.store.postgres.activities import PostgresActivities
 from continuum.store.postgres.adopting import PostgresAdoptions
 from continuum.store.postgres.counters import PostgresCounters
@@ -24,6 +25,7 @@ from continuum.store.postgres.inbox import PostgresInbox
 from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.orders import PostgresOrders
 from continuum.store.postgres.ownership import PostgresOwnership
+from continuum.store.postgres.pauses import PostgresPauses
 from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
 from continuum.store.postgres.starts import PostgresStarts
@@ -51,6 +53,7 @@ class PostgresStore:
         orders: the `StartStore`.
         schedules: the `ScheduleStore`.
         timeouts: the `TimeoutStore`.
+        pauses: the `PauseStore`.
 
     Args:
         pool: for everything but commits; autocommit connections.
@@ -74,6 +77,7 @@ class PostgresStore:
         self.orders: StartStore = PostgresOrders(sessions, codec)
         self.timeouts: TimeoutStore = self._inbox
         self._adoptions = PostgresAdoptions(sessions, codec)
+        self.pauses: PauseStore = PostgresPauses(sessions, codec)
         self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 

@@ -1,6 +1,6 @@
 -- name: lock
--- A run that has ended is missing in the answer.
-SELECT l.run_id, l.lease_owner IS NOT NULL, l.next_seq, l.version_id
+-- A run that has ended is missing in the answer. `v # (v >> 63)` is the version id, paused or not.
+SELECT l.run_id, l.lease_owner IS NOT NULL, l.next_seq, l.version_id # (l.version_id >> 63)
 FROM continuum_leases l
 WHERE l.run_id = ANY ($1::uuid[])
 ORDER BY l.run_id
@@ -17,7 +17,7 @@ WITH a AS MATERIALIZED (
             payload)
 ), kept AS (
     UPDATE continuum_leases l
-    SET version_id = a.version_id,
+    SET version_id = a.version_id # (l.version_id >> 63),  -- a paused run stays paused
         lease_token = nextval('continuum_lease_token_seq'),
         next_seq = a.next_seq + 1,
         blocked_build = NULL,

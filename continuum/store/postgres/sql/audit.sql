@@ -9,10 +9,11 @@ ORDER BY workflow, version DESC, first_seen_at, version_hash, runtime;
 
 -- name: groups
 -- One pass over the live set, whatever has ended. The limit of takeovers is that of the claims.
-SELECT version_id, lease_owner, count(*), count(*) FILTER (WHERE blocked_build IS NOT NULL),
-       count(*) FILTER (WHERE takeovers >= 4)
+-- `v # (v >> 63)` is the version id, paused or not.
+SELECT version_id # (version_id >> 63), lease_owner, count(*),
+       count(*) FILTER (WHERE blocked_build IS NOT NULL), count(*) FILTER (WHERE takeovers >= 4)
 FROM continuum_leases
-GROUP BY version_id, lease_owner;
+GROUP BY 1, 2;
 
 -- name: nodes
 SELECT n.id, n.dead_at IS NULL AND n.expires_at > transaction_timestamp(),
@@ -27,10 +28,10 @@ ORDER BY n.started_at, n.id;
 -- Ids begin with the time of the start, so the lowest are the oldest. Runs are fetched one by one,
 -- by key: a join could read all that have ended.
 WITH numbered AS (
-    SELECT version_id, run_id,
-           row_number() OVER (PARTITION BY version_id ORDER BY run_id) AS place
+    SELECT version_id # (version_id >> 63) AS version_id, run_id,
+           row_number() OVER (PARTITION BY version_id # (version_id >> 63) ORDER BY run_id) AS place
     FROM continuum_leases
-    WHERE version_id = ANY ($1::bigint[])
+    WHERE version_id # (version_id >> 63) = ANY ($1::bigint[])
 )
 SELECT o.version_id, r.*, l.waiting_on
 FROM (SELECT version_id, run_id FROM numbered WHERE place <= $2::int) AS o
@@ -60,24 +61,24 @@ WHERE r.version_hash <> ''
 GROUP BY 1, 2, 3;
 
 -- name: outlooks
--- A run may never end by itself when it drifted, is in quarantine, or waits without a deadline and
+-- A run may never end by itself when it is paused, drifted, is in quarantine, or waits without a deadline and
 -- not for an activity. One that waits for children is as endless as they are; those are followed.
 WITH RECURSIVE own AS MATERIALIZED (
-    SELECT version_id, run_id, wake_at, waiting_on,
+    SELECT version_id # (version_id >> 63) AS version_id, run_id, wake_at, waiting_on,
            waiting_on LIKE 'child %' OR waiting_on LIKE '%, child %' AS has_child,
-           blocked_build IS NOT NULL OR takeovers >= 4
+           version_id < 0 OR blocked_build IS NOT NULL OR takeovers >= 4
            OR (wake_at IS NULL AND NOT ready AND waiting_on IS NOT NULL
                AND (waiting_on LIKE 'nothing:%'
                     OR waiting_on NOT LIKE ALL (ARRAY['activity %', '%, activity %',
                                                       'child %', '%, child %']))) AS endless
     FROM continuum_leases
-    WHERE version_id = ANY ($1::bigint[])
+    WHERE version_id # (version_id >> 63) = ANY ($1::bigint[])
 ), chain AS (
     SELECT version_id, run_id AS root, run_id, wake_at, waiting_on, endless FROM own
     WHERE has_child AND NOT endless
     UNION
     SELECT c.version_id, c.root, l.run_id, l.wake_at, l.waiting_on,
-           l.blocked_build IS NOT NULL OR l.takeovers >= 4
+           l.version_id < 0 OR l.blocked_build IS NOT NULL OR l.takeovers >= 4
            OR (l.wake_at IS NULL AND NOT l.ready AND l.waiting_on IS NOT NULL
                AND (l.waiting_on LIKE 'nothing:%'
                     OR l.waiting_on NOT LIKE ALL (ARRAY['activity %', '%, activity %',
@@ -108,11 +109,12 @@ ORDER BY c.version_id;
 -- name: newest_start
 -- Of one version, looked at run by run; null when there are more than so many.
 SELECT CASE WHEN count(*) <= $2::int THEN max(r.started_at) END
-FROM (SELECT run_id FROM continuum_leases WHERE version_id = $1::bigint LIMIT $2::int + 1) AS l
+FROM (SELECT run_id FROM continuum_leases
+      WHERE version_id # (version_id >> 63) = $1::bigint LIMIT $2::int + 1) AS l
 CROSS JOIN LATERAL (SELECT started_at FROM continuum_runs WHERE id = l.run_id OFFSET 0) AS r;
 
 -- name: runs_by_id
-SELECT l.version_id, r.*, l.waiting_on
+SELECT l.version_id # (l.version_id >> 63), r.*, l.waiting_on
 FROM unnest($1::uuid[]) AS o (run_id)
 CROSS JOIN LATERAL (
     SELECT version_id, waiting_on FROM continuum_leases WHERE run_id = o.run_id OFFSET 0) AS l
@@ -175,5 +177,6 @@ WHERE w.version_id = ANY ($1::bigint[])
       SELECT FROM continuum_node_versions v JOIN continuum_nodes n ON n.id = v.node_id
       WHERE v.version_id = w.version_id AND n.dead_at IS NULL
         AND n.expires_at > clock_timestamp())
-  AND NOT EXISTS (SELECT FROM continuum_leases l WHERE l.version_id = w.version_id)
+  AND NOT EXISTS (SELECT FROM continuum_leases l
+                  WHERE l.version_id IN (w.version_id, ~w.version_id))
 RETURNING w.version_id;

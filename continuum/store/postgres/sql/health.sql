@@ -45,10 +45,12 @@ FROM (SELECT FROM owners o
       LIMIT $1::bigint) AS lost;
 
 -- name: waiting
--- Skips from version to version in the two indexes from which workers claim.
+-- Skips from version to version in the two indexes from which workers claim. Paused runs, whose
+-- version ids are below zero there, wait for nobody.
 WITH RECURSIVE ready AS (
     (SELECT version_id FROM continuum_leases
      WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2 AND ready
+       AND version_id >= 0
      ORDER BY version_id LIMIT 1)
     UNION ALL
     SELECT (SELECT l.version_id FROM continuum_leases l
@@ -59,6 +61,7 @@ WITH RECURSIVE ready AS (
 ), timed AS (
     (SELECT version_id FROM continuum_leases
      WHERE lease_owner IS NULL AND blocked_build IS NULL AND takeovers < 2 AND wake_at IS NOT NULL
+       AND version_id >= 0
      ORDER BY version_id LIMIT 1)
     UNION ALL
     SELECT (SELECT l.version_id FROM continuum_leases l
@@ -197,6 +200,17 @@ CROSS JOIN LATERAL (
           WHERE w.queue = q.queue AND w.lease_owner IS NOT NULL LIMIT $1::bigint) AS w) AS t
 ORDER BY f.head_at, q.queue;
 
+-- name: paused
+-- Where claims would look for them, below zero; a start that waits for its time is not ready.
+SELECT (SELECT count(*)
+        FROM (SELECT FROM continuum_leases l
+              WHERE l.lease_owner IS NULL AND l.blocked_build IS NULL AND l.takeovers < 2 AND l.ready
+                AND l.version_id < 0 AND l.paused_at IS NOT NULL LIMIT $1::bigint) AS r),
+       (SELECT count(*)
+        FROM (SELECT FROM continuum_leases l
+              WHERE l.lease_owner IS NULL AND l.blocked_build IS NULL AND l.takeovers < 2 AND l.ready
+                AND l.version_id < 0 AND l.paused_at IS NULL LIMIT $1::bigint) AS h);
+
 -- name: inbox
 SELECT (SELECT count(*) FROM (SELECT FROM continuum_inbox LIMIT $1::bigint) AS m), h.at, h.run_id
 FROM (SELECT) AS one
@@ -204,7 +218,7 @@ LEFT JOIN LATERAL (
     SELECT m.at, m.run_id
     FROM (SELECT id, run_id, at FROM continuum_inbox ORDER BY id LIMIT 1000) AS m
     JOIN continuum_leases l ON l.run_id = m.run_id
-    WHERE l.blocked_build IS NULL AND l.takeovers < 4
+    WHERE l.blocked_build IS NULL AND l.takeovers < 4 AND l.version_id >= 0
     ORDER BY m.at LIMIT 1) AS h ON true;
 
 -- name: families

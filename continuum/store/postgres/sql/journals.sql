@@ -1,12 +1,12 @@
 -- name: live_runs
-SELECT l.run_id, l.version_id, l.next_seq - 1
+SELECT l.run_id, l.version_id # (l.version_id >> 63), l.next_seq - 1
 FROM continuum_leases l
 WHERE l.run_id > $1::uuid
 ORDER BY l.run_id
 LIMIT $2::int;
 
 -- name: live_among
-SELECT l.run_id, l.version_id, l.next_seq - 1
+SELECT l.run_id, l.version_id # (l.version_id >> 63), l.next_seq - 1
 FROM continuum_leases l
 WHERE l.run_id = ANY ($1::uuid[]);
 

@@ -83,6 +83,15 @@ SELECT h.run_id, h.incarnation, h.command, h.attempt, h.details
 FROM unnest($1::uuid[]) AS c (run_id)
 JOIN continuum_heartbeats h ON h.run_id = c.run_id;
 
+-- name: answer
+-- Outcomes of attempts that their run has not heard of. Its lease is locked by this transaction.
+INSERT INTO continuum_inbox (run_id, kind, name, payload)
+SELECT a.run_id, a.kind, a.name, a.payload
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY
+  AS a (run_id, kind, name, payload, n)
+JOIN continuum_leases l ON l.run_id = a.run_id
+ORDER BY a.n;
+
 -- name: give_back
 -- Follows the turn statement in the same transaction, which holds the lease rows FOR UPDATE: a
 -- sender either committed its mail before, and this statement's snapshot has it, or waits and will
@@ -90,7 +99,7 @@ JOIN continuum_heartbeats h ON h.run_id = c.run_id;
 UPDATE continuum_leases l
 SET lease_owner = NULL,
     lease_token = nextval('continuum_lease_token_seq'),
-    ready = g.ready OR (g.blocked_build IS NULL AND EXISTS (
+    ready = g.ready OR l.version_id < 0 OR (g.blocked_build IS NULL AND EXISTS (
         SELECT FROM continuum_inbox m WHERE m.run_id = l.run_id)),
     blocked_build = g.blocked_build
 FROM unnest($2::uuid[], $3::bool[], $4::text[]) AS g (run_id, ready, blocked_build)
@@ -148,7 +157,10 @@ SELECT clock_timestamp(),
        ARRAY(SELECT l.run_id FROM continuum_leases l
              WHERE l.lease_owner = $1::uuid AND l.parked IN (false, true)
                AND l.wake_at <= (SELECT clock_timestamp())
-             ORDER BY l.wake_at LIMIT 1000);
+             ORDER BY l.wake_at LIMIT 1000),
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(
+            p.namespace, p.workflow, p.queue, p.lifted_at IS NOT NULL)), '[]')
+        FROM continuum_pauses p);
 
 -- name: plan_by_key
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),

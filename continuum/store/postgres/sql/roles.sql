@@ -43,7 +43,7 @@ GRANT USAGE ON SEQUENCE public.continuum_inbox_id_seq, public.continuum_lease_to
 GRANT INSERT (run_id, version_id, lease_token, next_seq, ready, wake_at, starts_at, waiting_on,
               deadline, timeout, grace),
       UPDATE (ready, cancel_requested_at, takeovers, lease_token, version_id, next_seq,
-              blocked_build, parked, waiting_on),
+              blocked_build, parked, waiting_on, paused_at),
       DELETE
     ON public.continuum_leases TO continuum_operator;
 GRANT INSERT ON public.continuum_events TO continuum_operator;
@@ -57,6 +57,8 @@ GRANT INSERT, UPDATE, DELETE ON public.continuum_schedules TO continuum_operator
 GRANT INSERT, DELETE ON public.continuum_schedule_firings TO continuum_operator;
 GRANT INSERT, UPDATE, DELETE ON public.continuum_workflow_versions TO continuum_operator;
 GRANT INSERT, UPDATE ON public.continuum_patch_names TO continuum_operator;
+GRANT INSERT (namespace, workflow, queue, operator, reason), UPDATE (lifted_at), DELETE
+    ON public.continuum_pauses TO continuum_operator;
 GRANT INSERT ON public.continuum_operator_journal TO continuum_operator;
 GRANT INSERT, UPDATE (applied_at) ON public.continuum_plans TO continuum_operator;
 GRANT INSERT, UPDATE (outcome, detail, at) ON public.continuum_plan_runs TO continuum_operator;

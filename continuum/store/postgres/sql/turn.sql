@@ -87,7 +87,7 @@ SET next_seq = h.next_seq + h.appended,
     ready = false,
     takeovers = 0,
     blocked_build = NULL,
-    version_id = coalesce(h.version_id, l.version_id),
+    version_id = coalesce(h.version_id # (l.version_id >> 63), l.version_id),  -- paused or not
     cancel_requested_at = CASE WHEN h.cancelling
         THEN coalesce(l.cancel_requested_at, clock_timestamp())
         ELSE l.cancel_requested_at END
