@@ -20,6 +20,7 @@ from console.yank import Copyable
 
 PREVIEW: Final = 8
 """Lines of it that are shown."""
+WIDTH: Final = 64
 
 
 class YankDialog(ModalScreen[Copyable | None]):
@@ -58,8 +59,9 @@ class YankDialog(ModalScreen[Copyable | None]):
         shown = lines(item.text or "", PREVIEW + 1)
         if len(shown) > PREVIEW:
             shown = [*shown[: PREVIEW - 1], "…"]
-        text = Text("\n".join(one_line(line, 600) for line in shown), overflow="ellipsis")
-        text.no_wrap = len(shown) > 1  # a command has to be read whole, a value has its shape
+        # A command has to be read whole, so it wraps; a value keeps its shape, so it is cut.
+        widest = WIDTH if len(shown) > 1 else 600
+        text = Text("\n".join(one_line(line, widest) for line in shown))
         self.query_one("#preview", Static).update(text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
