@@ -24,7 +24,7 @@ LOOK: Final = 0.02
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ONCE = {"activity_scheduled", "activity_completed", "activity_failed", "timer_fired",
          "child_started", "child_completed", "child_failed", "child_cancelled",
-         "side_effect", "attributes_set"}  # fmt: skip
+         "side_effect", "attributes_set", "value_published"}  # fmt: skip
 
 Drive = Callable[[Continuum, RunHandle[Any]], Awaitable[None]]
 
@@ -223,6 +223,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "continue_as_new": Scenario(flows.continue_as_new, _continue),
     "patch": Scenario(flows.patch),
     "attributes": Scenario(flows.attributes),
+    "publish": Scenario(flows.publish),
     "cancellation": Scenario(flows.cancellation, _cancel_parent),
 }
 
