@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     found.add_argument("--theme", metavar="NAME", help="colours; an unknown name lists them all")
     found.add_argument("--demo", action="store_true", help="run the demo shop beside the console")
+    found.add_argument(
+        "--yes", action="store_true", help="with --demo: on a database that holds other runs, too"
+    )
     return found
 
 
@@ -55,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.namespace and options.all_namespaces:
         return _refuse("--namespace and --all-namespaces exclude each other")
+    if options.yes and not options.demo:
+        return _refuse("--yes is for the demo: add --demo")
     options.theme = options.theme or DEFAULT_THEME
     if options.theme not in theme_names():
         return _refuse(f"no theme {options.theme!r}; there are: {', '.join(theme_names())}")
@@ -106,7 +111,7 @@ async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -
     session = Session(source, query.namespace, read_only=options.read_only, shelf=shelf)
     plain = options.ascii or not _writes_unicode()
     app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
-    demo = DemoProcess(options.dsn) if options.demo else None
+    demo = DemoProcess(options.dsn, options.yes) if options.demo else None
     try:
         if demo is not None:
             await demo.start(app.demo_ended)

@@ -29,10 +29,12 @@ class DemoProcess:
     Args:
         dsn: the database; None for the default one. Handed over in the environment, so that no
             password shows in the process list.
+        yes: use a database that holds other runs, too.
     """
 
-    def __init__(self, dsn: str | None) -> None:
+    def __init__(self, dsn: str | None, yes: bool = False) -> None:
         self._dsn = dsn
+        self._options = ["--yes"] if yes else []
         self._process: asyncio.subprocess.Process | None = None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         self._watch: asyncio.Task[None] | None = None
@@ -46,6 +48,7 @@ class DemoProcess:
             sys.executable,
             "-m",
             __name__,
+            *self._options,
             stdin=asyncio.subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
@@ -96,7 +99,7 @@ def _stop_with_parent() -> None:
 def main() -> None:
     """Run the workload in this process, for as long as the parent lives."""
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    sys.argv = ["continuum", "demo"]
+    sys.argv = ["continuum", "demo", *sys.argv[1:]]
     runpy.run_module("continuum.cli", run_name="__main__", alter_sys=True)
 
 

@@ -97,7 +97,7 @@ SHOTS: Final = (
     Shot("run-diff-80x24", (80, 24), (*FAILED, "enter", "[")),
     Shot("run-diff-200x50", (200, 50), (*FAILED, "enter", "[")),
     Shot("signal", (80, 24), (">", ">", "s", '={"verdict": "approved"}')),
-    Shot("cancel", (80, 24), (*REVIEW, "X")),
+    Shot("cancel", (80, 24), (*REVIEW, "X", "wait")),
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
     Shot("namespaces", (80, 24), ("n",), namespace="billing"),
     Shot("keys", (80, 24), ("?",)),

@@ -13,7 +13,8 @@ class RunNotFound(ContinuumError):
 
     def __init__(self, run_id: UUID | str) -> None:
         self.run_id = run_id
-        super().__init__(f"run {run_id} not found", hint="list runs with: continuum query -A")
+        known = f"run {run_id}" if isinstance(run_id, UUID) else f"run with the key {run_id!r}"
+        super().__init__(f"{known} not found", hint="list runs with: continuum query -A")
 
 
 class MalformedRunId(RunNotFound, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import signal
@@ -17,8 +18,14 @@ import pytest
 from console import demo
 from console.__main__ import parser, run
 from console.shots import SHOTS, render
+from continuum import Continuum, workflow
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+@workflow
+async def somebody_elses() -> None:
+    """Is no part of the demo, and nobody runs it."""
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -33,6 +40,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         (("--theme", "no-such"), "there are: continuum-dark, continuum-light"),
         (("--query", "plan ="), "--query: unknown field 'plan'"),
         (("-A", "-n", "billing"), "exclude each other"),
+        (("--yes",), "--yes is for the demo: add --demo"),
         ((), "needs a terminal"),
     ],
 )
@@ -131,8 +139,10 @@ def gone(pid: int, seconds: float = 25) -> bool:
 @pytest.mark.parametrize("end", ["quit", "killed"])
 def test_the_demo_does_not_outlive_the_console(dsn: str, end: str) -> None:
     """Whether the console is left with q or killed with SIGKILL, its demo workload ends too."""
-    with on_a_terminal("--demo", env={"CONTINUUM_DSN": dsn}) as (process, leader):
-        read_until(leader, b"order")
+    with Continuum.blocking(dsn) as client:
+        client.start(somebody_elses)
+    with on_a_terminal("--demo", "--yes", env={"CONTINUUM_DSN": dsn}) as (process, leader):
+        read_until(leader, b"order_flow")
         [child] = children_of(process.pid)
         assert not gone(child, 0)
         if end == "quit":
@@ -150,16 +160,26 @@ def test_the_demo_does_not_outlive_the_console(dsn: str, end: str) -> None:
         assert gone(child)
 
 
-async def test_a_demo_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """The last line of what it said reaches the console; nothing else happens."""
-    import asyncio
+async def test_a_database_with_other_runs_is_refused(dsn: str) -> None:
+    """The demo starts nothing beside the runs of somebody else, and names the way to insist."""
+    async with Continuum(dsn) as client:
+        await client.start(somebody_elses)
+    assert "add --yes" in await why_it_ended(demo.DemoProcess(dsn))
 
-    said: asyncio.Queue[str] = asyncio.Queue()
+
+async def test_a_demo_that_cannot_start_says_why() -> None:
+    """The last line of what it said reaches the console; nothing else happens."""
     process = demo.DemoProcess("postgresql://nobody@127.0.0.1:1/none")
+    assert "127.0.0.1" in await why_it_ended(process)
+
+
+async def why_it_ended(process: demo.DemoProcess) -> str:
+    """What the console would hear."""
+    said: asyncio.Queue[str] = asyncio.Queue()
     await process.start(said.put_nowait)
     try:
         async with asyncio.timeout(40):
-            assert "127.0.0.1" in await said.get()
+            return await said.get()
     finally:
         await process.stop()
 

@@ -301,7 +301,8 @@ class Pager:
         rows_read = 0
         found: list[Row] = []
         try:
-            [found] = await self._ask([sort_statement(draft.wanted)])
+            # Processes that sort together take longer to be cancelled than one alone.
+            [found] = await self._ask([sort_statement(draft.wanted)], spare=RESERVE)
             rows_read = whole.rows
         finally:
             self._steps.append(Step("sort", index, rows_read, len(found), monotonic() - began))
@@ -380,13 +381,15 @@ class Pager:
         statements: Sequence[Statement],
         settings: Mapping[str, str] | None = None,
         share: float = 1.0,
+        spare: float = 0.0,
     ) -> Sequence[list[Row]]:
         """All pages of an answer are about the moment at which the first statement was read."""
         pinned = [
             Statement(text, {**parameters, "read_at": self._read_at})
             for text, parameters in statements
         ]
-        answers = await ask(self._pool, pinned, share * self._left, settings or {})
+        seconds = share * self._left - min(spare, self._left / 5)
+        answers = await ask(self._pool, pinned, seconds, settings or {})
         self._noticed(answers.server)
         return answers.rows
 
