@@ -182,7 +182,9 @@ def _settled(app: ConsoleApp) -> bool:
         at_it = {each.group for each in app.workers if not each.is_finished}
         return at_it.isdisjoint({"describe", "apply", "send"})
     live = cast("LiveScreen[Any]", app.screen).live
-    if isinstance(app.screen, RunsScreen) and app.screen.top and not app.screen.counted:
+    screen = app.screen
+    # The focus comes back from the line a moment after what was typed there is obeyed.
+    if isinstance(screen, RunsScreen) and screen.top and not (screen.focused and screen.counted):
         return False
     known = app.pulse.idle and (app.pulse.loads > 0 or app.pulse.trouble is not None)
     return known and live.idle and (live.loads > 0 or live.trouble is not None)
