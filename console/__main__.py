@@ -102,12 +102,18 @@ async def _open(
 ) -> int:
     from console.source import ClientSource
     from continuum import Continuum, ContinuumError, DatabaseUnavailable
+    from continuum.profiles import profile_codec
 
     _progress("connecting…")
     try:
         named = Continuum(options.dsn)
         if profile is not None:
-            named = Continuum(profile.dsn, direct_dsn=profile.direct_dsn, read_dsn=profile.read_dsn)
+            named = Continuum(
+                profile.dsn,
+                codec=profile_codec(profile),
+                direct_dsn=profile.direct_dsn,
+                read_dsn=profile.read_dsn,
+            )
         client = await named.__aenter__()
     except DatabaseUnavailable as error:
         return _refuse(str(error), UNREACHABLE)
@@ -115,10 +121,22 @@ async def _open(
         return _refuse(str(error))
     try:
         _progress("")
+        await _look_only_if_sealed(client, options)
         options.danger = profile is not None and profile.danger
         return await _show(ClientSource(client, flows), options, query)
     finally:
         await client.__aexit__(None, None, None)
+
+
+async def _look_only_if_sealed(client: Continuum, options: argparse.Namespace) -> None:
+    """What this session would write, the workers of a database with another codec cannot read."""
+    from continuum import PayloadSealed
+
+    try:
+        await client.check_codec()
+    except PayloadSealed as error:
+        options.read_only = True
+        print(f"this session is read-only: {error}", file=sys.stderr)  # noqa: T201
 
 
 async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -> int:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
-import msgspec
+from continuum.codec.opening import decoded
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -58,8 +58,12 @@ class StoredValue:
     size: int
 
     def decode(self) -> Any:
-        """The plain JSON value, or `Omitted`."""
-        return Omitted(self.size) if self.data is None else msgspec.json.decode(self.data)
+        """The plain JSON value, or `Omitted`.
+
+        Raises:
+            PayloadSealed: it is sealed by another codec than the client's (also a ValueError).
+        """
+        return Omitted(self.size) if self.data is None else decoded(self.data)
 
 
 @dataclass(frozen=True, slots=True)

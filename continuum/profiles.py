@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from continuum.errors import ConfigurationError
-from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE
+from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE, CodecName
+
+if TYPE_CHECKING:
+    from continuum.codec.hooks import PayloadCodec
 
 FILE_VARIABLE: Final = "CONTINUUM_PROFILES"
 """Another file than the one in the user's configuration directory."""
@@ -33,6 +36,7 @@ class Profile:
         namespace: where to look unless told otherwise.
         danger: people shall notice before they change something there.
         read_only: nothing may be changed.
+        codec: `module:object` of the codec of its payloads.
         theme: of the console.
     """
 
@@ -44,6 +48,7 @@ class Profile:
     danger: bool = False
     read_only: bool = False
     theme: str | None = None
+    codec: str | None = None
 
 
 def profiles_file(environ: Mapping[str, str] | None = None) -> Path:
@@ -110,6 +115,19 @@ def chosen_profile(
             known = "there is no such file"
         raise ConfigurationError(f"no profile {name!r} in {path}", hint=known)
     return found[name]
+
+
+def profile_codec(profile: Profile) -> PayloadCodec | None:
+    """The codec that a profile names; None when it names none.
+
+    Raises:
+        ConfigurationError: it cannot be imported, or is no codec.
+    """
+    if profile.codec is None:
+        return None
+    from continuum.codec.loading import load_codec
+
+    return load_codec(CodecName(profile.codec, f"profile {profile.name}"))
 
 
 def _profile(name: str, table: object, path: Path) -> Profile:

@@ -17,6 +17,7 @@ DSN_VARIABLE = "CONTINUUM_DSN"
 DIRECT_DSN_VARIABLE = "CONTINUUM_DIRECT_DSN"
 PROFILE_VARIABLE = "CONTINUUM_PROFILE"
 CHECK_VARIABLE = "CONTINUUM_CHECK"
+CODEC_VARIABLE = "CONTINUUM_CODEC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,43 @@ def nearest_pyproject(directory: Path) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class CodecName:
+    """Where the payload codec is.
+
+    Attributes:
+        target: `module:object`.
+        source: for messages: CONTINUUM_CODEC, a pyproject.toml, or a profile.
+    """
+
+    target: str
+    source: str
+
+
+def codec_name(
+    environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> CodecName | None:
+    """The codec that the settings name: CONTINUUM_CODEC, else `[tool.continuum] codec`.
+
+    Raises:
+        ConfigurationError: it is not text, or pyproject.toml cannot be read.
+
+    Example:
+        >>> codec_name({"CONTINUUM_CODEC": "shop.sealing:codec"}).target
+        'shop.sealing:codec'
+    """
+    named = (os.environ if environ is None else environ).get(CODEC_VARIABLE)
+    if named:
+        return CodecName(named, CODEC_VARIABLE)
+    project = nearest_pyproject(Path.cwd() if directory is None else directory)
+    target = None if project is None else _project_table(project).get("codec")
+    if target is None:
+        return None
+    if not isinstance(target, str):
+        raise ConfigurationError(f"[tool.continuum] codec in {project} must be a string")
+    return CodecName(target, str(project))
 
 
 def trusted_helpers(directory: Path | None = None) -> tuple[str, ...]:

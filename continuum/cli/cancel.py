@@ -60,4 +60,4 @@ async def cancel(
     return await act_on_named(options, list(dict.fromkeys(named)), action)
 
 
-app = application(cancel, usage="[OPTIONS] [RUN]...", acts=True)
+app = application(cancel, usage="[OPTIONS] [RUN]...", acts=True, seals=True)

@@ -44,6 +44,10 @@ class Options:
     """The namespace of the profile."""
     operator: str | None = None
     reason: str | None = None
+    codec: str | None = None
+    """Of the payloads, as the profile names it."""
+    seals: bool = False
+    """The command writes payloads."""
 
     def __post_init__(self) -> None:
         if self.namespace is None:
@@ -139,6 +143,7 @@ def application(
     common: bool = True,
     writes: bool = False,
     acts: bool = False,
+    seals: bool = False,
 ) -> typer.Typer:
     """A Typer application of one command.
 
@@ -149,6 +154,7 @@ def application(
         common: whether it has the common options; a command that needs no database has not.
         writes: whether it changes something, unless it is told only to look; all that act do.
         acts: whether it does something that the operator journal records.
+        seals: whether it writes payloads, which must be for those who read them.
     """
 
     class Command(TyperCommand):
@@ -170,12 +176,12 @@ def application(
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     options = (_COMMON if common else {}) | (_ACTING if acts else {})
-    app.command(cls=Command)(_entry(function, options, writes=writes or acts))
+    app.command(cls=Command)(_entry(function, options, writes=writes or acts, seals=seals))
     return app
 
 
 def _entry(
-    function: CommandFunction, options: dict[str, tuple[Any, Any]], *, writes: bool
+    function: CommandFunction, options: dict[str, tuple[Any, Any]], *, writes: bool, seals: bool
 ) -> Callable[..., Outcome]:
     signature = inspect.signature(function, eval_str=True)
     own = list(signature.parameters.values())[1:]
@@ -187,7 +193,7 @@ def _entry(
 
     @functools.wraps(function)
     def entry(**given: Any) -> Outcome:
-        common_options = Options(**{name: given.pop(name) for name in options})
+        common_options = Options(**{name: given.pop(name) for name in options}, seals=seals)
         if options:
             from continuum.cli.profile import with_profile
 

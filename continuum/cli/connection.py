@@ -26,15 +26,24 @@ async def connect(options: Options, read_dsn: str | None = None) -> AsyncGenerat
     operator = named_operator(options.operator) or local_user()
     # A read that is given up on purpose, as by `| head`, is no news.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
+    codec = None
+    if options.codec is not None:
+        from continuum.codec.loading import load_codec
+        from continuum.settings import CodecName
+
+        codec = load_codec(CodecName(options.codec, f"profile {options.profile}"))
     if read_dsn is not None:
-        opened = Continuum(read_dsn, operator=operator, reason=options.reason)
+        opened = Continuum(read_dsn, codec=codec, operator=operator, reason=options.reason)
     else:
         opened = Continuum(
             options.dsn,
+            codec=codec,
             read_dsn=options.read_dsn,
             direct_dsn=options.direct_dsn,
             operator=operator,
             reason=options.reason,
         )
     async with opened as client:
+        if options.seals:
+            await client.check_codec()
         yield client

@@ -47,4 +47,4 @@ async def fork(
             write(str(handle.id))
 
 
-app = application(fork, usage="[OPTIONS] RUN", acts=True)
+app = application(fork, usage="[OPTIONS] RUN", acts=True, seals=True)

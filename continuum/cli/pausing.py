@@ -147,6 +147,6 @@ def _action(options: Options, command: Literal["pause", "resume"]) -> Action:
 
 
 _USAGE: Final = "[OPTIONS] [RUN]..."
-pause_app = application(pause, usage=_USAGE, acts=True)
-resume_app = application(resume, usage=_USAGE, acts=True)
+pause_app = application(pause, usage=_USAGE, acts=True, seals=True)
+resume_app = application(resume, usage=_USAGE, acts=True, seals=True)
 pauses_app = application(pauses)

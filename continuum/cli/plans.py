@@ -228,7 +228,7 @@ def _print_plan(shape: Format, plan: BulkPlan) -> None:
 
 
 def _acting(function: CommandFunction, usage: str) -> typer.Typer:
-    return application(function, usage=usage, acts=True)
+    return application(function, usage=usage, acts=True, seals=True)
 
 
 cancel_app = _acting(cancel, "[OPTIONS] --where EXPR")

@@ -45,6 +45,7 @@ def with_profile(options: Options, writing: Mapping[str, Any] | None) -> Options
         direct_dsn=profile.direct_dsn,
         read_dsn=profile.read_dsn,
         home=profile.namespace,
+        codec=profile.codec,
     )
 
 

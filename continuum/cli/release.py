@@ -29,7 +29,8 @@ async def release(
 
     RUN is the id or the key of a run with which four workers were lost before it committed
     anything. Find out why first (the logs of the workers, `continuum show RUN --history`): it may
-    take down the next ones, too. `continuum health` lists such runs.
+    take down the next ones, too. `continuum health` lists such runs. Or RUN is one that is blocked
+    because the codec of a worker could not open something of it: then it need not rest any more.
     """
 
     async def let_go(client: Continuum, run_id: UUID) -> None:

@@ -43,4 +43,4 @@ async def restart(
     return await repair(options, "restart", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(restart, usage="[OPTIONS] [RUN]...", acts=True)
+app = application(restart, usage="[OPTIONS] [RUN]...", acts=True, seals=True)

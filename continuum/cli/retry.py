@@ -52,4 +52,4 @@ async def retry(
     return await repair(options, "retry", Chosen(runs or (), where, execute, yes), action)
 
 
-app = application(retry, usage="[OPTIONS] [RUN]...", acts=True)
+app = application(retry, usage="[OPTIONS] [RUN]...", acts=True, seals=True)

@@ -195,8 +195,8 @@ def _text(value: Any) -> str:
 
 list_app = application(list_schedules)
 show_app = application(show, usage="[OPTIONS] NAME")
-create_app = application(create, usage="[OPTIONS] NAME FLOW", acts=True)
-pause_app = application(pause, usage="[OPTIONS] NAME", acts=True)
-resume_app = application(resume, usage="[OPTIONS] NAME", acts=True)
-trigger_app = application(trigger, usage="[OPTIONS] NAME", acts=True)
-delete_app = application(delete, usage="[OPTIONS] NAME", acts=True)
+create_app = application(create, usage="[OPTIONS] NAME FLOW", acts=True, seals=True)
+pause_app = application(pause, usage="[OPTIONS] NAME", acts=True, seals=True)
+resume_app = application(resume, usage="[OPTIONS] NAME", acts=True, seals=True)
+trigger_app = application(trigger, usage="[OPTIONS] NAME", acts=True, seals=True)
+delete_app = application(delete, usage="[OPTIONS] NAME", acts=True, seals=True)

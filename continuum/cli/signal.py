@@ -93,4 +93,4 @@ def _is_run_id(text: str) -> bool:
     return True
 
 
-app = application(signal, usage=_USAGE, acts=True)
+app = application(signal, usage=_USAGE, acts=True, seals=True)

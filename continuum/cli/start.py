@@ -193,4 +193,4 @@ async def _answer(client: Continuum, run_id: UUID, shape: Format | None, *, wait
     return code
 
 
-app = application(start, usage="[OPTIONS] FLOW", acts=True)
+app = application(start, usage="[OPTIONS] FLOW", acts=True, seals=True)

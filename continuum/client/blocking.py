@@ -24,7 +24,7 @@ from continuum.client.blocking_starts import BlockingStarts
 from continuum.client.blocking_steering import BlockingSteering
 from continuum.client.client import Continuum
 from continuum.client.handle import RunHandle
-from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.codec.hooks import PayloadCodec
 from continuum.declare.workflow import Workflow
 from continuum.errors import ConfigurationError
 from continuum.model import NodeInfo, Run
@@ -132,7 +132,7 @@ class BlockingContinuum(
         self,
         dsn: str | None = None,
         *,
-        codec: PayloadCodec = IDENTITY,
+        codec: PayloadCodec | None = None,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
         operator: str | None = None,

@@ -22,7 +22,7 @@ from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
 from continuum.client.starts import Starts
 from continuum.client.steering import Steering
-from continuum.codec.hooks import IDENTITY, PayloadCodec
+from continuum.codec.hooks import PayloadCodec
 from continuum.errors import ConfigurationError, ResultTimeout, RunNotFound
 from continuum.model import NodeInfo
 
@@ -53,7 +53,8 @@ class Continuum(
 
     Args:
         dsn: PostgreSQL URL; default: `CONTINUUM_DSN`, pyproject.toml, or the embedded server.
-        codec: encrypts or compresses stored payloads.
+        codec: encrypts or compresses stored payloads; default: the one that `CONTINUUM_CODEC` or
+            pyproject.toml names, else none.
         read_dsn: a replica that answers `query`, `count`, `stream` and `namespaces` instead.
         direct_dsn: the same database around the transaction pooler that `dsn` leads through;
             default: `CONTINUUM_DIRECT_DSN`.
@@ -75,7 +76,7 @@ class Continuum(
         self,
         dsn: str | None = None,
         *,
-        codec: PayloadCodec = IDENTITY,
+        codec: PayloadCodec | None = None,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
         operator: str | None = None,
@@ -93,7 +94,7 @@ class Continuum(
     def blocking(
         dsn: str | None = None,
         *,
-        codec: PayloadCodec = IDENTITY,
+        codec: PayloadCodec | None = None,
         read_dsn: str | None = None,
         direct_dsn: str | None = None,
         operator: str | None = None,
@@ -125,8 +126,10 @@ class Continuum(
     async def _open_backend(self) -> Backend:
         """Connect; a client of another store overrides it."""
         from continuum.client.wiring import PostgresBackend
+        from continuum.codec.loading import configured_codec
 
-        return await PostgresBackend.open(self._dsn, self._codec, self._read_dsn, self._direct_dsn)
+        codec = configured_codec() if self._codec is None else self._codec
+        return await PostgresBackend.open(self._dsn, codec, self._read_dsn, self._direct_dsn)
 
     async def __aexit__(
         self,

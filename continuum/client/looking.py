@@ -9,8 +9,6 @@ from functools import partial
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
-import msgspec
-
 from continuum.client.calls import Calls
 from continuum.client.identifiers import (
     check_fields,
@@ -20,7 +18,8 @@ from continuum.client.identifiers import (
     find_run_id,
     optional_namespace,
 )
-from continuum.errors import RunNotFound
+from continuum.codec.opening import decoded
+from continuum.errors import PayloadSealed, RunNotFound
 from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
 from continuum.query.building import OrderBy, build_query, read_operands
 from continuum.store.reading import CountGroup, Counts, Stretch
@@ -65,6 +64,21 @@ class Looking(Calls):
             raise RunNotFound(parsed)
         return run
 
+    async def check_codec(self) -> None:
+        """Make sure that this client has the codec of those who run this database's runs.
+
+        It tries the inputs of the oldest and the newest live runs, up to ten. When it opens none of
+        them, what it would write (signals, cancellations, new runs) could not be read either.
+
+        Raises:
+            PayloadSealed: it opens none of them.
+
+        Example:
+            await ct.check_codec()
+        """
+        if not await self._reads.readable():
+            raise PayloadSealed("the payloads of this database are sealed by another codec")
+
     async def published(
         self, run_id: UUID | str, *, namespace: str | None = None
     ) -> dict[str, Any]:
@@ -85,7 +99,7 @@ class Looking(Calls):
         values = await self._reads.published(found, within)
         if values is None:
             raise RunNotFound(found)
-        return {name: msgspec.json.decode(value) for name, value in values.items()}
+        return {name: decoded(value) for name, value in values.items()}
 
     async def history(
         self,

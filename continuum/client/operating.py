@@ -117,19 +117,20 @@ class Operating(Calls):
     async def release(
         self, run_id: UUID | str, *, reason: str | None = None, namespace: str | None = None
     ) -> None:
-        """Let workers try a run in quarantine again.
+        """Let workers try a run in quarantine again, or at once one that could not be opened.
 
         A run is in quarantine when four workers were lost with it and it had committed nothing
-        meanwhile. Find out why first: it may take down the next four.
+        meanwhile. Find out why first: it may take down the next four. A run of which a worker's
+        codec could not open something rests for a minute before each attempt; this ends the rest.
 
         Args:
-            run_id: of a run in quarantine.
+            run_id: of such a run.
             reason: why, for the operator journal.
             namespace: only a run of this namespace.
 
         Raises:
             RunNotFound, ReasonRequired.
-            RepairRefused: it is not in quarantine.
+            RepairRefused: it is neither.
 
         Example:
             await ct.release(run_id)

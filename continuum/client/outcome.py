@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
-
+from continuum.codec.opening import decoded
 from continuum.errors import WorkflowCancelled, WorkflowFailed
 from continuum.journal.ends import RunEnd
 from continuum.model import RunState
@@ -20,6 +19,7 @@ def decode_end(run_id: UUID, end: RunEnd, workflow: Workflow[..., Any] | None) -
 
     Raises:
         WorkflowFailed, WorkflowCancelled: it ended so.
+        PayloadSealed: its value is sealed by another codec.
     """
     if end.state is RunState.CANCELLED:
         raise WorkflowCancelled(run_id, end.error.message if end.error is not None else None)
@@ -29,4 +29,5 @@ def decode_end(run_id: UUID, end: RunEnd, workflow: Workflow[..., Any] | None) -
             raise WorkflowFailed(run_id, "", "")
         raise WorkflowFailed(run_id, error.type, error.message, error.details)
     data = b"null" if end.result is None else end.result
-    return msgspec.json.decode(data) if workflow is None else workflow.returns.decode(data)
+    value = decoded(data)
+    return value if workflow is None else workflow.returns.decode(data)

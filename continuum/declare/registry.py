@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.errors import ConfigurationError, DefinitionError
+from continuum.importing import import_named
 
 AnyWorkflow = Workflow[..., Any]
 AnyActivity = Activity[..., Any]
@@ -84,7 +81,7 @@ def load_app(target: str) -> App:
         raise ConfigurationError(
             f"{target!r} is not a module", hint="give module or module:name, without .py"
         )
-    module = _import(module_name)
+    module = import_named(module_name)
     objects = _named(module, attribute) if attribute else _defined(module)
     workflows: list[AnyWorkflow] = [each for each in objects if isinstance(each, Workflow)]
     activities: list[AnyActivity] = [each for each in objects if isinstance(each, Activity)]
@@ -100,43 +97,6 @@ def _add(found: dict[_K, _T], key: _K, declared: _T) -> None:
             f"{declared.name} is declared twice: {other.source} and {declared.source}",
             hint="give one of them another name=, or another version= of a workflow",
         )
-
-
-def _import(name: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)
-    importlib.invalidate_caches()
-    try:
-        return importlib.import_module(name)
-    except DefinitionError:
-        raise
-    except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if name == missing or name.startswith(f"{missing}."):
-            raise ConfigurationError(
-                f"no module named {missing!r}",
-                hint=f"looked in {here}, PYTHONPATH and the installed packages",
-            ) from None
-        raise _broken(name, error) from error
-    except (Exception, SystemExit) as error:
-        raise _broken(name, error) from error
-
-
-def _broken(name: str, error: BaseException) -> ConfigurationError:
-    """One line that names the user's own file and line, not the import machinery's."""
-    if isinstance(error, SyntaxError):
-        return ConfigurationError(f"{error.filename}:{error.lineno}: {error.msg}")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen ")
-        and frame.filename != __file__
-        and "importlib" not in frame.filename
-    ]
-    text = " ".join(str(error).split())
-    at = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else f"module {name}: "
-    return ConfigurationError(f"{at}{type(error).__name__}: {text}")
 
 
 def _named(module: ModuleType, attribute: str) -> list[Any]:

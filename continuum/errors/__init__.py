@@ -11,6 +11,7 @@
     ├── WorkflowNotFound          no workflow of that name is loaded anywhere
     ├── VersionNotFound           no version has that hash
     ├── PayloadError              a value cannot cross the journal
+    ├── PayloadSealed             a stored value is sealed by another codec (also a ValueError)
     ├── AttributesError           attributes are not a storable JSON object
     ├── NamespaceError            a namespace name is empty, too long or not printable
     ├── QueryError                an expression, condition or cursor is wrong
@@ -95,6 +96,7 @@ from continuum.errors.values import (
     AttributesError,
     NamespaceError,
     PayloadError,
+    PayloadSealed,
     QueryError,
 )
 
@@ -123,6 +125,7 @@ __all__ = [
     "NotInWorkflow",
     "PatchNameReused",
     "PayloadError",
+    "PayloadSealed",
     "PlanError",
     "QueryError",
     "ReasonRequired",

@@ -9,6 +9,15 @@ class PayloadError(ContinuumError):
     """A value cannot be stored in the journal."""
 
 
+class PayloadSealed(ContinuumError, ValueError):
+    """A stored payload cannot be opened: it is sealed by another codec."""
+
+    default_hint = (
+        "name the codec of this database: CONTINUUM_CODEC=module:object,"
+        " or codec in pyproject.toml or the profile"
+    )
+
+
 class AttributesError(ContinuumError):
     """Attributes must be a JSON object that PostgreSQL can store."""
 

@@ -80,6 +80,8 @@ class ClaimedRun:
     depth: int = 0
     blocked_build: str | None = None
     """The build that could not go on with it, if it drifted when it was last owned."""
+    unreadable: str | None = None
+    """What of input, journal and heartbeats could not be opened; the rest is of no use then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,13 @@ class ReadStore(Protocol):
         """
         ...
 
+    async def readable(self) -> bool:
+        """Whether the codec opens an input of the oldest and newest live runs, if there are any.
+
+        When it opens none, what this client writes is not for those who wrote them.
+        """
+        ...
+
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in order."""
         ...

@@ -9,6 +9,7 @@ from uuid import UUID
 from continuum.journal.turn import NewRun
 from continuum.model import RunState
 from continuum.operators.acts import Act
+from continuum.store.opening import UNREADABLE
 from continuum.store.starts import StartOrder, StartOutcome
 
 QUARANTINED_FROM: Final = 4
@@ -134,3 +135,8 @@ class RepairStore(Protocol):
     async def fork(self, run_id: UUID, order: ForkOrder, act: Act | None = None) -> ForkOutcome:
         """Insert a run, free and ready, that begins with a copy of this one's journal."""
         ...
+
+
+def releasable(takeovers: int, blocked_build: str | None) -> bool:
+    """Whether a run waits for an operator, or for its codec: a release lets workers try it."""
+    return takeovers >= QUARANTINED_FROM or blocked_build == UNREADABLE

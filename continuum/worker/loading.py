@@ -13,6 +13,7 @@ from continuum.journal.events import Event, EventKind
 from continuum.journal.tasks import RESULT
 from continuum.journal.trace import CONTEXT, decode_context
 from continuum.journal.turn import NewRun
+from continuum.store.opening import UNREADABLE
 from continuum.store.protocol import ClaimedRun, InboxMessage
 from continuum.worker.observing import Observer
 from continuum.worker.owned import OwnedRun, cancel_reason
@@ -23,8 +24,10 @@ log = logging.getLogger("continuum.worker.loading")
 
 def adopted(
     claimed: ClaimedRun, workflow: AnyWorkflow, taken: frozenset[str], observer: Observer
-) -> tuple[OwnedRun, RunIdentity]:
+) -> tuple[OwnedRun, RunIdentity | str]:
     """A run that was just claimed. Its `load` reads the results in its inbox.
+
+    Answers why instead of its identity when it cannot be read: then it is to be parked.
 
     Args:
         claimed: the run.
@@ -39,12 +42,20 @@ def adopted(
     if not claimed.pin.version_hash:
         run.pin = workflow.pin
     run.blocked_before = claimed.blocked_build is not None
+    run.unreadable = claimed.unreadable or _unreadable_mail(claimed)
+    if run.unreadable is not None:
+        log.error("run %s (%s): cannot open %s", run.run_id, run.workflow_name, run.unreadable)
+        return run, f"cannot open {run.unreadable}"
     run.unread = {message.id for message in _results(claimed)} or None
     identity = RunIdentity(
         claimed.run_id, claimed.namespace, workflow, claimed.incarnation, claimed.input,
         claimed.started_at, claimed.parent_id, claimed.depth, taken, *_traced(claimed, observer),
     )  # fmt: skip
     return run, identity
+
+
+def _unreadable_mail(claimed: ClaimedRun) -> str | None:
+    return next((message.name for message in claimed.inbox if message.kind == UNREADABLE), None)
 
 
 def created(

@@ -32,6 +32,7 @@ class OwnedRun:
         state, wake_at, waiting_on: what the last acknowledged turn wrote.
         stimuli: what arrived and was not delivered yet, in order.
         unread: ids of inbox messages queued here or consumed by a turn in flight.
+        unreadable: what of it this node cannot open; it is to be parked for that.
         queued: it waits to be stepped.
         parked: nothing to do here until something outside wakes it; it may leave the memory.
         in_flight: the turn (or release) whose outcome is awaited; no stepping meanwhile.
@@ -66,6 +67,7 @@ class OwnedRun:
         "timer_at",
         "token",
         "unread",
+        "unreadable",
         "waiting_on",
         "wake_at",
         "withheld",
@@ -94,6 +96,7 @@ class OwnedRun:
         self.waiting_on: str | None = None
         self.stimuli: list[Stimulus] = []  # not a deque: an empty one takes 760 bytes
         self.unread: set[int] | None = None
+        self.unreadable: str | None = None
         self.consumed: list[int] = []
         self.in_flight: Turn | None = None
         self.collected: Collected | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from uuid import UUID
 
 from continuum.journal.turn import RunState, Turn
+from continuum.store.opening import UNREADABLE
 from continuum.store.pauses import PauseStore
 from continuum.store.protocol import ClaimedRun, OwnershipStore, Release, StoreUnavailable
 from continuum.system import Clock
@@ -169,7 +171,7 @@ class Releases(Service):
 
         One that another build had given up before rests, or the two would take turns for ever.
         """
-        again = run.blocked_before
+        again = run.blocked_before or run.unreadable is not None
         turn = Turn(
             run_id=run.run_id,
             token=run.token,
@@ -182,13 +184,21 @@ class Releases(Service):
             wake_at=self._clock.now() + BLOCKED_AGAIN if again else None,
         )
         run.in_flight = turn
-        release = Release(turn, ready=not again, blocked_build=self._membership.build)
+        build = self._membership.build if run.unreadable is None else UNREADABLE
+        release = Release(turn, ready=not again, blocked_build=build)
         self._blocked.append((run, release))
         self._more.set()
 
     def let_go(self, run: OwnedRun) -> None:
-        """Give a run back that is paused, with what it has not heard of."""
-        self._blocked.append((run, self.freeze(run)))
+        """Give a run back that is paused or cannot be read, with what it has not heard of."""
+        release = self.freeze(run)
+        if run.unreadable is not None:
+            turn = release.turn
+            turn.state = RunState.SUSPENDED if run.state is not RunState.SUSPENDED else None
+            turn.waiting_on, turn.parked = f"blocked: cannot open {run.unreadable}", True
+            turn.wake_at = self._clock.now() + BLOCKED_AGAIN
+            release = replace(release, ready=False, blocked_build=UNREADABLE)
+        self._blocked.append((run, release))
         self._more.set()
 
     def take_frozen(self) -> list[tuple[OwnedRun, Release]]:

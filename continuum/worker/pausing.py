@@ -8,6 +8,7 @@ the pause meanwhile: a run that is not paused any more is claimed again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import IntFlag
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
     from continuum.worker.activities import Activities
 
 
+log = logging.getLogger("continuum.worker.pausing")
+
+
 class Why(IntFlag):
     """Why a run is let go."""
 
     ITSELF = 1
     SCOPE = 2
+    UNREADABLE = 4
 
 
 class Pausing:
@@ -64,6 +69,13 @@ class Pausing:
     def told(self, run: OwnedRun, paused: bool) -> None:
         """The run was paused, or resumed before it was let go."""
         self._change(run, run.pausing | Why.ITSELF if paused else run.pausing & ~Why.ITSELF)
+
+    def unreadable(self, run: OwnedRun, what: str) -> None:
+        """A message to it cannot be opened here: it is parked as soon as it may be let go."""
+        if run.unreadable is None:
+            log.error("run %s (%s): cannot open %s", run.run_id, run.workflow_name, what)
+            run.unreadable = what
+            self._change(run, run.pausing | Why.UNREADABLE)
 
     def observe(self, pauses: Pauses) -> None:
         """A poll found what is paused."""

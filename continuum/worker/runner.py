@@ -106,6 +106,7 @@ class Runner:
         self._committer, self._activities, self._timers = committer, activities, timers
         self.pausing = Pausing(self.runs, activities, let_go=let_go, wake=self._wake)
         self.deliveries.on_pause = self.pausing.told
+        self.deliveries.on_unreadable = self.pausing.unreadable
 
     # -- runs come -----------------------------------------------------------------------------
 
@@ -114,8 +115,7 @@ class Runner:
         if new_run.run_id in self.runs:  # claimed: nobody would step it any more
             raise DuplicateRun(f"run {new_run.run_id} exists already")
         run = OwnedRun(new_run.run_id, workflow.name, token, 1, 1, None)
-        run.created = new_run
-        run.pin = workflow.pin
+        run.created, run.pin = new_run, workflow.pin
         run.created_future = asyncio.get_running_loop().create_future()
         self.runs[run.run_id] = run
 
@@ -136,6 +136,9 @@ class Runner:
                 existing.refuse(DuplicateRun(f"run {claimed.run_id} exists already"))
         run, identity = adopted(claimed, *self._versions.of(claimed.pin), self.observer)
         self.runs[run.run_id] = run
+        if isinstance(identity, str):
+            self._block(run, identity)
+            return
         self.probation.begin(run.run_id)
         self.stimulate(run, partial(load, run, identity, claimed.events, claimed, self._paranoia))
         self.deliveries.deliver(run, claimed.inbox)

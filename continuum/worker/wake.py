@@ -12,6 +12,7 @@ from datetime import datetime
 from random import Random
 from uuid import UUID
 
+from continuum.store.opening import UNREADABLE
 from continuum.store.pauses import CONTROLS, PAUSE, Pauses
 from continuum.store.protocol import InboxMessage, OwnershipStore, StoreUnavailable
 from continuum.worker.membership import Membership
@@ -33,6 +34,7 @@ class Deliveries:
 
     Attributes:
         on_pause: called when the run was paused, or resumed; the last word counts.
+        on_unreadable: called when a message could not be opened, with what it is.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Deliveries:
         self._runs = runs
         self._stimulate = stimulate
         self.on_pause: Callable[[OwnedRun, bool], None] = _nothing
+        self.on_unreadable: Callable[[OwnedRun, str], None] = _nothing
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
@@ -59,6 +62,8 @@ class Deliveries:
                 if message.kind in CONTROLS:
                     run.consumed.append(message.id)
                     paused = message.kind == PAUSE
+                elif message.kind == UNREADABLE:
+                    self.on_unreadable(run, message.name)
                 else:
                     self._stimulate(run, _Delivery(run, message))
         if paused is not None:
@@ -77,8 +82,8 @@ class Deliveries:
         self._older, self._recent = self._recent, set()
 
 
-def _nothing(run: OwnedRun, paused: bool) -> None:
-    """Nobody pauses runs here."""
+def _nothing(run: OwnedRun, said: object) -> None:
+    """Nobody parks runs here."""
 
 
 class _Delivery:

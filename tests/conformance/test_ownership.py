@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from continuum.journal.turn import RunState, TurnStatus, VersionPin
-from continuum.store.protocol import Release
-from tests.conformance.stage import LONG_AGO, OTHER_PIN, Stage, parked
+from continuum.journal.turn import NewRun, RunState, TurnStatus, VersionPin
+from continuum.store.opening import UNREADABLE
+from continuum.store.protocol import NewMessage, Release
+from continuum.system import new_run_id
+from tests.conformance.stage import LONG_AGO, OTHER_PIN, Stage, open_stage, parked
 from tests.postgres.scene import BUILD, LOADED, PIN, next_turn
 
 COMMITTED, FENCED = TurnStatus.COMMITTED, TurnStatus.FENCED
@@ -263,3 +265,44 @@ async def test_nodes_come_and_go(stage: Stage) -> None:
     await stage.store.forget_node(stage.node)
     assert await stage.store.nodes() == []
     assert [r.run_id for r in await stage.claim(node=uuid4())] == [first.run_id]
+
+
+class _Halved:
+    """A codec that somebody else's payloads do not pass."""
+
+    def seal(self, data: bytes) -> bytes:
+        return data
+
+    def open(self, data: bytes) -> bytes:
+        if b"sealed" in data:
+            raise KeyError("no such key")
+        return data
+
+
+async def test_what_cannot_be_opened_is_named_and_the_rest_comes(place: str | None) -> None:
+    """A claim and a read of mail answer everything else; such a run is no build's, and rests."""
+    async with open_stage(place, _Halved()) as stage:
+        sick, well = await stage.created(), await stage.created()
+        await stage.store.post([NewMessage(sick.run_id, "signal", "go", b'"sealed"')])
+        await stage.post(well.run_id, "go")
+        mail = await stage.store.read_inbox(stage.node, [sick.run_id, well.run_id])
+        assert {(m.run_id, m.kind) for m in mail} == {
+            (sick.run_id, UNREADABLE), (well.run_id, "signal")
+        }  # fmt: skip
+        [name] = [m.name for m in mail if m.kind == UNREADABLE]
+        assert name == "signal 'go' in its inbox (KeyError: 'no such key')"
+        release = Release(parked(sick, 3, wake_at=await stage.past()), blocked_build=UNREADABLE)
+        await stage.store.release(stage.node, [release])
+        [again] = await stage.claim()
+        assert (again.run_id, again.blocked_build) == (sick.run_id, UNREADABLE)
+        assert [m.kind for m in again.inbox] == [UNREADABLE]
+
+
+async def test_a_run_whose_input_cannot_be_opened_says_so(place: str | None) -> None:
+    """It comes with its neighbours."""
+    async with open_stage(place, _Halved()) as stage:
+        well, sick = await stage.started(), new_run_id()
+        run = NewRun(sick, "default", PIN.workflow, b'"sealed"')
+        assert await stage.store.insert_runs([run]) == [None]
+        found = {run.run_id: run.unreadable for run in await stage.claim()}
+        assert found == {sick: "its input (KeyError: 'no such key')", well: None}

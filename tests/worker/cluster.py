@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from continuum.codec.hooks import IDENTITY
+from continuum.codec.hooks import IDENTITY, PayloadCodec
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
 from continuum.store.postgres import pool as pools
@@ -91,6 +91,12 @@ class Cluster:
     store: PostgresStore
     hints: PostgresHints
     members: list[Member] = field(default_factory=list)
+    codec: PayloadCodec = IDENTITY
+
+    def seal_with(self, codec: PayloadCodec) -> None:
+        """Clients and workers use it from now on."""
+        direct = partial(pools.connect, pools.PostgresSettings(self.dsn))
+        self.codec, self.store = codec, PostgresStore(self.pool, direct, codec)
 
     async def join(
         self,
@@ -104,7 +110,7 @@ class Cluster:
         settings = pools.PostgresSettings(self.dsn, max_size=3)
         own = await pools.open_pool(settings) if pool is None else None
         direct = partial(pools.connect, settings)
-        real = PostgresStore(pool or own, direct, IDENTITY)
+        real = PostgresStore(pool or own, direct, self.codec)
         sender = PostgresHints(direct, enabled=hints)
         store = wrap(real)
         worker = Worker(

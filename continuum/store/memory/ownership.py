@@ -10,6 +10,7 @@ from continuum.journal.events import Event
 from continuum.journal.turn import TurnStatus
 from continuum.store.memory.tables import LeaseRow, Tables
 from continuum.store.memory.turns import MemoryTurns
+from continuum.store.opening import Opening
 from continuum.store.protocol import (
     Attention,
     ClaimedRun,
@@ -62,6 +63,8 @@ class MemoryOwnership:
                 lease.blocked_build = release.blocked_build
                 for message in release.answers:
                     tables.deliver(message)
+                if release.blocked_build is not None:  # mail does not hurry it
+                    lease.ready = release.ready
                 lease.ready = lease.ready or lease.paused
             statuses[run_id] = status
         tables.changed()
@@ -151,6 +154,16 @@ class MemoryOwnership:
     def _load(self, lease: LeaseRow) -> ClaimedRun:
         tables = self._tables
         row = tables.runs[lease.run_id]
+        opening = Opening(tables.codec)
+        opened = opening.payload(row.run_id, row.input, "its input")
+        events = [_open(e, opening) for e in row.events if e.incarnation == row.incarnation]
+        heartbeats = {
+            (command, attempt): opening.payload(
+                row.run_id, details, "the heartbeat of an attempt of command {}", command
+            )
+            for (run_id, incarnation, command), (attempt, details) in tables.beats.items()
+            if (run_id, incarnation) == (row.run_id, row.incarnation)
+        }
         return ClaimedRun(
             run_id=row.run_id,
             namespace=row.namespace,
@@ -161,27 +174,24 @@ class MemoryOwnership:
             incarnation=row.incarnation,
             takeovers=lease.takeovers,
             state=row.state,
-            input=tables.codec.open(row.input),
+            input=opened,
             started_at=row.started_at,
             parent_id=row.parent_id,
             cancel_requested=lease.cancel_requested_at is not None,
-            events=[self._open(e) for e in row.events if e.incarnation == row.incarnation],
+            events=events,
             inbox=[tables.open_message(message) for message in lease.inbox.values()],
-            heartbeats={
-                (command, attempt): tables.codec.open(details)
-                for (run_id, incarnation, command), (attempt, details) in tables.beats.items()
-                if (run_id, incarnation) == (row.run_id, row.incarnation)
-            },
+            heartbeats=heartbeats,
             depth=row.depth,
             blocked_build=lease.blocked_build,
+            unreadable=opening.unreadable.get(row.run_id),
         )
 
-    def _open(self, event: Event) -> Event:
-        payload = self._tables.codec.open(event.payload)
-        return Event(
-            event.run_id, event.seq, event.incarnation, event.kind, event.command, payload,
-            event.at,
-        )  # fmt: skip
+
+def _open(event: Event, opening: Opening) -> Event:
+    payload = opening.payload(event.run_id, event.payload, "event {} of its journal", event.seq)
+    return Event(
+        event.run_id, event.seq, event.incarnation, event.kind, event.command, payload, event.at
+    )
 
 
 def _message_id(message: InboxMessage) -> int:

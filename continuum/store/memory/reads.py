@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from continuum.codec.attributes import MAX_ATTRIBUTES
+from continuum.codec.opening import any_opens, shown_payload
 from continuum.errors import AttributesError
 from continuum.journal.events import Failure
 from continuum.journal.families import family_of
@@ -92,8 +93,10 @@ class MemoryReads:
         row = self._row(run_id, namespace)
         if row is None:
             return None
-        opened = self._tables.codec.open
-        return {name: opened(value) for name, (_, value) in sorted(row.published.items())}
+        codec = self._tables.codec
+        return {
+            name: shown_payload(codec, value) for name, (_, value) in sorted(row.published.items())
+        }
 
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch
@@ -177,6 +180,11 @@ class MemoryReads:
         largest = sorted(groups.values(), key=lambda group: (-group.count, group_rank(group.key)))
         step = Step("count", None, len(self._tables.runs), len(rows), 0.0)
         return Counts(largest, Stamp(now, 0.0), Plan((step,)))
+
+    async def readable(self) -> bool:
+        """See `ReadStore`."""
+        live = [row.input for row in self._tables.runs.values() if not row.state.terminal]
+        return any_opens(self._tables.codec, [*live[:5], *live[-5:]])
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""
@@ -301,7 +309,7 @@ class MemoryReads:
         error = None
         if row.error_type is not None or row.error_message is not None:
             error = Failure(row.error_type or "", row.error_message or "", row.error_details)
-        result = None if row.result is None else self._tables.codec.open(row.result)
+        result = None if row.result is None else shown_payload(self._tables.codec, row.result)
         return RunEnd(row.state, result, error)
 
     def _snapshot(self, row: RunRow, read_at: datetime, shown: int) -> Run:
@@ -337,7 +345,8 @@ class MemoryReads:
 
     def _stored(self, data: bytes, shown: int) -> StoredValue:
         size = len(data)
-        return StoredValue(self._tables.codec.open(data) if size <= shown else None, size)
+        opened = shown_payload(self._tables.codec, data) if size <= shown else None
+        return StoredValue(opened, size)
 
 
 def _lasted(row: RunRow, read_at: datetime) -> timedelta:

@@ -17,7 +17,6 @@ from continuum.store.protocol import NewMessage
 from continuum.store.repair import (
     NOT_QUARANTINED,
     PARENT_LIVES,
-    QUARANTINED_FROM,
     RETRY_KEYS,
     ForkOrder,
     ForkOutcome,
@@ -25,6 +24,7 @@ from continuum.store.repair import (
     RetryOrder,
     key_taken,
     not_failed,
+    releasable,
 )
 from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
@@ -45,7 +45,11 @@ class MemoryRepair:
         if row is None or namespace not in (None, row.namespace):
             return RepairOutcome(None)
         lease = self._tables.leases.get(run_id)
-        if lease is None or lease.owner is not None or lease.takeovers < QUARANTINED_FROM:
+        if (
+            lease is None
+            or lease.owner is not None
+            or not releasable(lease.takeovers, lease.blocked_build)
+        ):
             return RepairOutcome(row.state, NOT_QUARANTINED)
         record(self._tables, act, "released", run_id=run_id)
         lease.takeovers, lease.ready, lease.token = 0, True, self._tables.next_token()

@@ -20,6 +20,7 @@ from continuum.model import Pause
 from continuum.store.auditing import CodecChange, differing
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.recording import OperatorRows
+from continuum.store.opening import open_message
 from continuum.store.pauses import Pauses, Scope
 from continuum.store.protocol import InboxMessage, NewMessage, NodeRegistration
 from continuum.versions.facts import CodeFacts
@@ -355,8 +356,7 @@ class Tables:
 
     def open_message(self, message: InboxMessage) -> InboxMessage:
         """A stored message as it was posted."""
-        value = self.codec.open(message.value)
-        return InboxMessage(message.id, message.run_id, message.kind, message.name, value)
+        return open_message(self.codec, message)
 
     def paused_scopes(self) -> Pauses:
         """What is paused besides single runs."""

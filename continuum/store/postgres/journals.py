@@ -7,6 +7,7 @@ through a cursor, so many events at a time as make a few megabytes.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.codec.opening import open_payload
 from continuum.journal.events import Event, EventKind
 from continuum.journal.turn import VersionPin
 from continuum.store.journals import LiveRun, RegisteredVersion, RunJournal
@@ -96,7 +98,7 @@ class PostgresJournals:
             uuids(head[0] for head in heads),
             pack(Element.INT4, [int4_item(head[6]) for head in heads]),
         ]
-        opened = self._codec.open
+        opened = partial(open_payload, self._codec)
         current, incarnation = 0, 0
         run_id: UUID = _FIRST
         events: list[Event] = []
@@ -132,6 +134,6 @@ class PostgresJournals:
         next_seq, owned, blocked_build, data, started_at, parent_id, depth = rest
         return RunJournal(
             run_id, namespace, VersionPin(workflow, version, version_hash, runtime), incarnation,
-            next_seq, owned, blocked_build, self._codec.open(data), started_at, parent_id, depth,
-            events,
+            next_seq, owned, blocked_build, open_payload(self._codec, data), started_at, parent_id,
+            depth, events,
         )  # fmt: skip

@@ -15,6 +15,7 @@ from uuid import UUID
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Event, EventKind
 from continuum.journal.turn import RunState, TurnStatus, VersionPin
+from continuum.store.opening import Opening, open_message
 from continuum.store.pauses import Pauses, Scope
 from continuum.store.postgres.arrays import (
     Element,
@@ -135,64 +136,69 @@ class PostgresOwnership:
                 (beats, "load_heartbeats"),
             ):
                 await cursor.execute(_SQL[name], ids, prepare=True, binary=True)
+        opening = Opening(self._codec)
         journals: dict[UUID, list[Event]] = defaultdict(list)
         for row in await events.fetchall():
-            journals[row[0]].append(self._event(row))
+            journals[row[0]].append(_event(row, opening))
         mail: dict[UUID, list[InboxMessage]] = defaultdict(list)
         for row in await inbox.fetchall():
             mail[row[1]].append(self._message(row))
         progress: dict[UUID, dict[tuple[int, int, int], bytes]] = defaultdict(dict)
         for run_id, incarnation, command, attempt, details in await beats.fetchall():
-            progress[run_id][incarnation, command, attempt] = self._codec.open(details)
+            progress[run_id][incarnation, command, attempt] = opening.payload(
+                run_id, details, "the heartbeat of an attempt of command {}", command
+            )
         return [
-            self._claimed(row, journals[row[0]], mail[row[0]], progress.get(row[0]))
+            _claimed(row, journals[row[0]], mail[row[0]], progress.get(row[0]), opening)
             for row in await runs.fetchall()
         ]
 
-    def _claimed(
-        self,
-        row: Row,
-        events: Sequence[Event],
-        inbox: Sequence[InboxMessage],
-        progress: Mapping[tuple[int, int, int], bytes] | None,
-    ) -> ClaimedRun:
-        run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
-        incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:15]
-        depth, blocked_build = row[15:]
-        return ClaimedRun(
-            run_id=run_id,
-            namespace=namespace,
-            workflow=workflow,
-            pin=VersionPin(workflow, version, version_hash, runtime),
-            token=token,
-            next_seq=next_seq,
-            incarnation=incarnation,
-            takeovers=takeovers,
-            state=RunState(state),
-            input=self._codec.open(data),
-            started_at=started_at,
-            parent_id=parent_id,
-            cancel_requested=cancel_requested,
-            events=events,
-            inbox=inbox,
-            heartbeats={
-                (command, attempt): details
-                for (of, command, attempt), details in (progress or {}).items()
-                if of == incarnation
-            },
-            depth=depth,
-            blocked_build=blocked_build,
-        )
-
-    def _event(self, row: Row) -> Event:
-        run_id, seq, incarnation, kind, command, payload, at = row
-        return Event(
-            run_id, seq, incarnation, EventKind(kind), command, self._codec.open(payload), at
-        )
-
     def _message(self, row: Row) -> InboxMessage:
-        message_id, run_id, kind, name, payload = row
-        return InboxMessage(message_id, run_id, kind, name, self._codec.open(payload))
+        return open_message(self._codec, InboxMessage(*row))
+
+
+def _claimed(
+    row: Row,
+    events: Sequence[Event],
+    inbox: Sequence[InboxMessage],
+    progress: Mapping[tuple[int, int, int], bytes] | None,
+    opening: Opening,
+) -> ClaimedRun:
+    run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
+    incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:15]
+    depth, blocked_build = row[15:]
+    opened = opening.payload(run_id, data, "its input")
+    return ClaimedRun(
+        run_id=run_id,
+        namespace=namespace,
+        workflow=workflow,
+        pin=VersionPin(workflow, version, version_hash, runtime),
+        token=token,
+        next_seq=next_seq,
+        incarnation=incarnation,
+        takeovers=takeovers,
+        state=RunState(state),
+        input=opened,
+        started_at=started_at,
+        parent_id=parent_id,
+        cancel_requested=cancel_requested,
+        events=events,
+        inbox=inbox,
+        heartbeats={
+            (command, attempt): details
+            for (of, command, attempt), details in (progress or {}).items()
+            if of == incarnation
+        },
+        depth=depth,
+        blocked_build=blocked_build,
+        unreadable=opening.unreadable.get(run_id),
+    )
+
+
+def _event(row: Row, opening: Opening) -> Event:
+    run_id, seq, incarnation, kind, command, data, at = row
+    payload = opening.payload(run_id, data, "event {} of its journal", seq)
+    return Event(run_id, seq, incarnation, EventKind(kind), command, payload, at)
 
 
 def _int4(value: int) -> Packed:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.codec.opening import open_payload
 from continuum.model import RunState
 from continuum.operators.acts import Act
 from continuum.operators.plans import SAMPLE, BulkPlan, NewPlan, PlanOutcome, PlanRun
@@ -103,7 +104,7 @@ class PostgresPlans:
         if not rows:
             return None
         sample = [row[0] for row in await session.rows(_SQL["sample"], [plan_id, SAMPLE])]
-        arguments = json.loads(self._codec.open(rows[0][2]))
+        arguments = json.loads(open_payload(self._codec, rows[0][2]))
         return self._plan(rows[0], arguments, sample)
 
     def _plan(self, row: Row, arguments: dict[str, Any], sample: Sequence[UUID]) -> BulkPlan:

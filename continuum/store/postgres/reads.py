@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from continuum.codec.attributes import MAX_ATTRIBUTES
 from continuum.codec.hooks import PayloadCodec
+from continuum.codec.opening import any_opens, shown_payload
 from continuum.errors import AttributesError, QueryError
 from continuum.journal.ends import Failure, RunEnd
 from continuum.model import (
@@ -85,6 +86,13 @@ _NEWEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq DESC LIMIT %(limit)s"
 _PUBLISHED: Final[LiteralString] = """
 SELECT name, value FROM continuum_published WHERE run_id = %(run_id)s
 ORDER BY name COLLATE "C"
+"""
+_LIVE_INPUTS: Final[LiteralString] = """
+(SELECT r.input FROM continuum_leases l JOIN continuum_runs r ON r.id = l.run_id
+ ORDER BY l.run_id LIMIT 5)
+UNION ALL
+(SELECT r.input FROM continuum_leases l JOIN continuum_runs r ON r.id = l.run_id
+ ORDER BY l.run_id DESC LIMIT 5)
 """
 _NO_END: Final = 2**63 - 1
 """Larger than any seq."""
@@ -217,7 +225,8 @@ class PostgresReads:
         error = None
         if error_type is not None or message is not None:
             error = Failure(error_type or "", message or "", details)
-        return RunEnd(state, None if result is None else self._codec.open(result), error)
+        opened = None if result is None else shown_payload(self._codec, result)
+        return RunEnd(state, opened, error)
 
     async def published(self, run_id: UUID, namespace: str | None) -> Mapping[str, bytes] | None:
         """The last value of each name that the run published; None when there is no such run."""
@@ -227,7 +236,7 @@ class PostgresReads:
             if known is None:
                 return None
             rows = await (await connection.execute(_PUBLISHED, parameters)).fetchall()
-        return {name: self._codec.open(value) for name, value in rows}
+        return {name: shown_payload(self._codec, value) for name, value in rows}
 
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch
@@ -256,6 +265,12 @@ class PostgresReads:
             wanted = {"run_id": run_id, "first": first, "last": last, "acts": MAX_ACTS}
             acts = await (await connection.execute(_ACTS, wanted)).fetchall()
         return with_acts(events, [(row[0], act_of(row[1:])) for row in acts])
+
+    async def readable(self) -> bool:
+        """See `ReadStore`."""
+        async with bounded(self._pool, self._timeout) as connection:
+            rows = await (await connection.execute(_LIVE_INPUTS)).fetchall()
+        return any_opens(self._codec, [row[0] for row in rows])
 
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds a run, in code point order."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.codec.opening import open_payload
 from continuum.journal.events import Entry, Event, EventKind, RunForked
 from continuum.journal.forking import CannotFork, cut_of, published_until
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
@@ -21,7 +22,6 @@ from continuum.store.postgres.statements import statements
 from continuum.store.repair import (
     NOT_QUARANTINED,
     PARENT_LIVES,
-    QUARANTINED_FROM,
     RETRY_KEYS,
     ForkOrder,
     ForkOutcome,
@@ -29,6 +29,7 @@ from continuum.store.repair import (
     RetryOrder,
     key_taken,
     not_failed,
+    releasable,
 )
 from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import new_run_id
@@ -53,7 +54,7 @@ class PostgresRepair:
             if not runs or namespace not in (None, runs[0][0]):
                 return RepairOutcome(None)
             state = RunState(runs[0][1])
-            if not leases or leases[0][0] or leases[0][1] < QUARANTINED_FROM:
+            if not leases or leases[0][0] or not releasable(*leases[0][1:]):
                 return RepairOutcome(state, NOT_QUARANTINED)
             await record(session, act, "released", run_id=run_id, namespace=runs[0][0])
             await session.run(_SQL["release_quarantined"], [run_id])
@@ -69,7 +70,9 @@ class PostgresRepair:
         state = RunState(name)
         if not state.terminal:
             return state
-        return NewRun(new_run_id(), within, workflow, self._codec.open(data), attributes, key=key)
+        return NewRun(
+            new_run_id(), within, workflow, open_payload(self._codec, data), attributes, key=key
+        )
 
     async def restart(
         self, run_id: UUID, again: StartOrder, act: Act | None = None
@@ -178,8 +181,8 @@ class PostgresRepair:
     async def _journal(self, session: Session, run_id: UUID, incarnation: int) -> list[Event]:
         rows = await session.rows(_SQL["read_journal"], [run_id, incarnation])
         return [
-            Event(row[0], row[1], row[2], EventKind(row[3]), row[4], self._codec.open(row[5]),
-                  row[6])
+            Event(row[0], row[1], row[2], EventKind(row[3]), row[4],
+                  open_payload(self._codec, row[5]), row[6])
             for row in rows
         ]  # fmt: skip
 

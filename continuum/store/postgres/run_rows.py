@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, Final, Generic, LiteralString, TypeVar
 
 from continuum.codec.hooks import PayloadCodec
+from continuum.codec.opening import shown_payload
 from continuum.model import MAX_SHOWN_PAYLOAD, PAYLOAD_FIELDS, Run, RunError, RunState, StoredValue
 from continuum.query.compile import PAUSED
 from continuum.store.postgres.session import Row
@@ -170,7 +171,7 @@ def error_of(error_type: str | None, message: str | None, details: str | None) -
 
 def stored(data: bytes | None, size: int, codec: PayloadCodec) -> StoredValue:
     """A payload column as a value to be decoded when somebody looks."""
-    return _left_out(size) if data is None else StoredValue(codec.open(data), size)
+    return _left_out(size) if data is None else StoredValue(shown_payload(codec, data), size)
 
 
 @lru_cache(maxsize=1024)

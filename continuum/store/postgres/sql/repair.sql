@@ -1,5 +1,5 @@
 -- name: lock_lease
-SELECT l.lease_owner IS NOT NULL, l.takeovers
+SELECT l.lease_owner IS NOT NULL, l.takeovers, l.blocked_build
 FROM continuum_leases l WHERE l.run_id = $1::uuid FOR UPDATE;
 
 -- name: read_run
