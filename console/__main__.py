@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from console.source import RunsQuery, Source
+    from continuum import Continuum
     from continuum.declare.registry import AnyWorkflow
     from continuum.profiles import Profile
 

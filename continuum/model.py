@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
-from continuum.codec.opening import decoded
+import msgspec
+
+from continuum.errors import PayloadSealed
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -48,6 +50,20 @@ class Omitted:
 
     def __str__(self) -> str:
         return f"<{self.size} bytes not loaded>"
+
+
+def decoded(data: bytes) -> Any:
+    """The plain value of a payload that a store answered.
+
+    Raises:
+        PayloadSealed: it is not JSON, so it was sealed by another codec.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise PayloadSealed(
+            "a stored payload cannot be opened: it is sealed by another codec"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

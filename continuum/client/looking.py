@@ -18,9 +18,8 @@ from continuum.client.identifiers import (
     find_run_id,
     optional_namespace,
 )
-from continuum.codec.opening import decoded
 from continuum.errors import PayloadSealed, RunNotFound
-from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo
+from continuum.model import MAX_SHOWN_PAYLOAD, HistoryEvent, Page, Run, ServerInfo, decoded
 from continuum.query.building import OrderBy, build_query, read_operands
 from continuum.store.reading import CountGroup, Counts, Stretch
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from continuum.codec.opening import decoded
 from continuum.errors import WorkflowCancelled, WorkflowFailed
 from continuum.journal.ends import RunEnd
-from continuum.model import RunState
+from continuum.model import RunState, decoded
 
 if TYPE_CHECKING:
     from continuum.declare.workflow import Workflow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -23,18 +23,6 @@ def shown_payload(codec: PayloadCodec, data: bytes) -> bytes:
         return codec.open(data)
     except Exception:
         return UNOPENED
-
-
-def decoded(data: bytes) -> Any:
-    """The plain value of a payload that a store answered.
-
-    Raises:
-        PayloadSealed: it is not JSON, so it was sealed by another codec.
-    """
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise PayloadSealed(f"a stored payload cannot be opened: {cause(error)}") from error
 
 
 def open_payload(codec: PayloadCodec, data: bytes) -> bytes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from continuum import Continuum
+from continuum import Continuum, workflow
 from tests.cli.processes import Shell, new_shell
 
 SEALING = """
@@ -54,10 +53,10 @@ ADVICE = "CONTINUUM_CODEC=module:object, or codec in pyproject.toml or the profi
 
 
 @pytest.fixture
-def shell(tmp_path: Path, dsn: str) -> Iterator[Shell]:
+def shell(tmp_path: Path, dsn: str) -> Shell:
     """Commands beside a module with codecs."""
     (tmp_path / "sealing.py").write_text(SEALING)
-    yield new_shell(tmp_path, dsn)
+    return new_shell(tmp_path, dsn)
 
 
 def started(shell: Shell) -> str:
@@ -79,9 +78,9 @@ def test_commands_and_workers_use_the_codec_of_the_environment(
     """Started, signalled and read back; in the database nothing is to be read."""
     monkeypatch.setenv("CONTINUUM_CODEC", target)
     run_id = started(shell)
-    assert json.loads(shell.answer("show", run_id, "--format", "json"))["input"] == {
-        "order": json.loads(ORDER)
-    }
+    assert json.loads(shell.answer("show", run_id, "--format", "json"))["input"] == [
+        json.loads(ORDER)
+    ]
     shell.answer("signal", run_id, "fraud_review", '"approved"')
     [payload] = written(str(shell.dsn))
     assert payload == b"A" + b'"approved"'[::-1]
@@ -99,7 +98,9 @@ def test_without_the_codec_commands_say_so_and_write_nothing(
     run_id = started(shell)
     with psycopg.connect(str(shell.dsn)) as connection:
         connection.execute(
-            "UPDATE continuum_runs SET state = 'completed', result = 'A1' WHERE id = %s", [run_id]
+            "UPDATE continuum_runs SET state = 'completed', completed_at = clock_timestamp(),"
+            " result = 'A1' WHERE id = %s",
+            [run_id],
         )
     monkeypatch.delenv("CONTINUUM_CODEC")
     if codec is not None:
@@ -162,6 +163,11 @@ def test_a_setting_that_is_no_codec_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@workflow
+async def counted(number: int) -> int:
+    return number
+
+
 async def test_code_goes_before_the_settings(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`Continuum(codec=...)` does not even import what they name."""
 
@@ -175,8 +181,8 @@ async def test_code_goes_before_the_settings(dsn: str, monkeypatch: pytest.Monke
 
     monkeypatch.setenv("CONTINUUM_CODEC", "nowhere:codec")
     async with Continuum(dsn, codec=Mine()) as client:
-        run_id = await client.start("shop:order", 1)
-        assert (await client.get_run(run_id.id)).input == [1]
+        run = await client.start(counted, 1)
+        assert (await client.get_run(run.id)).input == [1]
         await client.check_codec()
     assert await asyncio.to_thread(_inputs, dsn) == [b"M[1]"]
 
