@@ -171,7 +171,7 @@ def _parked(report: AuditReport) -> Iterator[Finding]:
             "warning",
             "runs-drifted",
             f"{counted(report.blocked_runs, 'live run')} did not replay with the code that took"
-            " them and wait for another build",
+            " them, or could not be opened by its codec, and wait for another build",
             "deploy code that replays them; what differs first is in their waiting_on:"
             f' continuum query -A "{BLOCKED}"',
             where=BLOCKED,

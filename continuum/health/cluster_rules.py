@@ -80,8 +80,11 @@ def parked_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
     for each in facts.parked or ():
         first = each.sample[0]
         if each.reason == "drift":
-            text = f"{many(each.runs)} runs of {each.workflow} are parked: their code issued "
-            text += "other commands than they recorded; deploy code that fits"
+            text = f"{many(each.runs)} runs of {each.workflow} are parked: "
+            if "cannot open " in each.why:
+                text += "a worker's codec could not open all of them; give workers the right one"
+            else:
+                text += "their code issued other commands than they recorded; deploy code that fits"
             yield Finding(
                 Severity.ERROR, "drift", f"{text} ({each.why})",
                 f"continuum show {first} --history", tuple(each.sample),

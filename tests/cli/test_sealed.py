@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from continuum import Continuum, workflow
+from continuum.store.opening import UNREADABLE
 from tests.cli.processes import Shell, new_shell
 
 SEALING = """
@@ -122,6 +123,21 @@ def test_without_the_codec_commands_say_so_and_write_nothing(
     assert written(str(shell.dsn)) == []
     assert shell.answer("query", "-A", "--format", "ids") == run_id
     assert shell.run("health").returncode == 0
+
+
+def test_health_tells_of_runs_that_could_not_be_opened(shell: Shell) -> None:
+    """It blames the codec and not the code."""
+    run_id = started(shell)
+    with psycopg.connect(str(shell.dsn)) as connection:
+        connection.execute(
+            "UPDATE continuum_leases SET ready = false, blocked_build = %s, waiting_on = %s",
+            [UNREADABLE, "blocked: cannot open its input (InvalidTag)"],
+        )
+    done = shell.run("health", "--format", "json")
+    assert "codec could not open" in done.stdout
+    assert "cannot open its input (InvalidTag)" in done.stdout
+    assert "other commands" not in done.stdout
+    assert shell.run("release", run_id).returncode == 0
 
 
 def test_profile_and_project_name_a_codec(
