@@ -164,8 +164,12 @@ class Membership:
         return self.active and monotonic() >= self.judging_from
 
     def distrust(self) -> None:
-        """Our own connection was away: judge nobody for one heartbeat."""
-        self.judging_from = monotonic() + self._heartbeat
+        """Our own connection was away: judge nobody for one TTL (rule 8).
+
+        A replica that was promoted has been up for long and yet has no locks; whoever cannot reach
+        the old primary any more may need several attempts to connect until it beats there.
+        """
+        self.judging_from = monotonic() + self._ttl
 
     def _registration(self, node_id: UUID) -> NodeRegistration:
         return NodeRegistration(

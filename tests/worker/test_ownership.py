@@ -10,7 +10,9 @@ import pytest
 
 import continuum
 from continuum import workflow
+from continuum.store.postgres.nodes import lock_key
 from continuum.store.protocol import ClaimedRun, CommitResult, Release, StoreUnavailable
+from continuum.system import monotonic
 from tests.worker import flows
 from tests.worker.cluster import Between, Cluster, eventually, new_run
 
@@ -55,6 +57,22 @@ async def test_the_ttl_does_not_slow_takeover(cluster: Cluster) -> None:
     del flows.gates["fast"]
     await first.die()
     assert await cluster.result(run_id, within=3.0) == "fast done"
+
+
+async def test_rule_8_whoever_was_away_judges_nobody_for_a_ttl(cluster: Cluster) -> None:
+    """A replica that was promoted is old and has no locks: the others may need longer to connect."""
+    member = await cluster.join(flows.holding, ttl=60.0, heartbeat=0.05)
+    membership = member.worker.membership
+    await eventually(membership.may_judge)
+    lock = lock_key(membership.node_id)
+    ended = await cluster.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND (classid::bigint << 32) | objid::bigint = %s",
+        lock,
+    )
+    assert ended == [(True,), (True,)]
+    await eventually(lambda: not membership.may_judge())
+    assert membership.judging_from - monotonic() > 50.0
 
 
 async def server_is_older_than(cluster: Cluster, seconds: float) -> bool:
