@@ -70,6 +70,7 @@ class PostgresLiveness:
         self._on_lost = on_lost
         self._on_reconnect = on_reconnect
         self._promoted = False
+        self._beaten_at = 0.0
         self._begun = threading.Event()
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -98,6 +99,11 @@ class PostgresLiveness:
             await asyncio.to_thread(self._thread.join)
         self._wake.close()
         self._woken.close()
+
+    def away(self) -> bool:
+        """See `Liveness.away`."""
+        late = self._heartbeat + (self._ttl - self._heartbeat) / 6
+        return monotonic() - self._beaten_at > late
 
     def abandon(self, culprit: UUID | None) -> None:
         """See `Liveness.abandon`."""
@@ -159,6 +165,7 @@ class PostgresLiveness:
                 rows = session.rows(_SQL["heartbeat"], [self._node_id, self._ttl])
                 if not rows:
                     return True
+                self._beaten_at = monotonic()
                 self._on_beat(rows[0][0])
             pause = max(0.0, due - monotonic()) if self._begun.is_set() else self._heartbeat
             if self._wait(connection, pause):

@@ -216,7 +216,7 @@ async def open_pool(
 
 
 async def _begin_anew(pool: AsyncConnectionPool[Any]) -> None:
-    """The pool gave up a connection; `check` has it try for one again, unless it does so already."""
+    """The pool gave up a connection; `check` has it try for one again, if it does not already."""
     if not pool.closed:
         await pool.check()
 
