@@ -4,6 +4,7 @@
 PYTHON ?= python3
 UV ?= uv
 SEEDS ?= 1000
+CONSOLE_SEEDS ?= 200
 RUNS ?= 1000000
 APP ?= continuum.demo.shop
 ARGS ?=
@@ -13,12 +14,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test test-cluster simulate lint release-check bench bench-query bench-peer \
+.PHONY: help demo test test-console test-cluster simulate lint release-check bench bench-query bench-peer \
   screenshots lock clean
 
 help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
 	@echo "make test          the whole test suite; ARGS='-k name' narrows it"
+	@echo "make test-console  the console acted upon at random while its rows move; CONSOLE_SEEDS=$(CONSOLE_SEEDS)"
 	@echo "make test-cluster  real worker processes, killed, stopped and cut off, in long form;"
 	@echo "                   POOLER=1: behind PgBouncer in transaction mode"
 	@echo "make simulate      random workflows with random faults; SEEDS=$(SEEDS) of them"
@@ -37,6 +39,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(RUN) pytest -n logical --dist worksteal $(ARGS)
+
+test-console: $(READY)
+	CONTINUUM_CONSOLE_SEEDS=$(CONSOLE_SEEDS) $(RUN) pytest -n logical --dist worksteal \
+	  tests/console/test_wrong_target.py $(ARGS)
 
 test-cluster: $(READY)
 	CONTINUUM_CLUSTER=long CONTINUUM_TEST_POOLER=$(POOLER) $(RUN) pytest -v -n 0 --timeout 1800 -m "cluster or cluster_long" \

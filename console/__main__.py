@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.source import RunsQuery, Source
     from continuum.declare.registry import AnyWorkflow
+    from continuum.profiles import Profile
 
 OK, WRONG_USAGE, UNREACHABLE = 0, 2, 3
 
@@ -20,10 +21,11 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="continuum-console",
         description="See, signal and cancel the durable runs of a database.",
-        epilog="The database: --dsn, CONTINUUM_DSN, [tool.continuum] dsn in pyproject.toml, "
-        "else the embedded PostgreSQL. Press ? in the console for its keys.",
+        epilog="The database: --dsn, --profile, CONTINUUM_DSN, [tool.continuum] dsn in "
+        "pyproject.toml, else the embedded PostgreSQL. Press ? in the console for its keys.",
     )
     found.add_argument("--dsn", metavar="URL", help="PostgreSQL URL")
+    found.add_argument("--profile", metavar="NAME", help="a database of profiles.toml")
     found.add_argument("-n", "--namespace", metavar="NAME", help="open on this namespace (default)")
     found.add_argument(
         "-A", "--all-namespaces", action="store_true", help="open on all namespaces together"
@@ -55,7 +57,17 @@ def run(options: argparse.Namespace) -> int:
     from console.themes import DEFAULT_THEME
     from continuum.declare.registry import load_app
     from continuum.errors import ContinuumError, QueryError
+    from continuum.profiles import chosen_profile
 
+    try:
+        profile = chosen_profile(options.profile, options.dsn)
+    except ContinuumError as error:
+        return _refuse(f"--profile: {error}")
+    if options.demo and profile is not None:
+        return _refuse("--demo runs a shop in a database: say which by --dsn, not by a profile")
+    if profile is not None:
+        options.theme = options.theme or profile.theme
+        options.read_only = options.read_only or profile.read_only
     if options.namespace and options.all_namespaces:
         return _refuse("--namespace and --all-namespaces exclude each other")
     if options.yes and not options.demo:
@@ -64,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
     if options.theme not in theme_names():
         return _refuse(f"no theme {options.theme!r}; there are: {', '.join(theme_names())}")
     everywhere = options.all_namespaces or (options.demo and not options.namespace)
-    namespace = None if everywhere else options.namespace or "default"
+    home = None if profile is None else profile.namespace
+    namespace = None if everywhere else options.namespace or home or "default"
     try:
         query = RunsQuery(namespace, options.query or "")
     except QueryError as error:
@@ -76,26 +89,33 @@ def run(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("the console needs a terminal (in a script use: continuum query)")
     try:
-        return asyncio.run(_open(options, query, flows))
+        return asyncio.run(_open(options, profile, query, flows))
     except KeyboardInterrupt:
         return OK
 
 
 async def _open(
-    options: argparse.Namespace, query: RunsQuery, flows: Sequence[AnyWorkflow] | None
+    options: argparse.Namespace,
+    profile: Profile | None,
+    query: RunsQuery,
+    flows: Sequence[AnyWorkflow] | None,
 ) -> int:
     from console.source import ClientSource
     from continuum import Continuum, ContinuumError, DatabaseUnavailable
 
     _progress("connecting…")
     try:
-        client = await Continuum(options.dsn).__aenter__()
+        named = Continuum(options.dsn)
+        if profile is not None:
+            named = Continuum(profile.dsn, direct_dsn=profile.direct_dsn, read_dsn=profile.read_dsn)
+        client = await named.__aenter__()
     except DatabaseUnavailable as error:
         return _refuse(str(error), UNREACHABLE)
     except ContinuumError as error:
         return _refuse(str(error))
     try:
         _progress("")
+        options.danger = profile is not None and profile.danger
         return await _show(ClientSource(client, flows), options, query)
     finally:
         await client.__aexit__(None, None, None)
@@ -108,7 +128,13 @@ async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -
     from console.shelf import Shelf, views_file
 
     shelf = Shelf(views_file())
-    session = Session(source, query.namespace, read_only=options.read_only, shelf=shelf)
+    session = Session(
+        source,
+        query.namespace,
+        read_only=options.read_only,
+        danger=options.danger,
+        shelf=shelf,
+    )
     plain = options.ascii or not _writes_unicode()
     app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
     demo = DemoProcess(options.dsn, options.yes) if options.demo else None

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from console import expressions
 from continuum import Continuum
-from continuum.model import Run
-from continuum.operators.plans import BulkPlan, PlanRun
+from continuum.model import Run, RunState
+from continuum.operators.plans import SAMPLE, BulkPlan, PlanRun, does_not_fit
 
 BulkAct = Literal["signal", "attributes", "cancel"]
 
@@ -74,11 +74,11 @@ class Bulk(Protocol):
         ...
 
     async def groups(self, plan: BulkPlan) -> Groups:
-        """What the runs of a plan are."""
+        """What the runs that a plan acts upon are."""
         ...
 
     async def sample(self, plan: BulkPlan) -> Sequence[Run]:
-        """The first runs of a plan, in its order."""
+        """The first runs that a plan acts upon, in its order."""
         ...
 
     async def apply(self, plan: BulkPlan, on_progress: Callable[[int, int], None]) -> BulkPlan:
@@ -130,11 +130,10 @@ class ClientBulk:
     async def groups(self, plan: BulkPlan) -> Groups:
         """What the runs of a plan are."""
         by = ("namespace", "workflow", "state")
-        if plan.matched <= FEW:
-            page = await self._client.plan_runs(plan.id, limit=FEW)
-            ids = [str(run.run_id) for run in page.entries]
-            if not ids:
-                return Groups()
+        if not plan.count:
+            return Groups()
+        if plan.count <= FEW:
+            ids = await self._first(plan, FEW)
             found = await self._client.counts(
                 namespace=None, where=[("in", "id", ids)], group_by=by, budget=GROUPS_BUDGET
             )
@@ -147,19 +146,27 @@ class ClientBulk:
                 budget=GROUPS_BUDGET,
             )
         groups = sorted(found.groups, key=lambda group: -group.count)
-        of: dict[Group, int] = {
-            (str(g.key[0]), str(g.key[1]), str(g.key[2])): g.count for g in groups
-        }
-        return Groups(of, now=plan.matched > FEW, exact=found.stamp.exact)
+        now = plan.count > FEW
+        of: dict[Group, int] = {}
+        for group in groups:
+            namespace, workflow, state = map(str, group.key)
+            if not now or does_not_fit(plan.act, RunState(state)) is None:
+                of[namespace, workflow, state] = group.count
+        return Groups(of, now=now, exact=found.stamp.exact)
+
+    async def _first(self, plan: BulkPlan, limit: int) -> list[str]:
+        """Ids of the first runs that the plan acts upon."""
+        page = await self._client.plan_runs(plan.id, "pending", limit=limit)
+        return [str(run.run_id) for run in page.entries]
 
     async def sample(self, plan: BulkPlan) -> Sequence[Run]:
         """The first runs of a plan, in its order."""
-        if not plan.sample:
+        ids = await self._first(plan, SAMPLE)
+        if not ids:
             return ()
-        ids = [str(run_id) for run_id in plan.sample]
         page = await self._client.query(where=[("in", "id", ids)], namespace=None, limit=len(ids))
-        places = {run_id: place for place, run_id in enumerate(plan.sample)}
-        return sorted(page.entries, key=lambda run: places[run.id])
+        places = {run_id: place for place, run_id in enumerate(ids)}
+        return sorted(page.entries, key=lambda run: places[str(run.id)])
 
     async def apply(self, plan: BulkPlan, on_progress: Callable[[int, int], None]) -> BulkPlan:
         """Do it to each run once."""

@@ -70,13 +70,17 @@ class SampleBulk:
 
     async def groups(self, plan: BulkPlan) -> Groups:
         """What the runs of a plan are."""
-        runs = [self.find(run.run_id) for run in self.plans[plan.id][1]]
+        runs = self._pending(plan)
         found = Counter((run.namespace, run.workflow, run.state.value) for run in runs)
         return Groups(dict(found.most_common()))
 
     async def sample(self, plan: BulkPlan) -> Sequence[Run]:
         """The first runs of a plan."""
-        return [self.find(run_id) for run_id in plan.sample]
+        return self._pending(plan)[:SAMPLE]
+
+    def _pending(self, plan: BulkPlan) -> list[Run]:
+        runs = self.plans[plan.id][1]
+        return [self.find(run.run_id) for run in runs if run.outcome is PlanOutcome.PENDING]
 
     async def apply(self, plan: BulkPlan, on_progress: Callable[[int, int], None]) -> BulkPlan:
         """Do it to each run once."""

@@ -18,6 +18,7 @@ class Session:
     """Shared by all screens. With `read_only` the source itself refuses every write.
 
     Attributes:
+        danger: acts upon many runs ask for the namespace, too.
         server: who and where we are connected; None until the first answer.
         pulse: the numbers of the header; None while they are not known.
         commands: what was typed after `:`, the oldest first.
@@ -27,6 +28,7 @@ class Session:
     source: Source
     namespace: str | None = "default"
     read_only: bool = False
+    danger: bool = False
     server: ServerInfo | None = None
     pulse: Pulse | None = None
     clock: Callable[[], float] = monotonic

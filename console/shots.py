@@ -49,6 +49,17 @@ class Failing(SampleSource):
         return await SampleSource.runs(self, query, limit, cursor)
 
 
+@dataclass(slots=True)
+class StillClock:
+    """Seconds, which go on only where a shot waits."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The same as before."""
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One picture: what is pressed, and how large the terminal is.
@@ -68,12 +79,13 @@ class Shot:
 
 _NAMES: Final = {
     ">": "greater_than_sign", "/": "slash", "?": "question_mark", ":": "colon",
-    "[": "left_square_bracket", "]": "right_square_bracket",
+    "*": "asterisk", " ": "space", "[": "left_square_bracket", "]": "right_square_bracket",
 }  # fmt: skip
 PRO: Final = RunsQuery(None, "attributes.plan = 'pro'")
 REVIEW: Final = (">", ">", "j", "k")
 GOOD: Final = (">", ">", ">", "j", "k")
 FAILED: Final = (">", ">", ">", ">", "j", "k")
+PLANNED: Final = ("*", "X", "wait", "y", "wait")
 SHOTS: Final = (
     Shot("runs-80x24", (80, 24)),
     Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
@@ -99,6 +111,13 @@ SHOTS: Final = (
     Shot("signal", (80, 24), (">", ">", "s", '={"verdict": "approved"}')),
     Shot("cancel", (80, 24), (*REVIEW, "X", "wait")),
     Shot("cancel-force", (80, 24), (*REVIEW, "X", "wait", "f")),
+    Shot("views", (80, 24), ("B",)),
+    Shot("copy", (100, 30), ("j", "y", "down")),
+    Shot("marks", (100, 30), ("j", " ", " ", "j", " ")),
+    Shot("plan-80x24", (80, 24), (*PLANNED, "=51")),
+    Shot("plan-100x30", (100, 30), (*PLANNED, "=51"), theme=SAFE_DARK.name),
+    Shot("plan-applied", (100, 30), (*PLANNED, "=51", "enter", "wait", "y")),
+    Shot("attributes", (80, 24), ("j", "e")),
     Shot("namespaces", (80, 24), ("n",), namespace="billing"),
     Shot("keys", (80, 24), ("?",)),
     Shot("command", (80, 24), (":", "=ns bi", "wait")),
@@ -117,14 +136,15 @@ SHOTS: Final = (
 async def render(shot: Shot) -> str:
     """The SVG of one shot."""
     source = shot.source()
-    session = Session(source, shot.namespace, read_only=shot.read_only, clock=lambda: 0.0)
+    clock = StillClock()
+    session = Session(source, shot.namespace, read_only=shot.read_only, clock=clock)
     query = shot.query or RunsQuery(shot.namespace)
     app = ConsoleApp(session, theme=shot.theme, query=query)
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
         await _settle(app, pilot)
         for key in shot.keys:
-            await _do(key, app, pilot)
+            await _do(key, app, pilot, clock)
             await _settle(app, pilot)
         for blinking in app.screen.query("Input, TextArea"):
             blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
@@ -132,9 +152,10 @@ async def render(shot: Shot) -> str:
         return _stable(app.export_screenshot(title="continuum-console"), shot.name)
 
 
-async def _do(key: str, app: ConsoleApp, pilot: Pilot[None]) -> None:
-    if key == "wait":  # the cancel dialog ignores its first moment
-        await pilot.pause(0.5)
+async def _do(key: str, app: ConsoleApp, pilot: Pilot[None], clock: StillClock) -> None:
+    if key == "wait":  # a dialog ignores its first moment
+        clock.now += 0.5
+        await pilot.pause(0.1)
     elif key.startswith("=") and len(key) > 1:
         focused = app.screen.focused
         if isinstance(focused, TextArea):
@@ -158,7 +179,8 @@ async def _settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
 
 def _settled(app: ConsoleApp) -> bool:
     if not isinstance(app.screen, LiveScreen):
-        return True
+        at_it = {each.group for each in app.workers if not each.is_finished}
+        return at_it.isdisjoint({"describe", "apply", "send"})
     live = cast("LiveScreen[Any]", app.screen).live
     screen = app.screen
     # The focus comes back from the line a moment after what was typed there is obeyed.

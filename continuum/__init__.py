@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         wait_signal,
     )
     from continuum.engine.children import ChildHandle
+    from continuum.engine.publishing import publish
     from continuum.engine.saga import Saga
     from continuum.errors import (
         ActivityCancelled,
@@ -90,7 +91,7 @@ if TYPE_CHECKING:
         WorkflowFailed,
         WorkflowNotFound,
     )
-    from continuum.model import HistoryEvent, NodeInfo, Page, Run
+    from continuum.model import HistoryEvent, NodeInfo, Page, Pause, Run
     from continuum.operators.acts import OperatorAct
     from continuum.operators.plans import BulkPlan, PlanRun
     from continuum.schedules.model import SCHEDULED_AT, Schedule, ScheduleFiring
@@ -107,6 +108,7 @@ __all__ = [
     "NodeInfo",
     "OperatorAct",
     "Page",
+    "Pause",
     "PlanRun",
     "Run",
     "SCHEDULED_AT",
@@ -135,6 +137,7 @@ __all__ = [
     "logger",
     "now",
     "patched",
+    "publish",
     "random",
     "rng",
     "run_child",
@@ -207,8 +210,9 @@ _HOMES = {
         "uuid4", "wait_signal",
     ],
     "continuum.engine.children": ["ChildHandle"],
+    "continuum.engine.publishing": ["publish"],
     "continuum.engine.saga": ["Saga"],
-    "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Run"],
+    "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Pause", "Run"],
     "continuum.operators.acts": ["OperatorAct"],
     "continuum.operators.plans": ["BulkPlan", "PlanRun"],
     "continuum.schedules.model": ["SCHEDULED_AT", "Schedule", "ScheduleFiring"],

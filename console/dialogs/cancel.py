@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import monotonic
 from typing import ClassVar, Final
 
 from textual import on
@@ -13,15 +11,13 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
+from console.dialogs.deliberate import Deliberation
 from console.dialogs.sending import SendingDialog
 from console.present.plain import short_id
 from console.present.runs import where
 from console.session import Session
 from console.widgets.tick import Tick
 from continuum.model import Run
-
-IGNORED_FOR: Final = 0.4
-"""Seconds in which nothing is taken as an answer: a key held down must not confirm."""
 
 ASKED: Final = (
     "It is asked to stop: activities in flight are told to end, then its code is",
@@ -47,14 +43,11 @@ class CancelDialog(SendingDialog):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(
-        self, session: Session, run: Run, *, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, session: Session, run: Run) -> None:
         super().__init__()
         self._session = session
         self._run = run
-        self._clock = clock
-        self._opened_at = clock()
+        self._deliberation = Deliberation(session.clock)
 
     @property
     def proof(self) -> str:
@@ -95,10 +88,6 @@ class CancelDialog(SendingDialog):
     def _forced(self) -> bool:
         return self.query_one("#force", Checkbox).value
 
-    @property
-    def _too_early(self) -> bool:
-        return self._clock() - self._opened_at < IGNORED_FOR
-
     @on(Checkbox.Changed)
     def _describe(self) -> None:
         forced = self._forced
@@ -124,19 +113,19 @@ class CancelDialog(SendingDialog):
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
         """Leave the run alone."""
-        if not (self._too_early or self.sending):
+        if not (self._deliberation.too_early or self.sending):
             self.dismiss(None)
 
     def action_toggle_force(self) -> None:
         """Switch between asking it to stop and ending it."""
-        if not self._too_early:
+        if not self._deliberation.too_early:
             self.query_one("#force", Checkbox).toggle()
 
     @on(Button.Pressed, "#cancel")
     def action_confirm(self) -> None:
         """Cancel, unless the proof for force is missing."""
         unproven = self.query_one("#cancel", Button).disabled
-        if self._too_early or unproven or self.sending:
+        if self._deliberation.too_early or unproven or self.sending:
             return
         reason = self.query_one("#reason", Input).value.strip() or None
         forced = self._forced

@@ -12,9 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static, TextArea
 
-from console.dialogs.sending import SendingDialog
+from console.bulk_source import Selection
+from console.dialogs.sending import PLANNED_FIRST, SendingDialog, named
 from console.present.plain import one_line, short_id
-from console.present.runs import where
 from console.present.values import preview
 from console.present.waits import awaited_signals
 from console.session import Session
@@ -53,38 +53,39 @@ class SignalDialog(SendingDialog):
         Binding("escape", "close", show=False, priority=True),
     ]
 
-    def __init__(self, session: Session, run: Run) -> None:
+    def __init__(self, session: Session, target: Run | Selection) -> None:
         super().__init__()
         self._session = session
-        self._run = run
-        self._awaited = awaited_signals(run.waiting_on)
+        self._target = target
+        run = target if isinstance(target, Run) else None
+        self._awaited = awaited_signals(run.waiting_on) if run is not None else []
         safe = [name for name in self._awaited if one_line(name) == name]
         self._offered = safe[0] if safe else ""
 
     def compose(self) -> ComposeResult:
         """Name, payload, verdict, buttons."""
-        run = self._run
-        with Vertical(classes="dialog") as box:
+        many = isinstance(self._target, Selection)
+        with Vertical(classes="dialog many" if many else "dialog") as box:
             box.border_title = "send a signal"
             box.border_subtitle = "Tab moves · Esc closes"
-            yield Static(
-                Content.assemble(
-                    ("to run ", "$foreground 60%"), (short_id(run.id), "bold"),
-                    (where(run), "$foreground 60%"),
-                ),
-                classes="gap",
-            )  # fmt: skip
+            yield Static(Content.assemble("to ", *named(self._target)), classes="gap")
             yield Static(self._waits())
             yield Label("Name", classes="label")
             yield Input(self._offered, placeholder="fraud_review", id="name")
             yield Label("Payload, JSON (empty: null)", classes="label")
             yield TextArea(id="payload", tab_behavior="focus", compact=True)
+            if many:
+                yield Label("Reason, kept in the operator journal", classes="label")
+                yield Input(placeholder="optional", id="reason")
             yield Static("", id="verdict")
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close")
-                yield Button("Send signal", id="send", variant="primary")
+                words = "Look at the plan" if many else "Send signal"
+                yield Button(words, id="send", variant="primary")
 
     def _waits(self) -> Content:
+        if isinstance(self._target, Selection):
+            return Content.assemble((PLANNED_FIRST, "$foreground 60%"))
         if self._awaited:
             names = ", ".join(one_line(name, 60) for name in self._awaited)
             return Content.assemble(("it waits for ", "$foreground 60%"), (names, "$text-accent"))
@@ -102,15 +103,18 @@ class SignalDialog(SendingDialog):
     def _changed(self) -> None:
         self._judge()
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#reason")
+    def _reasoned(self) -> None:
+        self.query_one("#send").focus()
+
+    @on(Input.Submitted, "#name")
     def _submitted(self) -> None:
         self.query_one("#payload").focus()
 
     @on(Button.Pressed, "#close")
     def action_close(self) -> None:
         """Send nothing; not while something is being sent."""
-        if not self.sending:
-            self.dismiss(None)
+        self.close()
 
     @on(Button.Pressed, "#send")
     def _send_pressed(self) -> None:
@@ -119,9 +123,16 @@ class SignalDialog(SendingDialog):
             payload = parse_payload(self.query_one("#payload", TextArea).text)
         except BadPayload:
             return
-        if name and not self.sending:
-            outcome = f"signal {one_line(name, 60)} sent to {short_id(self._run.id)}"
-            self.send(self._session.source.signal(self._run.id, name, payload), outcome)
+        if not name or self.sending:
+            return
+        target, source = self._target, self._session.source
+        if isinstance(target, Run):
+            outcome = f"signal {one_line(name, 60)} sent to {short_id(target.id)}"
+            self.send(source.signal(target.id, name, payload), outcome)
+        else:
+            reason = self.query_one("#reason", Input).value.strip() or None
+            given = {"name": name, "payload": payload}
+            self.propose(source.bulk.plan("signal", target, given, reason))
 
     def refused(self, why: str) -> None:
         """The verdict line says why."""

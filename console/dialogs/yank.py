@@ -20,6 +20,7 @@ from console.yank import Copyable
 
 PREVIEW: Final = 8
 """Lines of it that are shown."""
+WIDTH: Final = 64
 
 
 class YankDialog(ModalScreen[Copyable | None]):
@@ -43,7 +44,7 @@ class YankDialog(ModalScreen[Copyable | None]):
             box.border_title = "copy"
             box.border_subtitle = "a letter copies, Enter too · Esc"
             yield OptionList(*(_option(item) for item in self._items))
-            yield Static(id="preview", classes="gap")
+            yield Static(id="copied", classes="gap")
 
     def on_key(self, event: events.Key) -> None:
         """The letter of an item."""
@@ -58,7 +59,10 @@ class YankDialog(ModalScreen[Copyable | None]):
         shown = lines(item.text or "", PREVIEW + 1)
         if len(shown) > PREVIEW:
             shown = [*shown[: PREVIEW - 1], "…"]
-        self.query_one("#preview", Static).update(Text("\n".join(one_line(s, 200) for s in shown)))
+        # A command has to be read whole, so it wraps; a value keeps its shape, so it is cut.
+        widest = WIDTH if len(shown) > 1 else 600
+        text = Text("\n".join(one_line(line, widest) for line in shown))
+        self.query_one("#copied", Static).update(text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """This one."""

@@ -31,6 +31,7 @@ class HeaderFacts:
     interval: float
     paused: bool
     failing: bool
+    danger: bool = False
 
 
 def address(server: ServerInfo) -> str:
@@ -83,6 +84,8 @@ def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
     )
     if facts.read_only:
         line.append("  ").append(" READ-ONLY ", palette.warn + Style(reverse=True, bold=True))
+    elif facts.danger:
+        line.append("  ").append(" RW DANGER ", palette.bad + Style(reverse=True, bold=True))
     else:
         line.append("  RW", palette.muted)
     return line if facts.pulse is None else line.append_text(_numbers(facts.pulse, detail, palette))

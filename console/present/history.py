@@ -36,6 +36,7 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "signal_received": ("«", "signal", "info"),
     "side_effect": ("=", "side effect", "muted"),
     "attributes_set": ("#", "attributes", "muted"),
+    "value_published": ("◉", "publishes", "info"),
     "patch_decided": ("~", "patch", "muted"),
     "run_adopted": ("⇄", "adopted", "info"),
     "run_retried": ("↻", "tried again", "info"),
@@ -278,6 +279,9 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
         _failure(found) if "error" in found else f"= {preview(found.get('value'), 300)}"
     ),
     "attributes_set": lambda found, _: preview(found.get("attributes"), 300),
+    "value_published": lambda found, _: (
+        f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
+    ),
     "patch_decided": _patch,
     "run_adopted": _adopted,
     "run_retried": _retried,

@@ -1,4 +1,4 @@
-"""Screens with a run that can be acted on: signal, cancel, copy its id."""
+"""Screens with runs that can be acted on: signal, cancel, attributes; and copied from."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
@@ -6,24 +6,32 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Final, TypeVar
 
+from console.bulk_source import Selection
+from console.dialogs.attributes import AttributesDialog
 from console.dialogs.cancel import CancelDialog
+from console.dialogs.cancel_many import CancelManyDialog
+from console.dialogs.plan import PlanDialog
+from console.dialogs.sending import SendingDialog
 from console.dialogs.signal import SignalDialog
 from console.dialogs.yank import YankDialog
 from console.present.plain import short_id
+from console.present.plan import verb
 from console.screens.live import LiveScreen
 from console.yank import LARGEST, Copyable, copyables, keep
 from continuum.model import Run
+from continuum.operators.plans import BulkPlan
 
 T = TypeVar("T")
 
-_ON_A_RUN: Final = frozenset({"open", "signal", "cancel"})
+_ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes"})
 _ON_A_LIVE_RUN: Final = frozenset({"signal", "cancel"})
 
 
 class ActingScreen(LiveScreen[T]):
-    """A live screen on which one run is meant."""
+    """A live screen on which one run is meant, or several."""
 
     @abstractmethod
     def run_in_view(self) -> Run | None:
@@ -32,6 +40,10 @@ class ActingScreen(LiveScreen[T]):
     def target(self) -> Run | None:
         """The run that an action means, now that there is one."""
         return self.run_in_view()
+
+    def selection(self) -> Selection | None:
+        """Several runs that an action means instead."""
+        return None
 
     def unavailable(self, name: str) -> str | None:
         """There must be a run, and a live one to send it anything."""
@@ -44,20 +56,61 @@ class ActingScreen(LiveScreen[T]):
             return f"run {short_id(run.id)} has already ended: {run.state}"
         return None
 
+    # acts
+
     def do_signal(self) -> None:
         """Open the signal dialog."""
-        if run := self.target():
-            self.app.push_screen(SignalDialog(self.session, run), self._acted)
+        self._act("signal")
 
     def do_cancel(self) -> None:
         """Open the cancel dialog."""
-        if run := self.target():
-            self.app.push_screen(CancelDialog(self.session, run), self._acted)
+        self._act("cancel")
 
-    def _acted(self, outcome: str | None) -> None:
-        if outcome:
-            self.toast(outcome)
+    def do_attributes(self) -> None:
+        """Open the attributes."""
+        self._act("attributes")
+
+    def _act(self, name: str) -> None:
+        target = self.selection() or self.target()
+        if target is not None:
+            self.act_upon(name, target)
+
+    def act_upon(self, name: str, target: Run | Selection) -> None:
+        """Open the dialog of an act; it is bound to what was meant when it opened."""
+        session = self.session
+        dialog: SendingDialog
+        match name:
+            case "signal":
+                dialog = SignalDialog(session, target)
+            case "attributes":
+                dialog = AttributesDialog(session, target)
+            case _ if isinstance(target, Selection):
+                dialog = CancelManyDialog(session, target)
+            case _:
+                dialog = CancelDialog(session, target)
+        self.app.push_screen(dialog, partial(self._acted, target))
+
+    def _acted(self, target: Run | Selection, outcome: str | BulkPlan | None) -> None:
+        if isinstance(outcome, BulkPlan) and isinstance(target, Selection):
+            self.app.push_screen(PlanDialog(self.session, outcome, target), self._applied)
+        elif outcome:
+            self.toast(str(outcome))
             self.live.refresh()
+
+    def _applied(self, plan: BulkPlan | None) -> None:
+        """What came of it; marks have served, unless nothing was done."""
+        if plan is None:
+            self.toast("nothing was changed")
+            return
+        self.toast(f"{verb(plan)}: {plan.done:,} done, {plan.skipped:,} skipped, "
+                   f"{plan.failed:,} failed")  # fmt: skip
+        self.acted()
+        self.live.refresh()
+
+    def acted(self) -> None:
+        """A plan was applied."""
+
+    # copying
 
     def do_yank(self) -> None:
         """The menu, for what is under the cursor now."""

@@ -21,7 +21,7 @@ from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.viewing import ViewingScreen
+from console.screens.marking import MarkingScreen
 from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
 from console.trail import Trail
@@ -45,7 +45,7 @@ class Answer:
     further: bool
 
 
-class RunsScreen(ViewingScreen[Answer]):
+class RunsScreen(MarkingScreen[Answer]):
     """State tabs, query bar and table over one query.
 
     Args:
@@ -126,7 +126,7 @@ class RunsScreen(ViewingScreen[Answer]):
         """Swap the rows, unless the question has changed meanwhile."""
         if loaded.query != self.runs_query:
             return
-        held, fresh = self.page, loaded.page
+        held, fresh, before = self.page, loaded.page, self.list.rows
         if loaded.further and held is not None:
             self.page = pages.extended(held, fresh)
         else:
@@ -135,6 +135,7 @@ class RunsScreen(ViewingScreen[Answer]):
         self._presenter.now = fresh.at
         self.session.saw_time(fresh.at)
         self.list.set_rows(self.page.runs)
+        self.left(before)
         self.recovered()
         self._redraw()
 
@@ -207,7 +208,9 @@ class RunsScreen(ViewingScreen[Answer]):
         title = Content(
             notices.table_title(self.runs_query, self.page, self.query_one(StateTabs).counts)
         )
-        rows.border_subtitle = notices.table_mode(following=rows.following)
+        rows.border_subtitle = Content(
+            notices.table_mode(self.marked_words, following=rows.following)
+        )
         rows.border_title = blank.border_title = title
         if empty:
             palette = palette_of(self)
@@ -216,7 +219,7 @@ class RunsScreen(ViewingScreen[Answer]):
             else:
                 blank.update(notices.empty(self.runs_query, self.page, palette))
         elif self.focused is None:
-            rows.focus()
+            self.set_focus(rows)  # at once: the next key may be on its way already
         self.query_one(StateTabs).chosen = self.runs_query.state
         self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)
@@ -305,6 +308,11 @@ class RunsScreen(ViewingScreen[Answer]):
         """The table, also when it is hidden because it is empty."""
         self.list.focus()
 
+    def on_descendant_blur(self) -> None:
+        """A list that was hidden for a moment, while it was empty, keeps the keys."""
+        if self.focused is None and self.list.display:
+            self.set_focus(self.list)
+
     # actions
 
     def do_open(self) -> None:
@@ -336,8 +344,10 @@ class RunsScreen(ViewingScreen[Answer]):
         self._redraw()
 
     def do_clear(self) -> None:
-        """Every run again; back to those that another screen asked for, then to that screen."""
-        if self._behind is None:
+        """Marks first; every run again; back to where another screen asked, then to that screen."""
+        if self.marks:
+            self.do_unmark()
+        elif self._behind is None:
             super().do_clear()
         elif self.runs_query == self._first:
             self.do_leave()

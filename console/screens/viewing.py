@@ -63,6 +63,8 @@ class ViewingScreen(AskingScreen[T]):
     async def _count_views(self) -> Mapping[str, Counts]:
         found = dict[str, Counts]()
         for view in self.session.shelf.views:
+            if view.name == EVERYTHING:  # the states below it are all of its runs
+                continue
             try:
                 found[view.name] = await self.session.source.total(view.query(self.scope))
             except QueryError:  # of a file written elsewhere; opening it says what is wrong

@@ -65,6 +65,7 @@ class HeaderBar(Widget):
             interval=live.interval,
             paused=live.paused,
             failing=live.trouble is not None,
+            danger=session.danger,
         )
         return header(facts, self.size.width, palette_of(self))
 

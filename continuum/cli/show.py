@@ -65,6 +65,9 @@ async def show(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print the journal as it grows, until the run ends.")
     ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Print what it publishes instead, as JSON.")
+    ] = False,
     newest: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Of the journal only the last N events."),
@@ -82,7 +85,8 @@ async def show(
 
     RUN is the id or the key of the run. JSON is one object with the fields of the run; with
     --history it is {"run": ..., "history": [...]}, and jsonl and csv print the events only. What
-    operators did to the run stands in its history as `operator_cancel` and the like. --newest,
+    operators did to the run stands in its history as `operator_cancel` and the like. --published
+    prints the last value of each name that the run published, as one object. --newest,
     --after and --before say which part of the history: `--history --newest 50` is its end.
     """
     options.without_effect("show", namespace=False)
@@ -92,10 +96,14 @@ async def show(
             "--newest, --after and --before choose a part of --history",
             hint="add --history; --follow prints all of it",
         )
+    if published and (history or follow):
+        raise UsageError("--published goes without --history and --follow")
     run_id = parse_run(run)
     async with connection.connect(options) as client:
         found = await client.get_run(run_id, namespace=options.namespace)
-        if follow:
+        if published:
+            write_json(await client.published(found.id))
+        elif follow:
             await _follow(client, found, options)
         elif history:
             await _history(client, found, options, part)

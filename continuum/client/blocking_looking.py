@@ -27,6 +27,10 @@ class BlockingLooking(BlockingCalls):
         """A snapshot of one run; see `Continuum.get_run`."""
         return self.call(self._client.get_run(run_id, max_payload=max_payload, namespace=namespace))
 
+    def published(self, run_id: UUID | str, *, namespace: str | None = None) -> dict[str, Any]:
+        """What a run shows; see `Continuum.published`."""
+        return self.call(self._client.published(run_id, namespace=namespace))
+
     def history(
         self,
         run_id: UUID | str,

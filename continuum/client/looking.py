@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
+import msgspec
+
 from continuum.client.calls import Calls
 from continuum.client.identifiers import (
     check_fields,
@@ -62,6 +64,28 @@ class Looking(Calls):
         if run is None:
             raise RunNotFound(parsed)
         return run
+
+    async def published(
+        self, run_id: UUID | str, *, namespace: str | None = None
+    ) -> dict[str, Any]:
+        """What a run shows with `continuum.publish`: the last value of each name, as plain JSON.
+
+        Args:
+            run_id: of any run; one that has ended shows what it showed last.
+            namespace: only a run of this namespace.
+
+        Raises:
+            RunNotFound.
+
+        Example:
+            print((await ct.published(run_id)).get("progress"))
+        """
+        within = optional_namespace(namespace)
+        found = await find_run_id(self._reads, run_id, within)
+        values = await self._reads.published(found, within)
+        if values is None:
+            raise RunNotFound(found)
+        return {name: msgspec.json.decode(value) for name, value in values.items()}
 
     async def history(
         self,

@@ -16,24 +16,13 @@ from continuum.declare.activity import Activity
 from continuum.declare.functions import misplaced
 from continuum.declare.workflow import Startable, Workflow
 from continuum.engine.children import ChildCall, ChildHandle, ParentClose
-from continuum.engine.context import RunInfo, WorkflowContext
+from continuum.engine.context import RunInfo, WorkflowContext, context_of
 from continuum.engine.rng import Rng
 from continuum.engine.saga import Saga
 from continuum.engine.signals import signal_codec
-from continuum.errors import NotInWorkflow
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-
-def _context(call: str) -> WorkflowContext:
-    run = current_run()
-    if not isinstance(run, WorkflowContext):
-        raise NotInWorkflow(
-            f"continuum.{call}() works only inside a workflow",
-            hint="call it from a function decorated with @workflow that a worker runs",
-        )
-    return run
 
 
 def _seconds(duration: object, what: str) -> float:
@@ -59,7 +48,7 @@ def sleep(duration: timedelta | float) -> Coroutine[Any, Any, None]:
     Example:
         await continuum.sleep(timedelta(days=30))
     """
-    _context("sleep")
+    context_of("sleep")
     return asyncio.sleep(_seconds(duration, "sleep"))
 
 
@@ -107,7 +96,7 @@ def wait_signal(
     Example:
         verdict = await continuum.wait_signal("fraud_review", timeout=timedelta(hours=24), type=str)
     """
-    run = _context("wait_signal")
+    run = context_of("wait_signal")
     check_name(name, "signal name")
     seconds = None if timeout is None else _seconds(timeout, "wait_signal(timeout=)")
     return run.wait_signal(name, seconds, signal_codec(Any if type is None else type))
@@ -119,17 +108,17 @@ def now() -> datetime:
     Raises:
         NotInWorkflow: outside a workflow.
     """
-    return _context("now").now()
+    return context_of("now").now()
 
 
 def today() -> date:
     """The date of `now()`, in UTC."""
-    return _context("today").now().date()
+    return context_of("today").now().date()
 
 
 def random() -> float:
     """A random float from 0.0 up to 1.0, the same in every replay."""
-    return _context("random").rng().random()
+    return context_of("random").rng().random()
 
 
 def rng() -> Rng:
@@ -138,12 +127,12 @@ def rng() -> Rng:
     Example:
         winner = continuum.rng().choice(candidates)
     """
-    return _context("rng").rng()
+    return context_of("rng").rng()
 
 
 def uuid4() -> UUID:
     """A random UUID, the same in every replay."""
-    return _context("uuid4").rng().uuid4()
+    return context_of("uuid4").rng().uuid4()
 
 
 def side_effect(fn: Callable[[], T]) -> T:
@@ -164,7 +153,7 @@ def side_effect(fn: Callable[[], T]) -> T:
     Example:
         region = continuum.side_effect(lambda: os.environ["REGION"])
     """
-    run = _context("side_effect")
+    run = context_of("side_effect")
     if not callable(fn) or isinstance(fn, Activity | Workflow) or iscoroutinefunction(fn):
         raise misplaced(
             f"side_effect takes a plain function without arguments, not {fn!r:.80}",
@@ -188,7 +177,7 @@ def set_attributes(attributes: Mapping[str, Any]) -> None:
     Example:
         continuum.set_attributes({"stage": "shipping"})
     """
-    run = _context("set_attributes")
+    run = context_of("set_attributes")
     run.set_attributes(check_attributes(attributes))
 
 
@@ -210,7 +199,7 @@ def patched(name: str) -> bool:
         else:
             verdict = await check(order)
     """
-    run = _context("patched")
+    run = context_of("patched")
     if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
         raise misplaced(f"a patch is named by 1 to 200 printable characters, not {name!r:.80}")
     return run.patched(name)
@@ -238,7 +227,7 @@ def saga(*, parallel: bool = False) -> Saga:
             saga.undo(refund, order.id)
             payment = await charge(order)
     """
-    return Saga(_context("saga"), parallel=parallel)
+    return Saga(context_of("saga"), parallel=parallel)
 
 
 def run_child(
@@ -269,7 +258,7 @@ def run_child(
     Example:
         total = await continuum.run_child(region_report, "north")
     """
-    run = _context("run_child")
+    run = context_of("run_child")
     return run.run_child(_child_call(flow, args, namespace, attributes, parent_close))
 
 
@@ -286,7 +275,7 @@ def start_child(
         reports = [await continuum.start_child(region_report, r) for r in regions]
         totals = await asyncio.gather(*(report.result() for report in reports))
     """
-    run = _context("start_child")
+    run = context_of("start_child")
     return run.start_child(_child_call(flow, args, namespace, attributes, parent_close))
 
 
@@ -312,7 +301,7 @@ def children(flow: Any = None) -> list[ChildHandle[Any]]:
         for report in continuum.children(region_report):
             total += await report.result()
     """
-    run = _context("children")
+    run = context_of("children")
     return run.children(None if flow is None else _workflow(flow))
 
 
@@ -359,12 +348,12 @@ def continue_as_new(*args: Any) -> NoReturn:
     Example:
         continuum.continue_as_new(customer, month + 1)
     """
-    _context("continue_as_new").continue_as_new(args)
+    context_of("continue_as_new").continue_as_new(args)
 
 
 def info() -> RunInfo:
     """Run id, namespace, workflow, version, incarnation and start of this run."""
-    return _context("info").info()
+    return context_of("info").info()
 
 
 class WorkflowLogger(logging.LoggerAdapter[logging.Logger]):

@@ -17,6 +17,7 @@ from msgspec.json import encode
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.failures import capture_failure
 from continuum.codec.hints import where_of
+from continuum.current import current_run
 from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.engine.attempts import Attempts
@@ -37,6 +38,7 @@ from continuum.journal.events import (
     AttributesSet,
     EventKind,
     SideEffect,
+    ValuePublished,
 )
 
 T = TypeVar("T")
@@ -68,11 +70,12 @@ class WorkflowContext:
 
     Attributes:
         attributes: what the code has set since the last collect.
+        published: values that it shows since then, as JSON, by name.
         next_input: the arguments of `continue_as_new`, once it was called.
     """
 
     __slots__ = ("_attempts", "_children", "_identity", "_log", "_loop", "_patches", "_rng",
-                 "_seed", "_signals", "attributes", "next_input")  # fmt: skip
+                 "_seed", "_signals", "attributes", "next_input", "published")  # fmt: skip
 
     def __init__(
         self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop,
@@ -88,6 +91,7 @@ class WorkflowContext:
         self._rng: Rng | None = None
         self._seed = identity.run_id
         self.attributes: dict[str, Any] | None = None
+        self.published: dict[str, bytes] | None = None
         self.next_input: bytes | None = None
 
     def __str__(self) -> str:
@@ -205,6 +209,14 @@ class WorkflowContext:
         if not self._log.replaying:
             self.attributes = {**(self.attributes or {}), **attributes}
 
+    def publish(self, name: str, value: bytes) -> None:
+        """Show an encoded value under this name."""
+        body = ValuePublished(name, Raw(value))
+        if self._log.issue(EventKind.VALUE_PUBLISHED, body) is None:
+            raise Latched
+        if not self._log.replaying:
+            self.published = {**(self.published or {}), name: value}
+
     async def run_child(self, call: ChildCall) -> Any:
         """Start a child and wait for its result; giving up cancels it."""
         child = await self._start_child(call)
@@ -260,6 +272,21 @@ class WorkflowContext:
     def _refuse_when_dropped(self) -> None:
         if self._log.dropped:
             raise NotInWorkflow("this run was dropped from memory; nothing it does counts")
+
+
+def context_of(call: str) -> WorkflowContext:
+    """The run whose code executes now.
+
+    Raises:
+        NotInWorkflow: none does.
+    """
+    run = current_run()
+    if not isinstance(run, WorkflowContext):
+        raise NotInWorkflow(
+            f"continuum.{call}() works only inside a workflow",
+            hint="call it from a function decorated with @workflow that a worker runs",
+        )
+    return run
 
 
 def _returns(fn: Callable[..., Any]) -> Any:

@@ -12,7 +12,7 @@ from continuum.journal.events import Event, EventKind
 
 NAMED: Final = (
     EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED,
-    EventKind.CHILD_SIGNALLED,
+    EventKind.CHILD_SIGNALLED, EventKind.VALUE_PUBLISHED,
 )  # fmt: skip
 """Commands that are the same when their names are."""
 

@@ -226,6 +226,8 @@ class Execution(ActivityEvents):
             collected.stop_tasks, attempts.stop_tasks = attempts.stop_tasks, ()
         if self._context.attributes is not None:
             collected.attributes, self._context.attributes = self._context.attributes, None
+        if self._context.published is not None:
+            collected.published, self._context.published = self._context.published, None
         if children.new:
             collected.children, children.new = children.new, []
         if children.posts:

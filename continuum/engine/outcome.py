@@ -66,6 +66,7 @@ class Collected(msgspec.Struct, gc=False):
         tasks: attempts to be queued by that commit.
         stop_tasks: commands whose queued attempt is to end, by that commit.
         attributes: to be merged into the run's.
+        published: values that the run shows with that commit, as JSON, by name.
         children: runs to be inserted with the commit.
         posts: messages to other runs, sent with the commit.
         taken: every patch taken so far, when there is one more: the version changes.
@@ -77,6 +78,7 @@ class Collected(msgspec.Struct, gc=False):
     tasks: Sequence[NewTask] = ()
     stop_tasks: Sequence[int] = ()
     attributes: dict[str, Any] | None = None
+    published: dict[str, bytes] | None = None
     children: Sequence[NewRun] = ()
     posts: Sequence[Post] = ()
     taken: frozenset[str] | None = None

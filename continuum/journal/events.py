@@ -133,6 +133,13 @@ class SideEffect(msgspec.Struct, frozen=True, omit_defaults=True):
     error: Failure | None = None
 
 
+class ValuePublished(msgspec.Struct, frozen=True):
+    """The value that the run shows under `name` from this turn on."""
+
+    name: str
+    value: Raw
+
+
 class AttributesSet(msgspec.Struct, frozen=True):
     """`attributes` is the JSON object that is merged into the run's, with the turn."""
 
@@ -268,6 +275,7 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.RUN_FAILED: RunFailed,
     EventKind.RUN_CANCELLED: RunCancelled,
     EventKind.ATTRIBUTES_SET: AttributesSet,
+    EventKind.VALUE_PUBLISHED: ValuePublished,
     EventKind.CHILD_STARTED: ChildStarted,
     EventKind.CHILD_CANCEL_REQUESTED: ChildCancelRequested,
     EventKind.CHILD_SIGNALLED: ChildSignalled,

@@ -59,6 +59,16 @@ def cut_of(events: Sequence[Event], at: int) -> int:
     return events[cut].seq
 
 
+def published_until(events: Sequence[Event], cut: int) -> dict[str, bytes]:
+    """The last value of each name that was published up to that event, as JSON."""
+    shown: dict[str, bytes] = {}
+    for event in events:
+        if event.seq <= cut and event.kind is EventKind.VALUE_PUBLISHED:
+            body = event.body()
+            shown[body.name] = bytes(body.value)
+    return shown
+
+
 def _ends_here(following: Sequence[Event]) -> bool:
     """Whether the interval that is cut ends the incarnation."""
     for event in following:

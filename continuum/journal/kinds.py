@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     SIGNAL_AWAITED = "signal_awaited"
     SIDE_EFFECT = "side_effect"
     ATTRIBUTES_SET = "attributes_set"
+    VALUE_PUBLISHED = "value_published"
     CHILD_STARTED = "child_started"
     CHILD_CANCEL_REQUESTED = "child_cancel_requested"
     CHILD_SIGNALLED = "child_signalled"
@@ -65,8 +66,8 @@ STIMULI: Final = frozenset({
 COMMANDS: Final = frozenset({
     EventKind.ACTIVITY_SCHEDULED, EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_STARTED,
     EventKind.TIMER_CANCELLED, EventKind.SIGNAL_AWAITED, EventKind.SIDE_EFFECT,
-    EventKind.ATTRIBUTES_SET, EventKind.CHILD_STARTED, EventKind.CHILD_CANCEL_REQUESTED,
-    EventKind.CHILD_SIGNALLED,
+    EventKind.ATTRIBUTES_SET, EventKind.VALUE_PUBLISHED, EventKind.CHILD_STARTED,
+    EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED,
 })  # fmt: skip
 ENDS: Final = frozenset({
     EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED, EventKind.RUN_CONTINUED,

@@ -114,6 +114,7 @@ class Turn(msgspec.Struct, gc=False):
             answered, claimed ones are marked.
         cancelling: a cancellation was requested.
         attributes: merged into the run's.
+        published: values that the run shows from now on, as JSON, by name.
         children: runs to be inserted, free and ready, if this turn holds the fence.
         posts: messages to other runs, sent if this turn holds the fence.
         continuation: set when the incarnation ends and another follows; `pin` is then unpinned.
@@ -140,6 +141,7 @@ class Turn(msgspec.Struct, gc=False):
     children: Sequence[NewRun] = ()
     posts: Sequence[Post] = ()
     continuation: Continuation | None = None
+    published: Mapping[str, bytes] | None = None
 
     @property
     def appended(self) -> int:

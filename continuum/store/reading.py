@@ -100,6 +100,10 @@ class ReadStore(Protocol):
         """
         ...
 
+    async def published(self, run_id: UUID, namespace: str | None) -> Mapping[str, bytes] | None:
+        """The last value of each name that the run published; None when there is no such run."""
+        ...
+
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:

@@ -13,7 +13,7 @@ from random import Random
 from uuid import UUID
 
 from continuum.store.pauses import CONTROLS, PAUSE, Pauses
-from continuum.store.protocol import InboxMessage, OwnershipStore
+from continuum.store.protocol import InboxMessage, OwnershipStore, StoreUnavailable
 from continuum.worker.membership import Membership
 from continuum.worker.owned import OwnedRun
 from continuum.worker.service import Service, Signal, wait_event
@@ -167,8 +167,14 @@ class Wake(Service):
         return elsewhere
 
     async def begin(self) -> None:
-        """Poll once before anything is claimed: some of it may be paused."""
-        await self._attend()
+        """Poll once before anything is claimed: some of it may be paused.
+
+        Should the database not answer right now, the claims do not get an answer either.
+        """
+        try:
+            await self._attend()
+        except StoreUnavailable as error:
+            self.log.warning("the first poll: %s", error)
 
     async def iterate(self) -> None:
         """Wait for a hint or the next poll, then look."""

@@ -222,6 +222,9 @@ class FakeClient:
         found = [event for event in found if before is None or event.seq < before]
         return found[-limit:] if newest else found[:limit]
 
+    async def pauses(self) -> list[Any]:
+        return []
+
     async def nodes(self) -> list[NodeInfo]:
         return [make_node()]
 

@@ -96,6 +96,8 @@ def test_start_show_signal_result(shell: Shell) -> None:
         shell.answer("attributes", "set", run_id, "tier=5", "--unset", "plan")
         shell.answer("signal", run_id, "fraud_review", '"approved"')
         assert shell.answer("result", run_id) == '"payment-o1 approved"'
+        assert shell.answer("show", run_id, "--published") == "{}"
+        assert shell.run("show", run_id, "--published", "--history").returncode == 2
         shown = json.loads(shell.answer("show", run_id))
         assert shown["attributes"] == {"tier": 5}
         assert shown["state"] == "completed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar, cast
 
@@ -84,6 +85,14 @@ class Driver:
         await wait_until(lambda: type(self.app.screen).__name__ == name, name)
         await self.pilot.pause()
 
+    async def quiet(self, *groups: str) -> None:
+        """No worker of these groups is at it any more."""
+        workers = self.app.workers
+        await wait_until(
+            lambda: all(each.is_finished for each in workers if each.group in groups), str(groups)
+        )
+        await self.pilot.pause()
+
     def text(self) -> str:
         """Everything visible, as text."""
         return screen_text(self.app)
@@ -109,6 +118,16 @@ _KEY_NAMES = {
 }  # fmt: skip
 
 
+@dataclass(slots=True)
+class Clock:
+    """Seconds that go on only when a test says so."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @asynccontextmanager
 async def console(
     source: Source,
@@ -118,11 +137,21 @@ async def console(
     size: tuple[int, int] = (120, 36),
     query: RunsQuery | None = None,
     shelf: Shelf | None = None,
+    clock: Callable[[], float] = monotonic,
+    danger: bool = False,
+    toasts: bool = True,
 ) -> AsyncGenerator[Driver]:
     """A console over a source, with its list read."""
-    session = Session(source, namespace, read_only=read_only, shelf=shelf or Shelf())
+    session = Session(
+        source,
+        namespace,
+        read_only=read_only,
+        danger=danger,
+        shelf=shelf or Shelf(),
+        clock=clock,
+    )
     app = ConsoleApp(session, query=query)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         yield Driver(app, pilot)
 
 

@@ -40,6 +40,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         (("--theme", "no-such"), "there are: continuum-dark, continuum-light"),
         (("--query", "plan ="), "--query: unknown field 'plan'"),
         (("-A", "-n", "billing"), "exclude each other"),
+        (("--profile", "no-such"), "--profile: no profile 'no-such' in "),
+        (("--profile", "x", "--dsn", "y"), "exclude each other"),
         (("--yes",), "--yes is for the demo: add --demo"),
         ((), "needs a terminal"),
     ],
@@ -52,6 +54,23 @@ def test_mistakes_are_one_line(
     assert code == 2
     assert words in message
     assert message.count("\n") == 1
+
+
+def test_a_profile_says_where_and_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rights and theme are the session's, unless the command line says more."""
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        '[prod]\ndsn = "postgresql://nobody@localhost:1/x"\nread_only = true\n'
+        'theme = "continuum-light"\n'
+    )
+    monkeypatch.setenv("CONTINUUM_PROFILES", str(path))
+    options = parser().parse_args(["--profile", "prod"])
+    assert run(options) == 2
+    assert "needs a terminal" in capsys.readouterr().err
+    assert (options.read_only, options.theme) == (True, "continuum-light")
+    assert refused(capsys, "--profile", "prod", "--demo")[0] == 2
 
 
 def test_help_loads_nothing_heavy() -> None:

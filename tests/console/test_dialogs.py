@@ -53,7 +53,7 @@ def let_time_pass(ui: Driver, seconds: float = 1.0) -> None:
     """As if the dialog had been open for a while."""
     dialog = ui.app.screen
     assert isinstance(dialog, CancelDialog)
-    dialog._opened_at -= seconds
+    dialog._deliberation._since -= seconds
 
 
 # signal
@@ -195,7 +195,7 @@ async def test_keys_of_the_first_moment_answer_nothing() -> None:
         await ui.on_screen("CancelDialog")
         dialog = ui.app.screen
         assert isinstance(dialog, CancelDialog)
-        dialog._opened_at = dialog._clock() + 3600
+        dialog._deliberation._since += 3600
         await ui.press("y", "enter", "escape", "f", "X")
         assert ui.app.screen is dialog
         assert not dialog.query_one("#force", Checkbox).value

@@ -93,7 +93,7 @@ async def test_cancel_a_run(dsn: str) -> None:
             dialog = ui.app.screen
             assert isinstance(dialog, CancelDialog)
             dialog.query_one("#reason", Input).value = "customer withdrew"
-            dialog._opened_at -= 1
+            dialog._deliberation._since -= 1
             await ui.press("y")
             await ui.on_screen("RunsScreen")
             await ui.press("enter")
@@ -116,7 +116,7 @@ async def test_force_cancel_without_a_worker(dsn: str) -> None:
             await ui.on_screen("CancelDialog")
             dialog = ui.app.screen
             assert isinstance(dialog, CancelDialog)
-            dialog._opened_at -= 1
+            dialog._deliberation._since -= 1
             await ui.press("f")
             await ui.type(str(run.id)[-4:])
             await ui.press("enter", "y")

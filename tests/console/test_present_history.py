@@ -52,6 +52,7 @@ FAILURE = {"type": "shop.Broken", "message": "no"}
         ("run_retried", {"from_seq": 5, "again": [[2, 3]], "reason": "mended"},
          "4 annuls what follows seq 4: mended"),
         ("run_forked", {"origin": "abc", "run_id": "def"}, "4 what is above is of run abc"),
+        ("value_published", {"name": "progress", "value": {"done": 4}}, '4 progress {"done": 4}'),
         ("attributes_set", {"attributes": {"stage": "paid"}}, '4 {"stage": "paid"}'),
         ("activity_scheduled", {"name": "a.b:mail", "args": [1], "queue": "post"},
          "4 b:mail in queue post (1)"),

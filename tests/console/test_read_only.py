@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from console import actions
+from console.bulk_source import Selection
 from console.read_only import ReadOnlyRefused
 from console.sample import SampleSource
 from console.session import Session
@@ -19,7 +20,7 @@ CONSOLE = Path(__file__).parents[2] / "console"
 
 def test_there_are_writes_to_refuse() -> None:
     """The walk below walks over something."""
-    assert {action.name for action in WRITES} == {"signal", "cancel"}
+    assert {action.name for action in WRITES} == {"signal", "cancel", "attributes", "all_matching"}
 
 
 @pytest.mark.parametrize("action", WRITES, ids=lambda action: action.name)
@@ -33,7 +34,8 @@ async def test_every_write_is_refused(action: actions.Action, screen: str) -> No
             await ui.press("enter")
             await ui.on_screen("RunScreen")
             await wait_until(lambda: ui.run.run_shown is not None)
-        for key in action.keys:
+        here = "run" if screen == "RunScreen" else "runs"
+        for key in action.keys if here in action.screens else ():
             await ui.press(key)
             await ui.toasts("read-only session")
             assert type(ui.app.screen).__name__ == screen
@@ -60,6 +62,15 @@ async def test_the_source_refuses_whatever_a_screen_tries() -> None:
         await source.signal(run.id, "x", 1)
     with pytest.raises(ReadOnlyRefused):
         await source.cancel(run.id, reason=None, force=True)
+    plan = await inner.bulk.plan("cancel", Selection(None, ""), {}, None)
+    with pytest.raises(ReadOnlyRefused):
+        await source.bulk.plan("cancel", Selection(None, ""), {}, None)
+    with pytest.raises(ReadOnlyRefused):
+        await source.bulk.apply(plan, lambda *_: None)
+    with pytest.raises(ReadOnlyRefused):
+        await source.bulk.set_attributes(run.id, {"a": 1}, [], None)
+    assert await source.bulk.look(plan.id) == plan
+    assert inner.bulk.attributes_set == []
     assert (inner.signals, inner.cancels) == ([], [])
     assert await source.run(run.id) == run
 
@@ -87,23 +98,37 @@ def _trees() -> list[tuple[str, ast.Module]]:
 
 
 def test_only_the_dialogs_write_and_only_through_the_session() -> None:
-    """`.signal(` and `.cancel(` on a source are called in two dialogs and one source."""
+    """What writes is called in the dialogs of acts and in the one source that has a client."""
+    writing = {"signal", "cancel", "plan", "apply", "apply_plan", "set_attributes"}
     callers = {
         (name, node.func.attr)
         for name, tree in _trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("signal", "cancel")
-        and isinstance(node.func.value, ast.Attribute)
-        and node.func.value.attr in ("source", "_client", "_inner")
+        and node.func.attr in writing
+        and _name(node.func.value) in ("source", "bulk", "_client", "_inner")
+        and not name.startswith("sample")
     }
     assert callers == {
         ("dialogs/cancel.py", "cancel"),
         ("dialogs/signal.py", "signal"),
+        ("dialogs/signal.py", "plan"),
+        ("dialogs/cancel_many.py", "plan"),
+        ("dialogs/attributes.py", "plan"),
+        ("dialogs/attributes.py", "set_attributes"),
+        ("dialogs/plan.py", "apply"),
         ("source.py", "cancel"),
         ("source.py", "signal"),
+        ("bulk_source.py", "plan"),
+        ("bulk_source.py", "apply_plan"),
+        ("bulk_source.py", "set_attributes"),
     }
+
+
+def _name(node: ast.expr) -> str:
+    """The last part of a dotted name."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def test_notify_is_never_markup() -> None:

@@ -260,7 +260,7 @@ async def test_views_are_tabs_that_ask_their_question() -> None:
     assert failed
     async with console(source) as ui:
         await counted(ui)
-        assert f" All 160   Needs attention {failed}   Running" in ui.text()
+        assert f" All   Needs attention {failed}   Running" in ui.text()
         await ui.press("tab", "tab")
         await wait_until(lambda: ui.runs.page and ui.runs.runs_query.state == "running")
         assert {run.state for run in ui.runs.list.rows} == {"running"}

@@ -97,7 +97,9 @@ async def test_the_text_is_shown_and_what_is_missing_cannot_be_copied() -> None:
     source = SampleSource(all_runs=[replace(SampleSource().all_runs[0], error=None)])
     async with console(source, size=(80, 24)) as ui:
         await ui.settled()
-        await ui.press("y", "down")
+        await ui.press("y")
+        await ui.on_screen("YankDialog")
+        await ui.press("down")
         await ui.shows(f'"id": "{source.all_runs[0].id}"')
         await ui.shows("no error")
         await ui.press("e")

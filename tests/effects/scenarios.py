@@ -24,7 +24,7 @@ LOOK: Final = 0.02
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ONCE = {"activity_scheduled", "activity_completed", "activity_failed", "timer_fired",
          "child_started", "child_completed", "child_failed", "child_cancelled",
-         "side_effect", "attributes_set"}  # fmt: skip
+         "side_effect", "attributes_set", "value_published"}  # fmt: skip
 
 Drive = Callable[[Continuum, RunHandle[Any]], Awaitable[None]]
 
@@ -35,7 +35,7 @@ class End:
 
     Attributes:
         runs: of the run and its descendants: workflow, input, state, result, error, attributes,
-            incarnation.
+            incarnation, what it published.
         bookings: rows that transactional activities wrote.
         effects: what the ledger says.
     """
@@ -94,13 +94,15 @@ async def take_end(ct: Continuum, scene: str, bookings: int = 0) -> End:
     runs = [run async for run in ct.stream(namespace=scene, payloads=True)]
     for run in runs:
         await _check_journal(ct, run)
-    return End(sorted(map(_outline, runs)), bookings, activities.noted(scene))
+    outlines = [_outline(run, await ct.published(run.id)) for run in runs]
+    return End(sorted(outlines), bookings, activities.noted(scene))
 
 
-def _outline(run: Run) -> tuple[str, ...]:
+def _outline(run: Run, published: dict[str, Any]) -> tuple[str, ...]:
     error = None if run.error is None else (run.error.type, run.error.message)
     texts = [run.workflow, run.input, run.state.value, run.output, error,
-             sorted(run.attributes.items()), run.incarnation, run.parent_id is None]  # fmt: skip
+             sorted(run.attributes.items()), run.incarnation, run.parent_id is None,
+             published]  # fmt: skip
     scene = re.escape(run.namespace)
     return tuple(_UUID.sub("<id>", re.sub(scene, "<scene>", repr(text))) for text in texts)
 
@@ -223,6 +225,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "continue_as_new": Scenario(flows.continue_as_new, _continue),
     "patch": Scenario(flows.patch),
     "attributes": Scenario(flows.attributes),
+    "publish": Scenario(flows.publish),
     "cancellation": Scenario(flows.cancellation, _cancel_parent),
 }
 

@@ -163,6 +163,8 @@ async def test_the_commands(dsn: str, tmp_path: Path) -> None:
             ["billing", "", ""], ["", "", "gpu"], ["", "w", ""],
         ]  # fmt: skip
         assert (await run("query", "paused", "-n", "billing", "--count"))[1].strip() == "2"
+        nodes = (0, "", "3 pauses keep them from some work; see: continuum pauses\n")
+        assert await run("nodes") == nodes
         assert await run("resume", "--queue", "gpu") == (0, "", "resumed\n")
         gone = await run("resume", "--queue", "gpu")
         assert gone == (1, "", "it is not paused; see: continuum pauses\n")

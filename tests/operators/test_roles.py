@@ -83,6 +83,7 @@ BEYOND_ACTS = (
     ),
     "UPDATE continuum_counts SET n = 0",
     "UPDATE continuum_pauses SET operator = 'nobody'",
+    "UPDATE continuum_published SET value = ''",
     "DELETE FROM continuum_schema",
     "CREATE TABLE mine (n int)",
 )

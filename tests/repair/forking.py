@@ -72,6 +72,19 @@ async def chance(name: str) -> list[str]:
 
 
 @workflow
+async def showing(rounds: int = 2) -> str:
+    """Publishes before and after a signal, in the second of two incarnations."""
+    continuum.publish("round", rounds)
+    if rounds > 1:
+        continuum.publish("first", "kept")
+        continuum.continue_as_new(rounds - 1)
+    continuum.publish("stage", "waiting")
+    await continuum.wait_signal("go")
+    continuum.publish("stage", "gone")
+    return "shown"
+
+
+@workflow
 async def in_flight(name: str) -> list[str]:
     """Has three kinds of activities in flight, and ends with what came of them."""
     results = await asyncio.gather(
@@ -114,4 +127,4 @@ async def chapters(number: int) -> int:
     return number
 
 
-ALL = [decided, chance, in_flight, risky, parent, paying, chapters]
+ALL = [decided, showing, chance, in_flight, risky, parent, paying, chapters]

@@ -200,3 +200,21 @@ async def test_forks_on_the_command_line(dsn: str, tmp_path: Path) -> None:
         wrong = await asyncio.to_thread(shell.run, "fork", "k", "--at", "99")
         assert (wrong.returncode, "not 99" in wrong.stderr) == (1, True)
         await run.cancel(force=True)
+
+
+async def test_a_fork_shows_what_was_published_up_to_the_event(ct: Continuum) -> None:
+    """Not what the origin published later; what earlier incarnations showed, too."""
+    run = await ct.start(flows.showing)
+    at = await seq_of(ct, run.id, "signal_awaited")
+    await run.signal("go")
+    assert await run.result(30) == "shown"
+    shown = {"first": "kept", "round": 1, "stage": "gone"}
+    assert await ct.published(run.id) == shown
+    fork = await ct.fork(run.id, at=at)
+    await seq_of(ct, fork.id, "run_forked")
+    assert await ct.published(fork.id) == shown | {"stage": "waiting"}
+    await fork.signal("go")
+    assert await fork.result(30) == "shown"
+    assert await ct.published(fork.id) == shown
+    with pytest.raises(RunNotFound):
+        await ct.published(fork.id, namespace="other")

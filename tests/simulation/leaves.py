@@ -159,5 +159,6 @@ class Leaves:
     async def _attributes(self, node: Node, label: str) -> Any:
         for value in range(node[1]):
             continuum.set_attributes({label: value})
+            continuum.publish(label, value)
         await asyncio.sleep(0)
         return None

@@ -57,7 +57,8 @@ def outcome_of(env: Chaos, world: World) -> Outcome:
 def _end_of(row: RunRow, label: str) -> Any:
     result = None if row.result is None else msgspec.json.decode(row.result)
     attributes = {key: value for key, value in row.attributes.items() if key.startswith(label)}
-    return row.state.value, result, row.error_type, row.error_message, attributes
+    published = {name: value for name, (_, value) in row.published.items()}
+    return row.state.value, result, row.error_type, row.error_message, attributes, published
 
 
 def check_same(undisturbed: Outcome, disturbed: Outcome) -> None:

@@ -22,7 +22,7 @@ from tests.simulation.world import SERVED
 NO_EFFECTS = {
     "Continuum", "RunHandle", "PayloadCodec",  # the client
     "HistoryEvent", "NodeInfo", "Page", "Run", "ActivityInfo", "Schedule",  # what is answered
-    "OperatorAct",  # likewise
+    "OperatorAct", "Pause",  # likewise
     "Workflow", "workflow", "pure",  # what every program is made of, and a promise to the check
     "SCHEDULED_AT",  # what stands in the arguments of a schedule
     "logger",  # an object; `draw` writes to it

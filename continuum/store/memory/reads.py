@@ -87,6 +87,14 @@ class MemoryReads:
         rows = [self._row(run_id, namespace) for run_id in run_ids]
         return {row.run_id: self._end(row) for row in rows if row is not None}
 
+    async def published(self, run_id: UUID, namespace: str | None) -> Mapping[str, bytes] | None:
+        """The last value of each name that the run published; None when there is no such run."""
+        row = self._row(run_id, namespace)
+        if row is None:
+            return None
+        opened = self._tables.codec.open
+        return {name: opened(value) for name, (_, value) in sorted(row.published.items())}
+
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch
     ) -> Sequence[HistoryEvent] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from continuum.journal.events import Entry, Event, EventKind, RunForked
-from continuum.journal.forking import CannotFork, cut_of
+from continuum.journal.forking import CannotFork, cut_of, published_until
 from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
 from continuum.operators.acts import Act
@@ -132,6 +132,11 @@ class MemoryRepair:
         new = NewRun(order.new_id, row.namespace, row.workflow, data, attributes, order.once_key)
         made = self._tables.insert_run(new, row.started_at)
         made.incarnation = row.incarnation
+        made.published = {
+            name: known for name, known in row.published.items() if known[0] < row.incarnation
+        }
+        for name, value in published_until(events, cut).items():
+            made.published[name] = (row.incarnation, self._tables.codec.seal(value))
         if not order.latest:
             made.bind(row.pin)
         made.events = [

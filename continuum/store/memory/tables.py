@@ -55,6 +55,8 @@ class RunRow:
     parent_close: str | None = None
     key: str | None = None
     events: list[Event] = field(default_factory=list[Event])
+    published: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
+    """Of each name the incarnation that published it, and the sealed value."""
     deliveries: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     @property

@@ -112,6 +112,8 @@ class MemoryTurns:
                 tables.insert_free(replace(child, attributes=inherited, parent_id=row.run_id))
         if turn.attributes is not None:
             row.attributes = {**row.attributes, **turn.attributes}
+        for name, value in (turn.published or {}).items():
+            row.published[name] = (turn.incarnation, tables.codec.seal(value))
         if turn.continuation is not None:
             row.incarnation = turn.incarnation + 1
             row.input = tables.codec.seal(turn.continuation.input)

@@ -82,6 +82,10 @@ WHERE run_id = %(run_id)s AND seq > %(after)s AND seq < %(before)s"""
 
 _OLDEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq LIMIT %(limit)s"
 _NEWEST: Final[LiteralString] = f"{_EVENTS} ORDER BY seq DESC LIMIT %(limit)s"
+_PUBLISHED: Final[LiteralString] = """
+SELECT name, value FROM continuum_published WHERE run_id = %(run_id)s
+ORDER BY name COLLATE "C"
+"""
 _NO_END: Final = 2**63 - 1
 """Larger than any seq."""
 
@@ -214,6 +218,16 @@ class PostgresReads:
         if error_type is not None or message is not None:
             error = Failure(error_type or "", message or "", details)
         return RunEnd(state, None if result is None else self._codec.open(result), error)
+
+    async def published(self, run_id: UUID, namespace: str | None) -> Mapping[str, bytes] | None:
+        """The last value of each name that the run published; None when there is no such run."""
+        parameters = {"run_id": run_id, "namespace": namespace}
+        async with bounded(self._pool, self._timeout) as connection:
+            known = await (await connection.execute(_RUN_EXISTS, parameters)).fetchone()
+            if known is None:
+                return None
+            rows = await (await connection.execute(_PUBLISHED, parameters)).fetchall()
+        return {name: self._codec.open(value) for name, value in rows}
 
     async def history(
         self, run_id: UUID, namespace: str | None, stretch: Stretch

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, Event, EventKind, RunForked
-from continuum.journal.forking import CannotFork, cut_of
+from continuum.journal.forking import CannotFork, cut_of, published_until
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
 from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.operators.acts import Act
@@ -144,12 +144,14 @@ class PostgresRepair:
                 pin = VersionPin(workflow, version, version_hash, runtime)
             at = events[cut - events[0].seq].at
             entry = Entry(EventKind.RUN_FORKED, None, RunForked(run_id, order.new_id), at)
+            shown = published_until(events, cut)
             made = await session.rows(
                 _SQL["fork"],
                 [
                     run_id, order.new_id, cut, entry.kind.value,
                     self._codec.seal(entry.payload()), order.once_key,
                     Jsonb(order.attributes(run_id)), order.latest, at, pin.version_id,
+                    texts(shown), blobs(self._codec.seal(value) for value in shown.values()),
                 ],
             )  # fmt: skip
             if not made:  # the same call, at the same moment

@@ -60,7 +60,8 @@ class TurnColumns:
     """The rows of the turn statement for turns sorted by run id."""
 
     __slots__ = ("_amended", "_born", "_changed", "_ended", "_events", "_foreign", "_held",
-                 "_leased", "_made", "_nursed", "_posted", "_read", "_seal")  # fmt: skip
+                 "_leased", "_made", "_nursed", "_posted", "_published", "_read",
+                 "_seal")  # fmt: skip
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
         self._seal = codec.seal
@@ -75,6 +76,7 @@ class TurnColumns:
         self._born: list[Row] = []
         self._nursed: list[Row] = []
         self._posted: list[Row] = []
+        self._published: list[Row] = []
         self._foreign: dict[bytes, None] = {}
         for turn in turns:
             run_id = uuid_item(turn.run_id)
@@ -83,6 +85,8 @@ class TurnColumns:
             else:
                 self._add_held(run_id, turn)
             self._add_events(run_id, turn)
+            if turn.published is not None:
+                self._add_published(run_id, turn.incarnation, turn.published)
             if turn.children:
                 self._add_children(run_id, turn)
             if turn.posts:
@@ -107,7 +111,7 @@ class TurnColumns:
             ("held", held), ("made", self._made), ("leased", self._leased),
             ("journaled", self._events), ("read", self._read), ("changed", self._changed),
             ("ended", self._ended), ("amended", self._amended), ("born", self._born),
-            ("nursed", self._nursed), ("posted", self._posted),
+            ("nursed", self._nursed), ("posted", self._posted), ("published", self._published),
         ):  # fmt: skip
             if rows:
                 tables[part] = rows
@@ -221,6 +225,11 @@ class TurnColumns:
             NULL if follows is None else int4_item(turn.incarnation + 1),
             NULL if follows is None else bytes_item(self._seal(follows.input)),
         ))  # fmt: skip
+
+    def _add_published(self, run_id: bytes, incarnation: int, values: Mapping[str, bytes]) -> None:
+        for name, value in values.items():
+            sealed = bytes_item(self._seal(value))
+            self._published.append((run_id, text_item(name), sealed, int4_item(incarnation)))
 
     def _add_children(self, parent: bytes, turn: Turn) -> None:
         # A parent that this statement inserts is not there to be inherited from.

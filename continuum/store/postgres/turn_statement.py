@@ -19,7 +19,7 @@ from continuum.store.postgres.statements import statements
 _PARTS: Final = statements("turn")
 _ORDER: Final = (
     "locked", "held", "made", "owned", "leased", "journaled", "read", "kept", "changed", "amended",
-    "dropped", "ended", "born", "nursed", "targets", "posted", "woken",
+    "dropped", "ended", "published", "born", "nursed", "targets", "posted", "woken",
 )  # fmt: skip
 _HEADS: Final = ("locked", "held")
 _POSTING: Final = {
@@ -125,11 +125,15 @@ _ENDED: Final = Table(
     version=Element.INT4, version_hash=Element.TEXT, runtime=Element.TEXT,
     attributes=Element.JSONB,
 )  # fmt: skip
+_PUBLISHED: Final = Table(
+    "published", run_id=Element.UUID, name=Element.TEXT, value=Element.BYTEA,
+    incarnation=Element.INT4,
+)  # fmt: skip
 _TABLES: Final = {
     t.part: t
     for t in (
         _HELD, _MADE, _LEASED, _JOURNALED, _READ, _CHANGED, _AMENDED, _ENDED, _BORN, _NURSED,
-        _POSTED,
+        _POSTED, _PUBLISHED,
     )
 }  # fmt: skip
 

@@ -56,6 +56,7 @@ class Driver:
         self.children: list[NewRun] = []
         self.posts: list[Post] = []
         self.attributes: dict[str, Any] = {}
+        self.published: dict[str, bytes] = {}
         self.snapshots: list[Snapshot] = []
         self.now = START
         self.messages = 0
@@ -79,6 +80,7 @@ class Driver:
         self.children.extend(collected.children)
         self.posts.extend(collected.posts)
         self.attributes.update(collected.attributes or {})
+        self.published.update(collected.published or {})
         execution = self.execution
         self.snapshots.append(
             Snapshot(
@@ -147,7 +149,7 @@ class Driver:
         other.execution = Execution(other.identity)
         other.journal = list(self.journal[:events])
         other.calls, other.stopped, other.snapshots = {}, [], []
-        other.children, other.posts, other.attributes = [], [], {}
+        other.children, other.posts, other.attributes, other.published = [], [], {}, {}
         other.execution.replay(other.journal)
         return other
 
@@ -171,7 +173,7 @@ class Driver:
         other.journal, other.seq = list(self.journal), len(self.journal)
         other.journal.extend(other._stored(entry) for entry in follows.carried)
         other.calls, other.stopped, other.snapshots = {}, [], []
-        other.children, other.posts, other.attributes = [], [], {}
+        other.children, other.posts, other.attributes, other.published = [], [], {}, {}
         other.execution.replay(other.journal)
         assert other.execution.drift is None, other.drift
         return other.start()

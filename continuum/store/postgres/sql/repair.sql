@@ -90,6 +90,15 @@ WITH made AS (
     UNION ALL
     SELECT m.id, $3::bigint + 1, m.incarnation, $4::text, NULL, $5::bytea, $9::timestamptz
     FROM made m
+), shown AS (
+    -- What earlier incarnations published; that of this one is in the events that were read.
+    INSERT INTO continuum_published (run_id, name, value, incarnation, at)
+    SELECT m.id, p.name, p.value, p.incarnation, p.at
+    FROM made m JOIN continuum_published p ON p.run_id = $1::uuid AND p.incarnation < m.incarnation
+    WHERE p.name <> ALL ($11::text[])
+    UNION ALL
+    SELECT m.id, p.name, p.value, m.incarnation, clock_timestamp()
+    FROM made m CROSS JOIN unnest($11::text[], $12::bytea[]) AS p (name, value)
 ), leased AS (
     INSERT INTO continuum_leases (run_id, version_id, lease_token, next_seq)
     SELECT m.id, $10::bigint, nextval('continuum_lease_token_seq'), $3::bigint + 2 FROM made m

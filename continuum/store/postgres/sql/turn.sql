@@ -136,6 +136,14 @@ FROM @ended AS c
 WHERE r.id = ANY (ARRAY[c.run_id]) AND (c.run_id IN (SELECT run_id FROM held)) IS TRUE
   AND r.completed_at IS NULL;
 
+-- name: published
+INSERT INTO continuum_published (run_id, name, value, incarnation)
+SELECT p.run_id, p.name, p.value, p.incarnation
+FROM @published AS p
+WHERE (p.run_id IN (SELECT run_id FROM owned)) IS TRUE
+ON CONFLICT (run_id, name) DO UPDATE
+SET value = excluded.value, incarnation = excluded.incarnation, at = excluded.at;
+
 -- name: born
 -- Children, if their parent's turn was written.
 INSERT INTO continuum_runs
