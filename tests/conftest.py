@@ -9,6 +9,7 @@ Databases (each test gets its own, on a server shared by the whole run):
 - `empty_dsn`: an empty one;
 - `new_dsn`: a function that makes another migrated database each time;
 - `pg_server`: the server itself (`tests.servers.TestServer`), for more databases;
+- `either_store`: such a database and then None, which stands for the memory store;
 - `own_server`: a server that only this test uses, and may crash.
 
 Under CONTINUUM_PARANOID=1 a test in whose workers a replay differs fails, unless it is marked
@@ -155,3 +156,15 @@ def own_server() -> Iterator[servers.TestServer]:
     yield server
     server.close()
     servers.wait_stopped(directory)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def either_store(
+    request: pytest.FixtureRequest, pg_server: servers.TestServer
+) -> Iterator[str | None]:
+    """A migrated database's DSN, or None for memory."""
+    if request.param == "memory":
+        yield None
+        return
+    with pg_server.database(pg_server.migrated_template()) as dsn:
+        yield dsn

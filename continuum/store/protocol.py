@@ -340,6 +340,10 @@ class Liveness(Protocol):
         """Start beating. Called once the node row exists."""
         ...
 
+    def away(self) -> bool:
+        """Whether our own heartbeats do not get through: then neither may those of the others."""
+        ...
+
     def abandon(self, culprit: UUID | None) -> None:
         """From any thread, best effort, bounded: free every lease of the node but `culprit`'s.
 

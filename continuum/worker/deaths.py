@@ -22,6 +22,9 @@ LOOK = 0.32
 SWEEP = 2.0
 """Seconds between two sweeps for expired nodes and for leases nobody owns."""
 
+IN_TIME = 1 / 5
+"""Part of a TTL for one look and what follows: less than what a living node's lease has left."""
+
 FREE_BATCH = 500
 
 
@@ -56,21 +59,26 @@ class Deaths(Service):
         if not self._membership.may_judge():
             self._missing.clear()
             return
+        sweep = monotonic() >= self._sweep_at
         try:
-            dead = await self._judge()
-            sweep = monotonic() >= self._sweep_at
-            if sweep:
-                self._sweep_at = monotonic() + SWEEP
-                dead += await self._store.declare_dead(())
+            # A sentence that waits for a connection might be passed on another primary, long
+            # after we knew that we may judge.
+            async with asyncio.timeout(self._membership.ttl * IN_TIME):
+                dead = await self._judge()
+                if sweep and self._membership.may_judge():
+                    self._sweep_at = monotonic() + SWEEP
+                    dead += await self._store.declare_dead(())
             for node_id in dead:
                 self.log.warning("node %s is dead; freeing its runs", node_id)
                 self.declared.emit(node_id)
             if dead or sweep:
                 await self._free()
-        except StoreUnavailable:
+        except (StoreUnavailable, TimeoutError) as error:
             # Our own connection was away: what we see of the others' means nothing for a while.
             self._missing.clear()
             self._membership.distrust()
+            if isinstance(error, TimeoutError):
+                raise StoreUnavailable("the other nodes could not be looked at in time") from error
             raise
 
     async def _judge(self) -> list[UUID]:

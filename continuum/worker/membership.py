@@ -85,7 +85,7 @@ class Membership:
         self._facts = facts
         self._capacity = capacity
         self._queues = queues
-        self._ttl = ttl
+        self.ttl = ttl
         self._heartbeat = heartbeat
         self._observe = observe
         self._on_hint = on_hint
@@ -107,7 +107,7 @@ class Membership:
         node_id = uuid4()
         liveness = self._liveness_factory(
             node_id,
-            self._ttl,
+            self.ttl,
             self._heartbeat,
             self._observe,
             lambda: self._from_thread(self._epoch_lost, node_id),
@@ -120,7 +120,7 @@ class Membership:
             # The locks come first: a registered node without them looks dead to the others.
             await liveness.hold()
             await listener.start()
-            now = await self._store.register_node(self._registration(node_id), self._ttl)
+            now = await self._store.register_node(self._registration(node_id), self.ttl)
         except BaseException:
             await _close(listener)
             await _close(liveness)
@@ -161,11 +161,18 @@ class Membership:
 
     def may_judge(self) -> bool:
         """Whether this node's view of the others' locks can be trusted (rule 8)."""
-        return self.active and monotonic() >= self.judging_from
+        liveness = self.liveness
+        if liveness is None or not self.active or liveness.away():
+            return False
+        return monotonic() >= self.judging_from
 
     def distrust(self) -> None:
-        """Our own connection was away: judge nobody for one heartbeat."""
-        self.judging_from = monotonic() + self._heartbeat
+        """Our own connection was away: judge nobody for one TTL (rule 8).
+
+        A replica that was promoted has been up for long and yet has no locks; whoever cannot reach
+        the old primary any more may need several attempts to connect until it beats there.
+        """
+        self.judging_from = monotonic() + self.ttl
 
     def _registration(self, node_id: UUID) -> NodeRegistration:
         return NodeRegistration(

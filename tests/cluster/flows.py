@@ -64,3 +64,25 @@ async def signal_then_step() -> str:
     await do_step(str(continuum.info().run_id), 0, 0.01)
     await continuum.sleep(0.05)
     return verdict
+
+
+@activity(on_crash="fail")
+async def step_once(seconds: float) -> str:
+    """What must not be repeated: it fails its run when it may have been lost amid its work."""
+    await asyncio.sleep(seconds)
+    return "once"
+
+
+@workflow
+async def one_step_once(seconds: float) -> str:
+    """One activity that is never tried again after the loss of its worker."""
+    return await step_once(seconds)
+
+
+@workflow
+async def collect_notes() -> list[int]:
+    """Every signal `note`, in the order of their arrival, up to a negative one."""
+    notes: list[int] = []
+    while (note := await continuum.wait_signal("note", type=int)) >= 0:
+        notes.append(note)
+    return notes

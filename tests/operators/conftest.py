@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -12,7 +12,6 @@ from continuum import Continuum
 from continuum.testing import environment
 from continuum.testing.backend import MemoryClient
 from tests.operators import flows
-from tests.servers import TestServer
 
 
 @dataclass
@@ -30,22 +29,12 @@ class Place:
     bob: Continuum
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def at(request: pytest.FixtureRequest, pg_server: TestServer) -> Iterator[str | None]:
-    """A migrated database's DSN, or None for memory."""
-    if request.param == "memory":
-        yield None
-        return
-    with pg_server.database(pg_server.migrated_template()) as dsn:
-        yield dsn
-
-
 @pytest.fixture
-async def place(at: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+async def place(either_store: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     """Three clients, and a worker."""
     monkeypatch.delenv("CONTINUUM_OPERATOR", raising=False)
     async with AsyncExitStack() as stack:
-        if at is None:
+        if either_store is None:
             env = await stack.enter_async_context(environment(flows.ALL))
             app = env.client
             backend = app._backend
@@ -54,8 +43,8 @@ async def place(at: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
                 other._opened = backend
             yield Place(app, *others)
             return
-        app = await stack.enter_async_context(Continuum(at))
-        ann = await stack.enter_async_context(Continuum(at, operator="ann"))
-        bob = await stack.enter_async_context(Continuum(at, operator="bob"))
+        app = await stack.enter_async_context(Continuum(either_store))
+        ann = await stack.enter_async_context(Continuum(either_store, operator="ann"))
+        bob = await stack.enter_async_context(Continuum(either_store, operator="bob"))
         await stack.enter_async_context(app.worker(flows.ALL))
         yield Place(app, ann, bob)

@@ -243,6 +243,7 @@ async def test_heartbeat_survives_the_loss_of_its_connection(scene: Scene) -> No
     await scene.register()
     heart.liveness.begin()
     assert await asyncio.to_thread(heart.beat.wait, 10)
+    assert not heart.reconnected.is_set()
     heart.beat.clear()
     await scene.rows(f"SELECT pg_terminate_backend(pid) FROM {SESSION_LOCKS}")
     assert await asyncio.to_thread(heart.reconnected.wait, 10)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection, conninfo, errors
 from psycopg_pool import PoolTimeout
+from psycopg_pool.base import AttemptWithBackoff
 
 from continuum.errors import ConfigurationError, DatabaseUnavailable
+from continuum.store.postgres import pool as pool_module
 from continuum.store.postgres.pool import (
     PostgresSettings,
     Verdict,
@@ -164,3 +167,34 @@ async def test_a_dedicated_connection_is_opened_once(dsn: str) -> None:
     assert first is second
     assert len(opened) == 1
     await dedicated.close()
+
+
+async def test_a_pool_connects_soon_after_a_long_outage(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long nobody could connect: who waits has a connection soon after that is over."""
+    first_pause = 0.02
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", first_pause)
+    monkeypatch.setattr(pool_module, "_TRY_AGAIN_FOR", 2 * first_pause)
+    door = tmp_path / "door"
+    sockets = str(conninfo.conninfo_to_dict(dsn)["host"])
+    door.symlink_to(sockets)
+    settings = PostgresSettings(conninfo.make_conninfo(dsn, host=str(door)), acquire_timeout=60)
+    pool = await open_pool(settings)
+    door.unlink()
+    async with pool.connection() as connection:
+        with pytest.raises(psycopg.OperationalError):
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async def answer() -> Any:
+        async with pool.connection() as connection:
+            return await (await connection.execute("SELECT 42")).fetchone()
+
+    waiting = [asyncio.create_task(answer()) for _ in range(3)]
+    async with asyncio.timeout(20):  # ever longer pauses would take hours for so many attempts
+        while caplog.text.count("error connecting in") < 60:  # noqa: ASYNC110
+            await asyncio.sleep(first_pause)
+    door.symlink_to(sockets)
+    async with asyncio.timeout(20):
+        assert await asyncio.gather(*waiting) == [(42,)] * 3
+    await pool.close()

@@ -19,15 +19,15 @@ from tests.worker.cluster import eventually
 
 
 @pytest.fixture
-async def ct(place: str | None) -> AsyncIterator[Continuum]:
+async def ct(either_store: str | None) -> AsyncIterator[Continuum]:
     """The public client; a worker runs everything of `forking`."""
     flows.reset()
     queue: dict[str, Any] = {"activities": [flows.queued], "queues": ["forks"]}
-    if place is None:
+    if either_store is None:
         async with environment(flows.ALL, **queue) as env:
             yield env.client
         return
-    async with Continuum(place) as client, client.worker(flows.ALL, **queue):
+    async with Continuum(either_store) as client, client.worker(flows.ALL, **queue):
         yield client
 
 

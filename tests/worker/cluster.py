@@ -193,14 +193,15 @@ class Cluster:
         )
         return row
 
-    async def suspended(self, run_id: UUID) -> str:
-        """Wait until the run is suspended; answers what it waits for."""
+    async def suspended(self, run_id: UUID, on: str = "") -> str:
+        """Wait until the run is suspended, on what begins so; answers what it waits for."""
 
         async def look() -> str | None:
             rows = await self.rows(
                 "SELECT waiting_on FROM continuum_leases JOIN continuum_runs ON id = run_id"
-                " WHERE run_id = %s AND state = 'suspended'",
+                " WHERE run_id = %s AND state = 'suspended' AND starts_with(waiting_on, %s)",
                 run_id,
+                on,
             )
             return rows[0][0] if rows else None
 

@@ -10,7 +10,9 @@ import pytest
 
 import continuum
 from continuum import workflow
+from continuum.store.postgres.nodes import lock_key
 from continuum.store.protocol import ClaimedRun, CommitResult, Release, StoreUnavailable
+from continuum.system import monotonic
 from tests.worker import flows
 from tests.worker.cluster import Between, Cluster, eventually, new_run
 
@@ -55,6 +57,44 @@ async def test_the_ttl_does_not_slow_takeover(cluster: Cluster) -> None:
     del flows.gates["fast"]
     await first.die()
     assert await cluster.result(run_id, within=3.0) == "fast done"
+
+
+async def test_rule_8_whoever_was_away_judges_nobody_for_a_ttl(cluster: Cluster) -> None:
+    """A promoted replica is old and has no locks: the others may need longer to connect."""
+    member = await cluster.join(flows.holding, ttl=60.0, heartbeat=0.05)
+    membership = member.worker.membership
+    await eventually(membership.may_judge)
+    lock = lock_key(membership.node_id)
+    ended = await cluster.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND (classid::bigint << 32) | objid::bigint = %s",
+        lock,
+    )
+    assert ended == [(True,), (True,)]
+    await eventually(lambda: not membership.may_judge())
+    assert membership.judging_from - monotonic() > 50.0
+
+
+class Waiting(Between):
+    """Sentences wait, as for a connection of a pool while the primary fails over."""
+
+    entered: asyncio.Event
+
+    async def declare_dead(self, node_ids: Sequence[UUID]) -> list[UUID]:
+        """Never gets a connection; says when it began."""
+        self.entered.set()
+        await asyncio.Event().wait()
+        return await self.inner.declare_dead(node_ids)
+
+
+async def test_rule_8_a_sentence_that_had_to_wait_is_not_passed(cluster: Cluster) -> None:
+    """What was decided before an outage is given up, and the judge judges nobody for a TTL."""
+    Waiting.entered = asyncio.Event()
+    member = await cluster.join(flows.holding, wrap=Waiting, ttl=1.0, heartbeat=0.3)
+    membership = member.worker.membership
+    await asyncio.wait_for(Waiting.entered.wait(), 10)
+    assert membership.may_judge()
+    await eventually(lambda: not membership.may_judge())
 
 
 async def server_is_older_than(cluster: Cluster, seconds: float) -> bool:

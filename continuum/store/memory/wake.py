@@ -93,6 +93,10 @@ class MemoryLiveness:
             row.beating = True
         self._on_beat(self._tables.clock.now())
 
+    def away(self) -> bool:
+        """See `Liveness`."""
+        return False
+
     def abandon(self, culprit: UUID | None) -> None:
         """See `Liveness`; nobody else is there to take the runs."""
 

@@ -36,6 +36,9 @@ _PAUSE: Final = 0.2
 _BOUNDED: Final = b"SET statement_timeout = 5000"
 """Milliseconds for each statement that gives leases back before the process exits."""
 
+_TAKE_LOCK: Final = "SELECT pg_advisory_lock_shared(%s), pg_last_wal_replay_lsn() IS NOT NULL"
+"""And whether the server was a replica when it started: its age says nothing about its locks."""
+
 ConnectBlocking = Callable[[], Connection[Any]]
 
 
@@ -66,6 +69,8 @@ class PostgresLiveness:
         self._on_beat = on_beat
         self._on_lost = on_lost
         self._on_reconnect = on_reconnect
+        self._promoted = False
+        self._beaten_at = 0.0
         self._begun = threading.Event()
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -81,6 +86,8 @@ class PostgresLiveness:
 
     def begin(self) -> None:
         """See `Liveness.begin`."""
+        if self._promoted:  # just now, perhaps: the others may not be there yet
+            self._on_reconnect()
         self._begun.set()
         self._nudge()
 
@@ -92,6 +99,11 @@ class PostgresLiveness:
             await asyncio.to_thread(self._thread.join)
         self._wake.close()
         self._woken.close()
+
+    def away(self) -> bool:
+        """See `Liveness.away`."""
+        late = self._heartbeat + (self._ttl - self._heartbeat) / 6
+        return monotonic() - self._beaten_at > late
 
     def abandon(self, culprit: UUID | None) -> None:
         """See `Liveness.abandon`."""
@@ -115,7 +127,8 @@ class PostgresLiveness:
             connection = self._connect()
             try:
                 key = lock_key(self._node_id)
-                connection.execute("SELECT pg_advisory_lock_shared(%s)", [key])
+                found = connection.execute(_TAKE_LOCK, [key]).fetchone()
+                self._promoted = found is not None and found[1]
             except BaseException:
                 connection.close()
                 raise
@@ -152,6 +165,7 @@ class PostgresLiveness:
                 rows = session.rows(_SQL["heartbeat"], [self._node_id, self._ttl])
                 if not rows:
                     return True
+                self._beaten_at = monotonic()
                 self._on_beat(rows[0][0])
             pause = max(0.0, due - monotonic()) if self._begun.is_set() else self._heartbeat
             if self._wait(connection, pause):

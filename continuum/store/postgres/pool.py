@@ -43,6 +43,11 @@ _NOTICE_DEAD_PEER: Final = {
 heartbeat must be able to connect again before its node's TTL is over."""
 
 
+_TRY_AGAIN_FOR: Final = 2.0
+"""Seconds of the pool's own attempts to connect again. They are ever further apart, minutes in the
+end, and whoever waits for a connection waits for the next one; so they begin anew after these."""
+
+
 class Verdict(enum.Enum):
     """Whose fault a database error is."""
 
@@ -200,12 +205,20 @@ async def open_pool(
         timeout=settings.acquire_timeout,
         configure=session_preparation(settings),
         check=check_idle,
+        reconnect_timeout=_TRY_AGAIN_FOR,
+        reconnect_failed=_begin_anew,
         name=settings.application_name,
         open=False,
     )
     with translated(settings):
         await pool.open(wait=True, timeout=settings.acquire_timeout)
     return pool
+
+
+async def _begin_anew(pool: AsyncConnectionPool[Any]) -> None:
+    """The pool gave up a connection; `check` has it try for one again, if it does not already."""
+    if not pool.closed:
+        await pool.check()
 
 
 async def check_idle(connection: AsyncConnection[Any]) -> None:
