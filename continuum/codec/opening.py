@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
+from continuum.codec.failures import capture_failure
 from continuum.codec.hooks import PayloadCodec
 from continuum.errors import PayloadSealed
 
 _JSON: Final = msgspec.json.Decoder(msgspec.Raw)
-
 
 UNOPENED: Final = b"\x00"
 """Stands for a payload that the codec could not open: it is no JSON, so decoding it says so."""
@@ -55,6 +55,8 @@ def any_opens(codec: PayloadCodec, payloads: Sequence[bytes]) -> bool:
 
 
 def cause(error: BaseException | None) -> str:
-    """What a codec raised, on one bounded line."""
-    said = " ".join(str(error).split())[:200]
+    """What a codec raised, on one bounded line that PostgreSQL can store."""
+    if error is None:
+        return ""
+    said = " ".join(capture_failure(error).message.split())[:200]
     return type(error).__name__ + (f": {said}" if said else "")

@@ -23,7 +23,7 @@ class Strict:
 
     def open(self, data: bytes) -> bytes:
         if data[:1] != b"S":
-            raise KeyError(data[0])
+            raise ValueError("no key\0 or one that\nis wrong")
         return data[1:]
 
 
