@@ -81,7 +81,7 @@ def parked_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
         first = each.sample[0]
         if each.reason == "drift":
             text = f"{many(each.runs)} runs of {each.workflow} are parked: "
-            if "cannot open " in each.why:
+            if "cannot open " in (each.why or ""):
                 text += "a worker's codec could not open all of them; give workers the right one"
             else:
                 text += "their code issued other commands than they recorded; deploy code that fits"
