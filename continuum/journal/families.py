@@ -15,7 +15,10 @@ READ: Final = 400
 KEPT: Final = 200
 """Characters of what is left of it that count."""
 
-_QUOTED: Final = re.compile(r"""(^|[^A-Za-z0-9_])("[^"]*"|'[^']*'|`[^`]*`)""")
+_TEXT: Final = """("[^"]*"|'[^']*'|`[^`]*`)"""
+_QUOTED: Final = re.compile(f"(^|[^A-Za-z0-9_]){_TEXT}")
+_QUOTED_LATER: Final = re.compile(f"([^A-Za-z0-9_]|^){_TEXT}")
+"""The same, but for a message that begins with two quotation marks."""
 _WITH_DIGITS: Final = re.compile(r"[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*")
 _JOINED: Final = re.compile(r"#([,.:/+-]+#)+")
 _SPACE: Final = re.compile("[ \t\n\r\f\v]+")
@@ -41,10 +44,17 @@ def family_of(error_type: str | None, error_message: str | None) -> ErrorFamily:
         'ValueError: order # of <text> at #'
     """
     said = (error_message or "")[:READ]
-    said = _QUOTED.sub(r"\1<text>", said)
+    said = _without_quoted(said)
     said = _WITH_DIGITS.sub("#", said)
     said = _JOINED.sub("#", said)
     said = _SPACE.sub(" ", said).strip(" ")
     message = f"{error_type or ''}: {said[:KEPT]}"
     digest = hashlib.sha256(message.encode("utf-8", "replace")).hexdigest()
     return ErrorFamily(digest[:12], message)
+
+
+def _without_quoted(said: str) -> str:
+    """Of two texts that may begin a message the longer one is meant, as POSIX has it."""
+    first, second = _QUOTED.match(said), _QUOTED_LATER.match(said)
+    longer = first and second and second.end() > first.end()
+    return (_QUOTED_LATER if longer else _QUOTED).sub(r"\1<text>", said)

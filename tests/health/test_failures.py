@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import continuum
@@ -71,6 +71,7 @@ def test_the_database_gives_the_same_names(dsn: str) -> None:
     """The function that the index is on and the one of the library agree on any message."""
     with psycopg.connect(dsn, autocommit=True) as connection:
 
+        @example([("", text) for text in ("'''", '\'"\'" a "', "'\"a\"b' c'", "`'`'", '""""')])
         @settings(max_examples=60)
         @given(st.lists(st.tuples(st.text("aé:", max_size=3), MESSAGES), min_size=1, max_size=20))
         def agree(errors: list[tuple[str, str]]) -> None:
