@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import pty
 import shlex
@@ -102,6 +103,8 @@ class Shell:
     def _run(self, words: Sequence[str], stdin: str) -> Done:
         out, errors = io.StringIO(), io.StringIO()
         path, modules = list(sys.path), set(sys.modules)
+        log = logging.getLogger("psycopg")
+        loud = log.level
         with (
             pytest.MonkeyPatch.context() as patch,
             contextlib.chdir(self.directory),
@@ -114,6 +117,7 @@ class Shell:
             try:
                 code = run(words)
             finally:
+                log.setLevel(loud)
                 sys.path[:] = path
                 if "flows" not in modules:
                     sys.modules.pop("flows", None)
