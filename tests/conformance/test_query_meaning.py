@@ -29,7 +29,7 @@ from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.tables import LeaseRow, PauseRow, RunRow, Tables
 from continuum.store.pauses import Scope
 from continuum.store.postgres.attribute_indexes import AttributeIndexes
-from continuum.store.postgres.paging import Bounds
+from continuum.store.postgres.page_bounds import Bounds
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import PostgresReads
 from continuum.store.protocol import NodeRegistration

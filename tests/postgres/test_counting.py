@@ -17,7 +17,7 @@ from continuum.errors import QueryError
 from continuum.model import AttributeType
 from continuum.query.building import build_query, read_operands
 from continuum.store.postgres import count_windows, counting
-from continuum.store.postgres.attribute_indexes import AttributeIndexes
+from continuum.store.postgres.attribute_indexes import INDEXED_CHARACTERS, AttributeIndexes
 from continuum.store.postgres.counting import PostgresCounting
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import Pool
@@ -170,6 +170,26 @@ async def test_a_declared_index_serves_counts(
         # Each window reads a run beyond its end, to see that it is no tie.
         assert entries <= step.rows_read <= entries + 20
         assert (step.index or "").startswith("continuum_runs_attribute_")
+
+
+async def test_values_that_an_index_cuts_are_told_apart(
+    filled: str, pool: Pool, store: PostgresCounting, in_windows: Callable[[], None]
+) -> None:
+    """Two texts that begin alike are one key of it, so each run is looked at all the same."""
+    same = "x" * INDEXED_CHARACTERS
+    with psycopg.connect(filled) as connection:
+        connection.execute(
+            "UPDATE continuum_runs SET attributes = attributes || jsonb_build_object('v', %s ||"
+            " CASE WHEN started_at < '2026-01-01T00:01:00Z' THEN 'y' ELSE '' END)",
+            [same],
+        )
+    await declare(filled, pool)
+    in_windows()
+    for value, expected in ((same, 1_530), (f"{same}y", 270), (same[1:], 0)):
+        counts = await ask(store, f"attributes.v = '{value}'", namespace="default", budget=60)
+        [step] = counts.plan.steps
+        assert (step.index or "").startswith("continuum_runs_attribute_")
+        assert counts.groups[0].count == expected
 
 
 class Ticking:

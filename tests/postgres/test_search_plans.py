@@ -1,68 +1,23 @@
-"""How pages are found: which index, how many rows, and what happens when the time is over."""
+"""How pages are found: which index, and how many rows are read."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from random import Random
-from time import monotonic
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg import AsyncConnection
 
 from continuum.codec.hooks import IDENTITY
-from continuum.errors import QueryError
 from continuum.journal.families import family_of
-from continuum.model import AttributeType, Page, Run
-from continuum.query.structured import parse_order, parse_where
-from continuum.query.tree import Query
-from continuum.store.postgres import paging
-from continuum.store.postgres.asking import NoConnection
+from continuum.model import AttributeType
 from continuum.store.postgres.attribute_indexes import AttributeIndexes
-from continuum.store.postgres.paging import Bounds
+from continuum.store.postgres.page_bounds import Bounds
 from continuum.store.postgres.reads import PostgresReads
-from tests.client.rows import insert_nodes, insert_runs, make_run
 from tests.postgres.scene import Scene
+from tests.postgres.searching import AMOUNT, PLAN, RARE, START, ask, every_run, fill, told
 from tests.servers import TestServer
-
-START = datetime(2026, 5, 1, tzinfo=UTC)
-RUNS = 1200
-PLAN, AMOUNT, RARE = (["attributes", key] for key in ("plan", "amount", "rare"))
-
-
-def some_runs() -> list[dict[str, Any]]:
-    """Two namespaces; most runs completed and of plan "free"; the oldest are the odd ones."""
-    runs: list[dict[str, Any]] = []
-    for n in range(RUNS):
-        run = make_run(Random(n), "default" if n % 4 else "billing")
-        started = START + timedelta(seconds=n)
-        ended = None if n < 8 else started + timedelta(seconds=n % 7)
-        attributes: dict[str, Any] = {"plan": "free", "amount": n % 100}
-        if n % 400 == 3:
-            attributes |= {"rare": "yes", "amount": "n/a"}
-        runs.append(run | {
-            "id": UUID(int=n + 1), "workflow": "shop:common" if n % 50 else "shop:rare",
-            "state": "completed" if n >= 40 else "failed" if n >= 8 else "running",
-            "attributes": attributes, "started_at": started, "updated_at": started,
-            "completed_at": ended, "parent_id": UUID(int=n // 10 + 1) if n % 10 else None,
-            "owner": None if n >= 4 else str(UUID(int=77)), "waiting_on": None, "stuck": n < 2,
-            "error": "no stock of 7" if n in (9, 26) else None, "error_type": None, "key": None,
-        })  # fmt: skip
-    return runs
-
-
-def fill(dsn: str) -> None:
-    """Those runs, and statistics of them."""
-    insert_runs(dsn, some_runs())
-    insert_nodes(dsn)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("ANALYZE")
 
 
 @pytest.fixture
@@ -76,23 +31,6 @@ def dsn(pg_server: TestServer) -> Iterator[str]:
 async def reads(scene: Scene) -> PostgresReads:
     """A store with those runs, whose first window is a twelfth of them."""
     return PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=100, near=300))
-
-
-async def ask(
-    reads: PostgresReads, *where: Any, order: Any = None, namespace: str | None = "default",
-    **options: Any,
-) -> Page[Run]:  # fmt: skip
-    query = Query(namespace, parse_where(list(where)), parse_order(order))
-    cursor, limit = options.pop("cursor", None), options.pop("limit", 10)
-    return await reads.search(query, limit, cursor, payloads=False, **options)
-
-
-def told(page: Page[Run]) -> list[tuple[str, str | None, int, int]]:
-    """The plan without the times."""
-    return [
-        (step.strategy, (step.index or "").removeprefix("continuum_"), step.rows_read, step.found)
-        for step in page.plan.steps
-    ]
 
 
 @pytest.mark.parametrize(
@@ -150,22 +88,12 @@ async def test_a_rare_attribute_is_probed(reads: PostgresReads) -> None:
 async def test_a_set_that_is_too_large_is_left_alone(scene: Scene, reads: PostgresReads) -> None:
     """The estimate was wrong: the walk goes on, and the cursor keeps the next page from trying."""
     careful = PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=100, probe=2))
-    everything = [run async for run in _all(careful, ("eq", RARE, "yes"), limit=1)]
+    everything = [run async for run in every_run(careful, ("eq", RARE, "yes"), limit=1)]
     assert [run.id.int - 1 for run in everything] == [803, 403, 3]
     page = await ask(careful, ("eq", RARE, "yes"), limit=1)
     assert ("probe", "runs_attributes_gin_idx", 3, 0) in told(page)
     page = await ask(careful, ("eq", RARE, "yes"), limit=1, cursor=page.next_cursor)
     assert [step.strategy for step in page.plan.steps] == ["walk"]
-
-
-async def _all(reads: PostgresReads, *where: Any, **options: Any) -> AsyncIterator[Run]:
-    page = await ask(reads, *where, **options)
-    while True:
-        for run in page.entries:
-            yield run
-        if page.next_cursor is None:
-            return
-        page = await ask(reads, *where, cursor=page.next_cursor, **options)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +170,7 @@ async def test_a_declared_index_is_walked(indexed: PostgresReads) -> None:
         assert amounts[0] == first
         starts = [run.started_at for run in page.entries]
         assert starts == sorted(starts, reverse=direction == "desc")
-    everything = [run async for run in _all(indexed, order=("asc", AMOUNT), limit=400)]
+    everything = [run async for run in every_run(indexed, order=("asc", AMOUNT), limit=400)]
     assert [run.attributes["amount"] for run in everything[-3:]] == ["n/a"] * 3
     assert len({run.id for run in everything}) == len(everything) == 900
 
@@ -257,144 +185,16 @@ async def test_a_narrow_range_of_a_declared_index_is_probed(indexed: PostgresRea
     assert (page.complete, page.next_cursor) == (True, None)
 
 
-class Blockade:
-    """Nobody can read the runs while it stands."""
-
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self._connection = connection
-
-    async def __aenter__(self) -> None:
-        await self._connection.execute("BEGIN")
-        await self._connection.execute("LOCK TABLE continuum_runs IN ACCESS EXCLUSIVE MODE")
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._connection.execute("ROLLBACK")
-
-
-async def test_a_caller_can_give_up_at_any_time(scene: Scene, reads: PostgresReads) -> None:
-    """Its connection is of use to the next one."""
-    async with Blockade(await scene.connect()):
-        asking = asyncio.create_task(ask(reads))
-        while not await _is_waiting(scene):
-            pass
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-    assert len((await ask(reads)).entries) == 10
-
-
-async def _is_waiting(scene: Scene) -> bool:
-    connection = await scene.connect()
-    cursor = await connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
-    return await cursor.fetchone() is not None
-
-
-async def test_a_statement_that_was_never_run_is_not_taken_for_prepared(
-    scene: Scene, reads: PostgresReads
-) -> None:
-    """The client library prepares what it sends often, though the server had given up before it."""
-    where = ("eq", "duration", 3)
-    for _ in range(4):
-        async with Blockade(await scene.connect()):
-            page = await ask(reads, where, order=("desc", "duration"), budget=0.02)
-            assert not page.complete
-        assert (await ask(reads, where, order=("desc", "duration"))).complete
-
-
-@pytest.mark.parametrize("order", [None, ("desc", "duration")])
-async def test_a_page_never_takes_longer_than_its_budget(
-    scene: Scene, reads: PostgresReads, order: Any
-) -> None:
-    """Nothing is found behind a lock; each cursor gives twice the time, and ends in the answer."""
-    async with Blockade(await scene.connect()):
-        began = monotonic()
-        page = await ask(reads, order=order, budget=0.05)
-        assert monotonic() - began < 0.5
-        assert (page.entries, page.complete, page.stamp.complete) == ((), False, False)
-        began = monotonic()
-        page = await ask(reads, order=order, budget=0.05, cursor=page.next_cursor)
-        assert 0.08 < monotonic() - began < 0.6
-        assert not page.complete
-    after = await ask(reads, order=order, budget=0.05, cursor=page.next_cursor)
-    assert len(after.entries) == 10
-    assert after.stamp.at == page.stamp.at
-
-
-async def test_what_no_time_suffices_for_is_an_error_with_advice(
-    scene: Scene, reads: PostgresReads
-) -> None:
-    """As long as a statement may take at all: then the index that would help is named."""
-    hasty = PostgresReads(scene.pool, IDENTITY, 0.05)
-    async with Blockade(await scene.connect()):
-        for budget in (None, 0.05, 60.0):
-            with pytest.raises(QueryError, match=r"longer than 0\.05 s") as caught:
-                await ask(hasty, order=("desc", AMOUNT), budget=budget)
-            assert caught.value.hint == "continuum attributes index amount"
-
-
-async def test_waiting_for_a_connection_counts_into_the_budget(
-    scene: Scene, reads: PostgresReads
-) -> None:
-    """A page gets one in time or is refused in time; what it has found by then it keeps."""
-    query = Query("default", parse_where([("eq", PLAN, "free")]))
-    async with AsyncExitStack() as busy:
-        for _ in range(scene.pool.max_size):
-            await busy.enter_async_context(scene.pool.connection())
-        for asking in (
-            reads.search(query, 10, None, payloads=False, budget=0.2),
-            reads.count(query, [], budget=0.2),
-        ):
-            began = monotonic()
-            with pytest.raises(NoConnection, match="no connection to the database within"):
-                await asking
-            assert monotonic() - began < 2.0
-        began = monotonic()
-        asking = asyncio.create_task(reads.search(query, 10, None, payloads=False, budget=60.0))
-        await asyncio.sleep(0.2)
-    page = await asking
-    assert page.complete
-    assert monotonic() - began >= page.stamp.elapsed >= 0.19
-
-
-async def test_a_page_that_is_nearly_full_is_walked_to_its_end(
-    scene: Scene, reads: PostgresReads
-) -> None:
-    """Where the first window promises the others soon, no other way is even looked for."""
-    page = await ask(reads, ("eq", AMOUNT, 7), limit=3)
-    assert [step.strategy for step in page.plan.steps] == ["walk"]
-    assert page.plan.steps[0].found == 4
-    page = await ask(reads, ("eq", AMOUNT, 7), limit=200)
-    assert [step.strategy for step in page.plan.steps] == ["walk", "probe"]
-
-
-async def test_a_slow_or_short_page_says_what_would_help(
-    scene: Scene, reads: PostgresReads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The plan of a page that was cut short or took long names the index of its condition."""
-    monkeypatch.setattr(paging, "SLOW", 60.0)
-    where = ("gt", AMOUNT, 98)
-    async with Blockade(await scene.connect()):
-        page = await ask(reads, where, budget=0.02)
-    assert page.plan.advice == "continuum attributes index amount --type number"
-    monkeypatch.setattr(paging, "SLOW", 60.0)
-    assert (await ask(reads, where)).plan.advice is None
-    monkeypatch.setattr(paging, "SLOW", 0.0)
-    assert (
-        await ask(reads, where)
-    ).plan.advice == "continuum attributes index amount --type number"
-
-
-async def test_walked_windows_are_not_lost(scene: Scene, reads: PostgresReads) -> None:
-    """A page whose time is over in the middle goes on behind the last run it looked at."""
-    query = Query("default", parse_where([("like", "error", "%never%")]))
-    small = Bounds(first=10, largest=10)
-    patient = PostgresReads(scene.pool, IDENTITY, 5.0, bounds=small)
-    page = await patient.search(query, 5, None, payloads=False, budget=0.02)
-    pages = [page]
-    while page.next_cursor is not None:
-        page = await patient.search(query, 5, page.next_cursor, payloads=False, budget=0.02)
-        pages.append(page)
-    assert sum(step.rows_read for page in pages for step in page.plan.steps) == 900
-    assert all(page.entries == () for page in pages)
-    assert [page.complete for page in pages] == [False] * (len(pages) - 1) + [True]
-    assert replace(pages[-1].stamp, elapsed=0.0, complete=False).at == pages[0].stamp.at
+async def test_a_window_of_each_index_is_tried_beside_a_declared_one(scene: Scene) -> None:
+    """No statistics say how many runs have the value; both go through the same order of runs."""
+    fresh = PostgresReads(scene.pool, IDENTITY, 5.0, bounds=Bounds(first=4, near=8))
+    await AttributeIndexes(scene.pool, scene.connect).build(
+        ("old",), AttributeType.TEXT, lambda progress: None
+    )
+    where = [("eq", ["attributes", "old"], "yes"), ("eq", "state", "running")]
+    page = await ask(fresh, *where, limit=5)
+    assert told(page) == [
+        ("walk", "runs_attribute_1_idx", 6, 0), ("walk", "runs_namespace_state_started_idx", 6, 6),
+    ]  # fmt: skip
+    everything = [run async for run in every_run(fresh, *where, limit=5)]
+    assert [run.id.int - 1 for run in everything] == [7, 6, 5, 3, 2, 1]

@@ -24,6 +24,7 @@ from continuum.query.tree import (
 from continuum.store.postgres.asking import Statement
 from continuum.store.postgres.index_ranges import (
     SQL_TYPE,
+    is_exact,
     key_bound,
     key_of_index,
     key_parts,
@@ -43,18 +44,21 @@ class Windows:
     Attributes:
         scope: condition under which it holds all matches; without times relative to now.
         extra: SQL conditions on its key.
+        rest: what is still to be looked at in each run of it.
         column: what it is sorted by then, of type `type`.
     """
 
     scope: Condition
     extra: Sequence[str]
+    rest: Condition
     column: str
     type: str
 
 
 def by_start(condition: Condition) -> Windows:
     """An index by start, of a namespace or of a state or workflow in it, from the newest run on."""
-    return Windows(_served(condition), (), "r.started_at", "timestamptz")
+    served = _served(condition)
+    return Windows(served, (), _without(condition, served), "r.started_at", "timestamptz")
 
 
 def by_key(
@@ -73,13 +77,15 @@ def by_key(
     ranged: Windows | None = None
     for index in indexes:
         parts = list(key_parts(index, condition)) if index.valid else []
+        extra = _key(index, parts, compiler)
         if any(part.comparison is Comparison.EQ for part in parts):
             # Within one value the index is sorted by start.
             scope = all_of([namespace, *_about_start(condition)])
-            return Windows(scope, _key(index, parts, compiler), "r.started_at", "timestamptz")
+            known = [scope, *(part for part in parts if is_exact(index, part))]
+            return Windows(scope, extra, _without(condition, *known), "r.started_at", "timestamptz")
         if parts and ranged is None and index.type is not AttributeType.BOOLEAN:
-            extra, column = _key(index, parts, compiler), key_of_index(index)
-            ranged = Windows(namespace, extra, column, SQL_TYPE[index.type])
+            rest, column = _without(condition, namespace), key_of_index(index)
+            ranged = Windows(namespace, extra, rest, column, SQL_TYPE[index.type])
     return ranged
 
 
@@ -88,14 +94,13 @@ def _key(index: AttributeIndex, parts: Iterable[Compare], compiler: Compiler) ->
 
 
 def window_statement(
-    windows: Windows, columns: Sequence[str], where: str, compiler: Compiler, most: int
+    windows: Windows, columns: Sequence[str], compiler: Compiler, most: int
 ) -> Statement:
     """The statement that counts the next runs: whether they match, key, number, where they end.
 
     Args:
         windows: the index.
         columns: SQL of what to tell runs apart by.
-        where: SQL of the whole condition.
         compiler: gathers the parameters of all of it.
         most: rows of the answer.
 
@@ -105,12 +110,12 @@ def window_statement(
     values = "".join(f", {column} AS k{n}" for n, column in enumerate(columns))
     keys = "".join(f", CASE WHEN matches THEN k{n} END" for n in range(len(columns)))
     positions = ", ".join(str(n + 1) for n in range(1 + len(columns)))
-    before = f"%(before)s::{windows.type}"
+    before, rest = f"%(before)s::{windows.type}", compiler.condition(windows.rest)
     # Runs with equal values are in the same window: the next one begins below.
     # OFFSET 0 keeps PostgreSQL from evaluating the condition once for each column above it.
     text = f"""
 SELECT matches{keys}, count(*), min(place) FROM (
-    SELECT ({where}) IS TRUE AS matches, {windows.column} AS place{values}
+    SELECT ({rest}) IS TRUE AS matches, {windows.column} AS place{values}
     FROM (SELECT * FROM continuum_runs r
           WHERE {scope} AND ({before} IS NULL OR {windows.column} < {before})
           ORDER BY {windows.column} DESC FETCH FIRST (%(wanted)s::bigint) ROWS WITH TIES) r
@@ -152,6 +157,12 @@ def _equal(condition: Condition) -> dict[str, Condition]:
         and part.comparison is Comparison.EQ
         and isinstance(part.operand, Field)
     }
+
+
+def _without(condition: Condition, *known: Condition) -> Condition:
+    """What a condition says besides what holds for every run of an index anyway."""
+    said = [part for each in known for part in _parts(each)]
+    return all_of([part for part in _parts(condition) if part not in said])
 
 
 def _parts(condition: Condition) -> Sequence[Condition]:

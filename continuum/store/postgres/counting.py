@@ -23,7 +23,7 @@ from continuum.query.fields import check_groupable
 from continuum.query.ordering import canonical, group_rank
 from continuum.query.outline import reads_attributes
 from continuum.query.times import pin
-from continuum.query.tree import Compare, Comparison, Condition, Field, Operand, Query, all_of
+from continuum.query.tree import All, Compare, Comparison, Condition, Field, Operand, Query, all_of
 from continuum.store.postgres.asking import (
     RESERVE,
     OutOfTime,
@@ -71,9 +71,11 @@ _SHORTEST: Final = 0.002
 _PREPARE: Final[LiteralString] = """
 SELECT set_config('max_parallel_workers_per_gather', '0', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)
-                  || 'kB', true)"""
+                  || 'kB', true),
+       set_config('enable_sort', 'off', true)"""
 """One process: a count leaves the others to whoever works, and knows what it has read itself.
-Memory for a bitmap of all matches: one that names pages only has all their rows read."""
+Memory for a bitmap of all matches: one that names pages only has all their rows read.
+Groups are hashed: there are never many, but the server expects too few to bother."""
 
 _LIMIT: Final[LiteralString] = "SELECT set_config('statement_timeout', %s, true)"
 
@@ -247,7 +249,7 @@ class _Count:
         Answers whether nothing is left to be counted.
         """
         await self._connection.execute(_PREPARE)
-        columns, where, compiler = self._compiled()
+        columns, where, compiler = self._compiled(self._condition)
         whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
         guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
         if guessed and (keyed := self._keyed()) is not None:
@@ -307,21 +309,20 @@ class _Count:
 
     def _window(self) -> Statement:
         """The statement that counts the next runs, the newest first."""
-        columns, where, compiler = self._compiled()
-        windows = by_start(self._condition)
-        return window_statement(windows, columns, where, compiler, MAX_GROUPS + 2)
+        columns, _, compiler = self._compiled(All())
+        return window_statement(by_start(self._condition), columns, compiler, MAX_GROUPS + 2)
 
     def _keyed(self) -> Statement | None:
         """The same in the order of a declared index."""
-        columns, where, compiler = self._compiled()
+        columns, _, compiler = self._compiled(All())
         windows = by_key(self._condition, self._indexes, compiler)
         if windows is None:
             return None
-        return window_statement(windows, columns, where, compiler, MAX_GROUPS + 2)
+        return window_statement(windows, columns, compiler, MAX_GROUPS + 2)
 
-    def _compiled(self) -> tuple[list[str], str, Compiler]:
+    def _compiled(self, condition: Condition) -> tuple[list[str], str, Compiler]:
         columns, where, parameters = compile_count(
-            None, self._condition, self._group_by, read_at=self._read_at
+            None, condition, self._group_by, read_at=self._read_at
         )
         return columns, where, Compiler(parameters)
 

@@ -56,6 +56,15 @@ def key_bound(compiler: Compiler, index: AttributeIndex, part: Compare) -> str:
     return f"{key_of_index(index)} {_LOOSE[part.comparison]} {_bind(compiler, index, part.value)}"
 
 
+def is_exact(index: AttributeIndex, part: Compare) -> bool:
+    """Whether its bound lets nothing else in: the key of an equality is neither cut nor rounded."""
+    if part.comparison is not Comparison.EQ:
+        return False
+    if isinstance(part.value, str):
+        return len(part.value) < INDEXED_CHARACTERS
+    return index.type is AttributeType.BOOLEAN
+
+
 def _bind(compiler: Compiler, index: AttributeIndex, value: Any) -> str:
     match index.type:
         case AttributeType.TEXT:

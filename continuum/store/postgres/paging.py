@@ -31,6 +31,7 @@ from continuum.store.postgres.asking import (
 )
 from continuum.store.postgres.drafts import Draft, Outcome, draft
 from continuum.store.postgres.estimates import estimate_statement, read_estimate
+from continuum.store.postgres.page_bounds import Bounds
 from continuum.store.postgres.page_statements import (
     probe_statement,
     sort_statement,
@@ -49,25 +50,6 @@ SHORTEST: Final = 0.001
 """Seconds that a budget is at least: less is nothing for a server, however often it is doubled."""
 SLOW: Final = 0.1
 """Seconds after which a page says what would make it faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much one statement may look at.
-
-    Attributes:
-        first: rows of the first window of a walk; each further one has four times as many.
-        largest: rows of the largest window.
-        probe: the largest set of candidates that is fetched as a whole.
-        known: the same, of an index that is read without an estimate.
-        near: rows that are walked sooner than other ways are looked for, if they fill the page.
-    """
-
-    first: int = 500
-    largest: int = 128_000
-    probe: int = 20_000
-    known: int = 2_000
-    near: int = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +209,9 @@ class Pager:
                 window, hopeful = 3 * self._bounds.near, False
                 continue
             if not self._walking:
-                outcome, index = await self._look_around(stretch, index)
+                outcome = await self._try_others(stretch, walk)
+                if outcome is Outcome.MORE:
+                    outcome, index = await self._look_around(stretch, index)
                 if outcome is not Outcome.MORE:
                     return outcome
                 self._walking = True
@@ -250,6 +234,20 @@ class Pager:
         if probe is None or self._walking:
             return Outcome.MORE
         return await self._probe(draft, probe)
+
+    async def _try_others(self, stretch: Stretch, walked: Walk) -> Outcome:
+        """A window of each other index, as no estimate tells how long a declared one is.
+
+        All walk the same order, so each goes on where the last one stopped.
+        """
+        others = [walk.index for walk in self._draft(stretch).walks if walk.index != walked.index]
+        for index in others if walked.declared else ():
+            draft = self._draft(stretch)
+            walk = next(walk for walk in draft.walks if walk.index == index)
+            outcome = await self._walk(draft, walk, max(self._bounds.first, self._wanted))
+            if outcome is not Outcome.MORE:
+                return outcome
+        return Outcome.MORE
 
     async def _look_around(self, stretch: Stretch, index: str) -> tuple[Outcome, str]:
         """Fetch a small set that holds all matches, or find a shorter index to walk."""

@@ -59,10 +59,12 @@ class Walk:
     Attributes:
         index: its name.
         branches: conditions under which it is in that order, each for a part of the answer.
+        declared: on an attribute; the server does not know how many runs have its value.
     """
 
     index: str
     branches: tuple[str, ...]
+    declared: bool = False
 
     @property
     def counted(self) -> str:
@@ -225,7 +227,8 @@ class Paths:
                         presence(index),
                         key_bound(self._compiler, index, part),
                     ]
-                    found.append(Walk(index_name(index.id), (" AND ".join([*clauses, *rest]),)))
+                    branch = " AND ".join([*clauses, *rest])
+                    found.append(Walk(index_name(index.id), (branch,), declared=True))
         return found
 
     def _declared_walk(self, index: AttributeIndex, after: list[str]) -> list[Walk]:

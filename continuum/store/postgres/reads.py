@@ -32,7 +32,7 @@ from continuum.store.postgres.session import Row, Session, transient_errors
 from continuum.store.reading import Counts, KeyMatch, Stretch
 
 if TYPE_CHECKING:
-    from continuum.store.postgres.paging import Bounds
+    from continuum.store.postgres.page_bounds import Bounds
     from continuum.store.postgres.search import PostgresSearch
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]

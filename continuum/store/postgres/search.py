@@ -11,7 +11,8 @@ from continuum.query import cursor as cursors
 from continuum.query.outline import reads_attributes
 from continuum.query.tree import Query
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes
-from continuum.store.postgres.paging import Bounds, Pager
+from continuum.store.postgres.page_bounds import Bounds
+from continuum.store.postgres.paging import Pager
 from continuum.store.postgres.reads import Pool
 from continuum.store.postgres.run_rows import Entries, Records, Snapshots
 from continuum.system import monotonic
