@@ -142,7 +142,7 @@ def _nodes(connection: Connection) -> None:
     for node in NODES:
         connection.execute(
             "INSERT INTO continuum_nodes (id, host, pid, version, build, capacity, expires_at)"
-            " VALUES (%s, 'bench', 1, '0', 'bench', 200, 'infinity')",
+            " VALUES (%s, 'bench', 1, '0', 'bench', 200, '2200-01-01')",
             [node],
         )
         for pin in pins():

@@ -226,7 +226,7 @@ WITH recent AS MATERIALIZED (
     SELECT r.id, r.workflow, r.version, r.completed_at,
            continuum_error_family(r.state, r.error_type, r.error_message) AS family
     FROM continuum_runs r
-    WHERE r.state = 'failed' AND r.completed_at > clock_timestamp() - interval '1 day'
+    WHERE r.state = 'failed' AND r.completed_at > statement_timestamp() - interval '1 day'
     ORDER BY r.completed_at DESC LIMIT 2000
 ), kinds AS MATERIALIZED (
     SELECT family, count(*) AS n, (array_agg(id ORDER BY completed_at DESC))[1] AS id,
@@ -248,13 +248,13 @@ CROSS JOIN LATERAL (
     FROM (SELECT FROM continuum_runs e
           WHERE e.state = 'failed'
             AND continuum_error_family(e.state, e.error_type, e.error_message) = k.family
-            AND e.completed_at > clock_timestamp() - interval '1 hour' LIMIT $1::bigint) AS e) AS h
+            AND e.completed_at > statement_timestamp() - interval '1 hour' LIMIT $1::bigint) AS e) AS h
 CROSS JOIN LATERAL (
     SELECT count(*) AS n
     FROM (SELECT FROM continuum_runs e
           WHERE e.state = 'failed'
             AND continuum_error_family(e.state, e.error_type, e.error_message) = k.family
-            AND e.completed_at > clock_timestamp() - interval '1 day' LIMIT $1::bigint) AS e) AS d
+            AND e.completed_at > statement_timestamp() - interval '1 day' LIMIT $1::bigint) AS e) AS d
 ORDER BY d.n DESC, r.completed_at DESC;
 
 -- name: database
