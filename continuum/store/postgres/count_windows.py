@@ -63,7 +63,7 @@ def by_start(condition: Condition) -> Windows:
 
 def by_key(
     condition: Condition, indexes: Sequence[AttributeIndex], compiler: Compiler
-) -> Windows | None:
+) -> tuple[AttributeIndex, Windows] | None:
     """A declared index on an attribute that has to have one value, else one that bounds it.
 
     Args:
@@ -74,7 +74,7 @@ def by_key(
     namespace = _equal(condition).get("namespace")
     if namespace is None:
         return None
-    ranged: Windows | None = None
+    ranged: tuple[AttributeIndex, Windows] | None = None
     for index in indexes:
         parts = list(key_parts(index, condition)) if index.valid else []
         extra = _key(index, parts, compiler)
@@ -82,10 +82,11 @@ def by_key(
             # Within one value the index is sorted by start.
             scope = all_of([namespace, *_about_start(condition)])
             known = [scope, *(part for part in parts if is_exact(index, part))]
-            return Windows(scope, extra, _without(condition, *known), "r.started_at", "timestamptz")
+            rest = _without(condition, *known)
+            return index, Windows(scope, extra, rest, "r.started_at", "timestamptz")
         if parts and ranged is None and index.type is not AttributeType.BOOLEAN:
             rest, column = _without(condition, namespace), key_of_index(index)
-            ranged = Windows(namespace, extra, rest, column, SQL_TYPE[index.type])
+            ranged = index, Windows(namespace, extra, rest, column, SQL_TYPE[index.type])
     return ranged
 
 

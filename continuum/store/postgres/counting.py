@@ -31,7 +31,7 @@ from continuum.store.postgres.asking import (
     ask,
     connection_within,
 )
-from continuum.store.postgres.attribute_indexes import DeclaredIndexes
+from continuum.store.postgres.attribute_indexes import DeclaredIndexes, index_name
 from continuum.store.postgres.count_windows import by_key, by_start, window_statement
 from continuum.store.postgres.counters import COUNTERS, RUNS, CountSource, count_source
 from continuum.store.postgres.reads import Pool
@@ -62,6 +62,10 @@ TRY: Final = 0.5
 """The share of what is left of a budget for one statement that may be enough."""
 
 LARGEST_WINDOW: Final = 500_000
+
+GROWTH: Final = 10
+"""So many times more runs than in a window are in the next one at most: planning each takes as long
+as looking at a thousand."""
 
 _DAY: Final = 86_400.0
 
@@ -253,7 +257,7 @@ class _Count:
         whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
         guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
         if guessed and (keyed := self._keyed()) is not None:
-            return await self._walk(await self._explained(*keyed), deadline)
+            return await self._walk(*keyed, deadline)
         windows = None if whole.cost <= CHEAP else await self._explained(*self._window())
         left = deadline - monotonic()
         if (exact or whole.cost * COST_SECONDS <= left) and (
@@ -264,7 +268,7 @@ class _Count:
             if exact:
                 return False
         windows = windows or await self._explained(*self._window())
-        return await self._walk(windows, deadline)
+        return await self._walk(windows.indexes, windows.asked, deadline)
 
     async def _at_once(self, whole: _Explained, seconds: float) -> bool:
         began, before = monotonic(), await self._rows_read(whole)
@@ -272,39 +276,41 @@ class _Count:
         try:
             async with self._connection.transaction():
                 await self._limit(seconds)
-                rows = await self._rows(whole.statement, whole.parameters)
+                rows = await self._rows(*whole.asked)
                 await self._limit(_DAY)  # or it strikes as the savepoint is released
             found = self.tally.add(rows)
         except errors.QueryCanceled:
             enough = False
-        await self._note("count", whole, before, found, began)
+        read = await self._rows_read(whole) - before
+        self.steps.append(Step("count", whole.indexes, read, found, monotonic() - began))
         return enough
 
-    async def _walk(self, windows: _Explained, deadline: float) -> bool:
+    async def _walk(self, index: str | None, windows: Statement, deadline: float) -> bool:
         """From the end of an index on, in windows that take a bounded time each."""
-        parameters = dict(windows.parameters)
-        began, before = monotonic(), await self._rows_read(windows)
-        share, found, complete = (deadline - began) / 10, 0, False
+        statement, parameters = windows.text, dict(windows.parameters)
+        began = monotonic()
+        share, found, read, complete = (deadline - began) / 10, 0, 0, False
         try:
             async with self._connection.transaction():
                 while not complete and (left := deadline - monotonic()) > _SHORTEST:
                     await self._limit(left)
                     started = monotonic()
-                    rows = await self._rows(windows.statement, parameters)
+                    rows = await self._rows(statement, parameters)
                     found += self.tally.add([row[1:-1] for row in rows if row[0]])
                     seen, wanted = sum(row[-2] for row in rows), parameters["wanted"]
+                    read += seen
                     complete = seen < wanted
                     if not complete:
                         parameters["before"] = min(row[-1] for row in rows)
                         now = monotonic()
                         fitting = wanted * min(share, (deadline - now) / 2) / (now - started)
                         parameters["wanted"] = int(
-                            min(max(fitting, 100), 4 * wanted, LARGEST_WINDOW)
+                            min(max(fitting, 100), GROWTH * wanted, LARGEST_WINDOW)
                         )
                 await self._limit(_DAY)
         except errors.QueryCanceled:
             complete = False
-        await self._note("walk", windows, before, found, began)
+        self.steps.append(Step("walk", index, read, found, monotonic() - began))
         return complete
 
     def _window(self) -> Statement:
@@ -312,13 +318,15 @@ class _Count:
         columns, _, compiler = self._compiled(All())
         return window_statement(by_start(self._condition), columns, compiler, MAX_GROUPS + 2)
 
-    def _keyed(self) -> Statement | None:
-        """The same in the order of a declared index."""
+    def _keyed(self) -> tuple[str, Statement] | None:
+        """A declared index, and the same in its order."""
         columns, _, compiler = self._compiled(All())
-        windows = by_key(self._condition, self._indexes, compiler)
-        if windows is None:
+        found = by_key(self._condition, self._indexes, compiler)
+        if found is None:
             return None
-        return window_statement(windows, columns, compiler, MAX_GROUPS + 2)
+        index, windows = found
+        statement = window_statement(windows, columns, compiler, MAX_GROUPS + 2)
+        return index_name(index.id), statement
 
     def _compiled(self, condition: Condition) -> tuple[list[str], str, Compiler]:
         columns, where, parameters = compile_count(
@@ -343,17 +351,12 @@ class _Count:
         [(rows,)] = await (await self._connection.execute(_ROWS_READ, [plan.alone])).fetchall()
         return rows
 
-    async def _note(
-        self, strategy: Any, plan: _Explained, before: int, found: int, began: float
-    ) -> None:
-        rows = await self._rows_read(plan) - before
-        self.steps.append(Step(strategy, plan.indexes, rows, found, monotonic() - began))
-
 
 class _Explained:
     """A statement, and what is of interest in the server's plan for it.
 
     Attributes:
+        asked: the statement.
         cost: in units of the planner.
         rows: below the innermost limit, such as those of all windows together.
         indexes: names of those it uses, None for none.
@@ -362,8 +365,7 @@ class _Explained:
     """
 
     def __init__(self, statement: str, parameters: Mapping[str, Any], plan: dict[str, Any]) -> None:
-        self.statement = statement
-        self.parameters = parameters
+        self.asked = Statement(statement, parameters)
         nodes = list(_nodes(plan))
         names = [node["Index Name"] for node in nodes if "Index Name" in node]
         limited = [node["Plans"][0] for node in nodes if node["Node Type"] == "Limit"]
