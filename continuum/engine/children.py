@@ -99,14 +99,16 @@ class Children:
         untaken: those and the ended ones whose result no code has seen, as they were started.
         new: to be inserted, since the last collect.
         posts: messages to be sent, since the last collect.
+        parent: whose children they are; in what a fork replays of its origin, the origin.
     """
 
-    __slots__ = ("_identity", "_log", "_loop", "new", "open", "posts", "untaken")
+    __slots__ = ("_identity", "_log", "_loop", "new", "open", "parent", "posts", "untaken")
 
     def __init__(self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop) -> None:
         self._identity = identity
         self._log = log
         self._loop = loop
+        self.parent = identity.run_id
         self.open: dict[UUID, Child] = {}
         self.untaken: dict[UUID, Child] = {}
         self.new: list[NewRun] = []
@@ -129,7 +131,7 @@ class Children:
             raise ChildDepthExceeded(
                 f"{flow.name} would be nested {who.depth + 1} deep; the limit is {MAX_DEPTH}"
             )
-        run_id = child_run_id(who.run_id, who.incarnation, log.count + 1, log.now)
+        run_id = child_run_id(self.parent, who.incarnation, log.count + 1, log.now)
         namespace = call.namespace or who.namespace
         body = log.issue(
             EventKind.CHILD_STARTED,

@@ -134,9 +134,17 @@ class WorkflowContext:
             self._rng = Rng(self._seed, self._identity.incarnation)
         return self._rng
 
-    def seed(self, run_id: UUID) -> None:
-        """From here on its random values are those of that run, whoever holds the generator."""
-        self._seed = run_id
+    @property
+    def generator(self) -> Rng | None:
+        """The run's generator, if its code has asked for one."""
+        return self._rng
+
+    def stand_for(self, run_id: UUID) -> None:
+        """From here on what the run's id decides is decided by that one.
+
+        Its random values, whoever holds the generator, and the ids of its children.
+        """
+        self._seed = self._children.parent = run_id
         if self._rng is not None:
             self._rng.seed(run_id, self._identity.incarnation)
 

@@ -120,6 +120,18 @@ def cancelled_end(reason: str | None) -> tuple[RunEnd, EventKind, Any]:
     return _cancelled(None, reason)
 
 
+def unentered_end(kind: EventKind, body: RunCancelled | RunFailed) -> RunEnd:
+    """The end of a run whose journal has nothing else: its code was never entered.
+
+    Args:
+        kind: of the event; cancelled before its time, or failed because its first turn was refused.
+        body: of the event.
+    """
+    if isinstance(body, RunFailed):
+        return RunEnd(RunState.FAILED, error=body.error)
+    return cancelled_end(body.reason)[0]
+
+
 def _failed(failure: Failure) -> tuple[RunEnd, EventKind, Any]:
     return RunEnd(RunState.FAILED, error=failure), EventKind.RUN_FAILED, RunFailed(failure)
 

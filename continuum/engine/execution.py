@@ -26,13 +26,14 @@ from continuum.engine.context import WorkflowContext
 from continuum.engine.continuing import continuation_of
 from continuum.engine.deadlines import Deadlines
 from continuum.engine.drift import Drift, unreadable, waiting_location
-from continuum.engine.endings import asked_end, cancelled_end, end_of
+from continuum.engine.endings import asked_end, cancelled_end, end_of, unentered_end
 from continuum.engine.failures import stopped
 from continuum.engine.guard import guard
 from continuum.engine.handles import DurableTimer
 from continuum.engine.loop import DeterministicLoop
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
 from continuum.engine.patches import Patches
+from continuum.engine.picture import Picture, picture_of
 from continuum.engine.results import Outcome, error_of, result_of
 from continuum.engine.signals import Signals
 from continuum.engine.waiting import waiting_on
@@ -149,6 +150,16 @@ class Execution(ActivityEvents):
         return self._cancellation.requested
 
     @property
+    def picture(self) -> Picture:
+        """Everything that decides what the run will do, to be compared with its replay's."""
+        picture = picture_of(self._log, self._loop, self._attempts, self._signals, self._children,
+                             self._cancellation, self._patches, self._context)  # fmt: skip
+        picture["wake_at"] = self.wake_at
+        if not self.busy:
+            picture["waiting_on"] = self.waiting_on
+        return picture
+
+    @property
     def identity(self) -> RunIdentity:
         """The run and its incarnation."""
         return self._identity
@@ -243,7 +254,7 @@ class Execution(ActivityEvents):
         self._patches.recall(events, incarnation)
         fork = next((event for event in events if event.kind is EventKind.RUN_FORKED), None)
         if fork is not None:
-            self._context.seed(fork.body().origin)
+            self._context.stand_for(fork.body().origin)
         replaying.replay(self, self._log, self._attempts, events, incarnation)
         self._patches.flush()
 
@@ -265,8 +276,13 @@ class Execution(ActivityEvents):
         self._settle()
 
     def forked(self, run_id: UUID) -> None:
-        """What was replayed up to here is a copy; random values are its own from now on."""
-        self._context.seed(run_id)
+        """What was replayed up to here is a copy; what its id decides is its own from now on."""
+        self._context.stand_for(run_id)
+
+    def unentered(self, kind: EventKind, body: Any) -> None:
+        """Its code was never entered: the journal has nothing but its end."""
+        self.end, self.ended_as = unentered_end(kind, body), kind
+        self._log.latched = True
 
     def waiting_at(self) -> str | None:
         """Where in the code the main task waits, for messages."""

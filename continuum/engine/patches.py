@@ -68,6 +68,11 @@ class Patches:
             log.record(EventKind.PATCH_DECIDED, None, body, log.now)
         return taken
 
+    @property
+    def decided(self) -> dict[str, bool]:
+        """Every patch that was decided upon, whether or not this process has come by it."""
+        return dict(self._decided)
+
     def news(self) -> frozenset[str]:
         """Every patch that is taken, which is then no news any more."""
         self.has_news = False

@@ -30,6 +30,10 @@ class Replayed(Protocol):
         """What comes next is another run's."""
         ...
 
+    def unentered(self, kind: EventKind, body: Any) -> None:
+        """The code was never entered."""
+        ...
+
     def waiting_at(self) -> str | None:
         """Where the code waits."""
         ...
@@ -55,6 +59,8 @@ def replay(
     """Replay the events of one incarnation; a difference latches the log with its drift."""
     log.replaying = True
     intervals = list(_intervals(events, incarnation))
+    if not intervals:
+        _replay_only_end(execution, log, events, incarnation)
     for index, interval in enumerate(intervals):
         _replay_interval(execution, log, attempts, interval)
         if log.drift is None and execution.ended_as is not None:
@@ -83,6 +89,20 @@ def _intervals(events: Sequence[Event], incarnation: int) -> Iterator[Interval]:
             current.progress.append(event)
     if current is not None:
         yield current
+
+
+def _replay_only_end(
+    execution: Replayed, log: CommandLog, events: Sequence[Event], incarnation: int
+) -> None:
+    """Cancelled before its time, or refused by the store with its first turn."""
+    for event in events:
+        if event.incarnation == incarnation and event.kind in ENDS:
+            body = read_body(event)
+            if isinstance(body, Drift):
+                return log.fail(body)
+            log.last = event.at
+            return execution.unentered(event.kind, body)
+    return None
 
 
 def _replay_interval(

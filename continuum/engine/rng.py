@@ -43,6 +43,11 @@ class Rng:
         self._state = [int.from_bytes(seed[i : i + 8], "big") for i in range(0, 32, 8)]
         self._gauss = None
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What decides all further values."""
+        return (*self._state, self._gauss)
+
     def _next(self) -> int:
         a, b, c, d = self._state
         x = (b * 5) & _MASK

@@ -61,23 +61,24 @@ def paranoia() -> Paranoia | None:
 def differences(live: Execution, again: Execution) -> list[str]:
     """What a replayed execution has otherwise than the live one, in words with both sides.
 
-    Attempts in progress are a matter of the process, so waits are compared only between them.
+    Attempts in progress are a matter of the process: while there are some, the live run is
+    running and waits for nothing, and the replayed one knows of no process that has them.
     """
     difference = again.drift or again.changed
     if difference is not None:
         return [difference.message]
     pairs: list[tuple[str, object, object]] = [
         ("commands issued", live.commands, again.commands),
-        ("open activities", live.open_activities, again.open_activities),
-        ("end", live.end, again.end),
-        ("cancelling", live.cancelling, again.cancelling),
+        ("end", (live.ended_as, live.end), (again.ended_as, again.end)),
+        ("what follows", live.continuation, again.continuation),
     ]
-    if not live.open_activities and not again.open_activities:
-        pairs += [
-            ("state", live.state, again.state),
-            ("waiting on", live.waiting_on, again.waiting_on),
-            ("wake at", live.wake_at, again.wake_at),
-        ]
+    if live.ended_as is None:
+        replayed = again.picture
+        pairs += [(what, value, replayed.get(what)) for what, value in live.picture.items()]
+        missing = sorted(set(live.open_activities).difference(again.open_activities))
+        pairs.append(("open activities that the other lacks", missing, []))
+        if not live.busy:
+            pairs.append(("state", live.state, again.state))
     return [
         f"{what}: {first!r} live, {second!r} in the replay"
         for what, first, second in pairs

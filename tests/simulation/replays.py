@@ -10,16 +10,15 @@ from uuid import UUID
 import msgspec
 
 from continuum.engine.commands import CommandLog
-from continuum.engine.drift import waiting_location
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import RunIdentity
+from continuum.engine.picture import Picture
 from continuum.journal.events import STIMULI, Event, EventKind
 from continuum.journal.turn import Turn
 from continuum.store.memory.tables import RunRow, Tables
 from tests.simulation.interpreter import WORKFLOWS
 
 FLOWS = {flow.name: flow for flow in WORKFLOWS}
-Picture = dict[str, Any]
 
 
 class Album:
@@ -34,7 +33,7 @@ class Album:
         events = turn.next_seq + turn.appended - 1
         self.cuts.setdefault(turn.run_id, set()).add(events)
         if execution.ended_as is None:
-            self._pictures[turn.run_id, events] = picture_of(execution)
+            self._pictures[turn.run_id, events] = execution.picture
 
     def check(self, tables: Tables, first_input: bytes) -> int:
         """Replay every run of the store; answers how many replays that took."""
@@ -78,48 +77,12 @@ class Album:
             live = self._pictures.get((identity.run_id, prefix[-1].seq))
             if live is None:
                 return
-            replayed = picture_of(execution)
+            replayed = execution.picture
             for what, value in live.items():
-                if value is not None:
-                    assert replayed[what] == value, (
-                        f"{where}: {what} was {value}, replayed it is {replayed[what]}"
-                    )
+                again = replayed.get(what)
+                assert again == value, f"{where}: {what} was {value}, replayed it is {again}"
         finally:
             execution.drop()
-
-
-def picture_of(execution: Execution) -> Picture:
-    """Everything that decides what the run will do; None for what replay need not restore."""
-    log, loop, attempts = execution._log, execution._loop, execution._attempts
-    rng, cancellation = execution._context._rng, execution._cancellation
-    return {
-        "commands": log.count,
-        "time": (log.now, log.last),
-        "attempts": [
-            (s.command, s.attempt, s.failures, s.crashes, s.abandoned, s.queue, s.protected,
-             s.details, s.error, s.due_at if s.pending else None)
-            for s in attempts.open.values()
-            if not s.abandoned or s.queue  # of those nothing more is wanted, begun or not
-        ],
-        "timers": [(t.command, t.due_at) for t in loop.timers.values()],
-        "wake_at": execution.wake_at,
-        "children": [
-            (c.command, c.run_id, c.parent_close, c.watchers, c.asked)
-            for c in execution._children.open.values()
-        ],
-        "untaken": [
-            (c.run_id, c.former, c.future.done()) for c in execution._children.untaken.values()
-        ],
-        "signals": (
-            [(w.command, w.name) for w in execution._signals.waiters()],
-            [(body.name, body.message) for body in execution._signals.untaken()],
-        ),
-        "cancellation": (cancellation.requested, cancellation.delivered, cancellation.reason),
-        "random": None if rng is None else list(rng._state),
-        "patches": dict(execution._patches._decided),
-        "tasks": [(t.get_name(), waiting_location(t.get_coro())) for t in loop.tasks],
-        "waiting_on": execution.waiting_on,
-    }  # fmt: skip
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import continuum
-from continuum import ConfigurationError, Continuum, PayloadError, workflow
+from continuum import ConfigurationError, Continuum, PayloadError, WorkflowCancelled, workflow
 from continuum.testing import HistoryDrift, assert_replays, dump_history, environment
 from tests.testing.shop import Order, charge, fan_out, order_flow, refund, ship, waiting
 
@@ -104,6 +104,18 @@ async def test_histories_of_unfinished_and_forced_runs_replay() -> None:
         assert_replays(waiting, await dump_history(run))
         await run.cancel(force=True)
         assert_replays(waiting, await dump_history(run.id, client=env.client))
+
+
+async def test_the_history_of_a_run_that_never_began_replays() -> None:
+    """Cancelled before its time, its history is its end."""
+    async with environment([waiting]) as env:
+        run = await env.start(waiting, delay=3600)
+        await run.cancel(reason="not needed")
+        with pytest.raises(WorkflowCancelled):
+            await run.result()
+        history = await dump_history(run)
+    assert [event["type"] for event in json.loads(history)["events"]] == ["run_cancelled"]
+    assert_replays(waiting, history)
 
 
 async def test_what_is_no_history_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -52,6 +53,51 @@ async def test_code_that_does_not_is_named_with_both_sides(
     assert "signal_awaited signal 1" in text
     assert "signal_awaited signal 2" in text
     assert await cluster.state(run_id) == "suspended"
+
+
+@workflow
+async def wavering() -> int:
+    """Draws as many numbers as it was executed before, which no command shows."""
+    for _ in range(_passes[0]):
+        continuum.random()
+    _passes[0] += 1
+    await continuum.wait_signal("go")
+    return 0
+
+
+@pytest.mark.drifts
+async def test_what_no_command_shows_is_compared_too(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is drawn next would differ, though all commands are the same so far."""
+    _passes[0] = 1
+    member = await cluster.join(wavering)
+    with caplog.at_level(logging.ERROR, "continuum.worker.paranoia"):
+        await member.worker.create_local(new_run(wavering))
+    [text] = [record.getMessage() for record in caplog.records]
+    assert "random state" in text
+
+
+@workflow
+async def giving_up() -> str:
+    """Gives up on an activity in the turn that starts it, and on another one later."""
+    now, later = asyncio.ensure_future(flows.add_one(1)), asyncio.ensure_future(flows.add_one(2))
+    await asyncio.sleep(0)
+    now.cancel()
+    await later
+    return await continuum.wait_signal("go", type=str)
+
+
+async def test_attempts_that_never_began_are_no_difference(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A replay cannot know of them that they did not begin; nothing depends on it."""
+    with caplog.at_level(logging.ERROR):
+        await cluster.join(giving_up)
+        run_id = await cluster.start(giving_up)
+        await cluster.signal(run_id, "go", "on")
+        assert await cluster.result(run_id) == "on"
+    assert caplog.records == []
 
 
 @workflow

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+import continuum
 from continuum import workflow
 from continuum.errors import ActivityCrashed, ActivityFailed, ActivityTimeout
 from continuum.model import RunState
@@ -177,3 +180,60 @@ def test_busy_only_while_an_attempt_is_local() -> None:
     assert run.execution.busy
     run.complete(1, "x")
     assert not run.execution.busy
+
+
+@workflow
+async def gives_up() -> str:
+    """Starts two activities and gives up on both at once, then waits."""
+    started = [asyncio.ensure_future(a()), asyncio.ensure_future(once())]
+    await asyncio.sleep(0)
+    for each in started:
+        each.cancel()
+    return await continuum.wait_signal("go", type=str)
+
+
+def test_an_attempt_given_up_in_its_own_turn_decides_nothing() -> None:
+    """Live it never begins and is closed; a replay cannot know, and nothing depends on it."""
+    run = Driver(gives_up).start()
+    assert run.calls == {}
+    assert run.execution.open_activities == []
+    taken = run.crashed()
+    assert taken.execution.open_activities == [1, 2]
+    assert taken.execution.picture == run.execution.picture
+    before = run.kinds()
+    assert taken.recover().kinds() == before, "whoever takes the run over journals nothing for it"
+    assert taken.calls == {}
+    for owner in (run, taken):
+        owner.signal("go", "on")
+        assert owner.result == "on"
+        owner.check_replays()
+    assert run.kinds() == taken.kinds()
+
+
+def test_a_cancel_does_not_wait_for_what_was_given_up() -> None:
+    """By the owner that took it back, and by one that found it in the journal."""
+    run = Driver(gives_up).start()
+    for owner in (run, run.crashed().recover()):
+        owner.cancel()
+        assert owner.kinds()[-2:] == ["cancel_requested", "run_cancelled"]
+        owner.check_replays()
+
+
+def test_the_end_of_an_attempt_given_up_later_finds_its_command() -> None:
+    """It had begun, so its end is journaled and replayed, also to a new owner."""
+    run = Driver(gives_up_later).start()
+    run.signal("stop")
+    assert run.stopped == [2]
+    assert run.crashed().execution.picture == run.execution.picture
+    run.fail(2, "stopped", reason="cancelled")
+    assert run.kinds()[-1] == "activity_failed#2"
+    run.check_replays()
+
+
+@workflow
+async def gives_up_later() -> str:
+    """Starts an activity and gives up on it when it is told so."""
+    started = asyncio.ensure_future(a())
+    await continuum.wait_signal("stop")
+    started.cancel()
+    return await continuum.wait_signal("go", type=str)

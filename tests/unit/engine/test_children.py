@@ -6,14 +6,16 @@ import asyncio
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 import continuum
 from continuum import workflow
 from continuum.engine.execution import RunIdentity
 from continuum.errors import ChildCancelled, ChildDepthExceeded, ChildFailed, DefinitionError
-from continuum.journal.events import Failure
+from continuum.journal.events import Event, EventKind, Failure, RunForked
 from continuum.model import RunState
 from tests.unit.engine.driver import START, Driver
 from tests.unit.engine.flows import a
@@ -54,6 +56,34 @@ def test_a_childs_id_is_the_same_whoever_computes_it() -> None:
     assert ids[0].version == 7
     other = Driver(parent, incarnation=2).start().children[0].run_id
     assert other != ids[0]
+
+
+@workflow(name="two_children")
+async def two_children() -> float:
+    """Runs a child, and another one after a signal."""
+    first = await continuum.run_child(child, 1)
+    await continuum.wait_signal("go")
+    second = await continuum.run_child(child, 2)
+    return (first + second).total_seconds()
+
+
+def test_a_fork_replays_its_origins_children_and_starts_its_own() -> None:
+    """The id of a child follows from its parent's: up to the fork that is the origin."""
+    run = Driver(two_children).start()
+    run.child_ends(run.children[0], "PT1S")
+    fork = Driver(two_children, run_id=uuid4())
+    body = RunForked(run.identity.run_id, fork.identity.run_id)
+    forked = Event(fork.identity.run_id, len(run.journal) + 1, 1, EventKind.RUN_FORKED, None,
+                   msgspec.json.encode(body), run.now)  # fmt: skip
+    fork.journal = [*run.journal, forked]
+    fork.execution.replay(fork.journal)
+    assert (fork.execution.drift, fork.execution.changed) == (None, None)
+    for each in (run, fork):
+        each.signal("go")
+    assert fork.children[0].run_id != run.children[1].run_id
+    assert fork.child_ends(fork.children[0], "PT1S").result == 2.0
+    again = fork.crashed().execution
+    assert (again.drift, again.changed) == (None, None)
 
 
 def test_failure_and_cancellation_of_a_child_are_exceptions() -> None:

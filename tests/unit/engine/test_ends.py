@@ -6,10 +6,13 @@ import asyncio
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 import continuum
 from continuum import workflow
+from continuum.journal.events import Event, EventKind, Failure, RunFailed
+from continuum.journal.turn import RunEnd
 from continuum.model import RunState
 from tests.unit.engine.driver import Driver
 from tests.unit.engine.flows import a, retried
@@ -152,3 +155,26 @@ def test_waiting_for_nothing_is_said() -> None:
     text = Driver(flow).start().execution.waiting_on
     assert text is not None
     assert text.startswith("nothing")
+
+
+def test_a_run_that_was_never_entered_replays_to_its_end() -> None:
+    """Its journal has nothing but the end: cancelled before its time, or refused by the store."""
+
+    @workflow
+    async def flow() -> None:
+        await a()
+
+    run = Driver(flow)
+    run.execution.never_start("not needed", run.now)
+    run.commit()
+    assert run.kinds() == ["run_cancelled"]
+    again = run.crashed().execution
+    assert (again.end, again.ended_as) == (run.execution.end, EventKind.RUN_CANCELLED)
+    assert (again.started, again.commands, again.waiting_on) == (False, 0, None)
+    failure = Failure("PayloadError", "the database refused what the run wrote")
+    refused = Event(run.identity.run_id, 1, 1, EventKind.RUN_FAILED, None,
+                    msgspec.json.encode(RunFailed(failure)), run.now)  # fmt: skip
+    run.journal = [refused]
+    again = run.crashed().execution
+    assert again.end == RunEnd(RunState.FAILED, error=failure)
+    assert (again.started, again.drift) == (False, None)
