@@ -87,6 +87,7 @@ class CommandLog:
     def expect(self, stimulus: Event, commands: Sequence[Event]) -> None:
         """Begin to replay the interval of one stimulus."""
         self.now = stimulus.at
+        self.last = max(self.last, stimulus.at)
         self._expected = commands
         self._position = 0
         self._stimulus = f"{stimulus.kind} (seq {stimulus.seq})"

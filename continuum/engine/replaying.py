@@ -121,7 +121,6 @@ def _replay_interval(
     missing = log.unmatched()
     if missing is not None:
         return log.fail(_missing(execution, missing))
-    log.last = max(log.last, stimulus.at)
     for event in interval.progress:
         _replay_progress(execution, log, attempts, event)
     if interval.end is not None and execution.ended_as is None:

@@ -224,7 +224,9 @@ def test_the_end_of_an_attempt_given_up_later_finds_its_command() -> None:
     run = Driver(gives_up_later).start()
     run.signal("stop")
     assert run.stopped == [2]
-    assert run.crashed().execution.picture == run.execution.picture
+    taken, live = run.crashed().execution, run.execution
+    assert taken.open_activities == live.open_activities == [2]
+    assert {what: taken.picture[what] for what in live.picture} == live.picture
     run.fail(2, "stopped", reason="cancelled")
     assert run.kinds()[-1] == "activity_failed#2"
     run.check_replays()
