@@ -93,6 +93,7 @@ class Membership:
         self._on_epoch_lost = on_epoch_lost
         self._on_joined = on_joined
         self._rejoining: asyncio.Task[None] | None = None
+        self._leaving = False
         self._loop: asyncio.AbstractEventLoop
 
     @property
@@ -142,9 +143,11 @@ class Membership:
         self._on_joined()
 
     async def leave(self) -> None:
-        """Remove the node row and let both locks go."""
+        """Remove the node row and let both locks go, for good."""
+        self._leaving = True  # a heartbeat that misses the row is right to, and no news
         if self._rejoining is not None:
             self._rejoining.cancel()
+            await asyncio.wait([self._rejoining])
         try:
             await self._store.forget_node(self.node_id)
         finally:
@@ -201,6 +204,8 @@ class Membership:
 
     def _epoch_lost(self, node_id: UUID) -> None:
         if self.liveness is None or node_id != self.node_id or self._rejoining is not None:
+            return
+        if self._leaving:
             return
         log.warning("node %s was declared dead; dropping its runs and joining again", node_id)
         self._on_epoch_lost()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg import Connection
 
 from continuum.journal.turn import TurnStatus
 from continuum.store.postgres.listen import PostgresListener
@@ -294,3 +296,39 @@ async def test_rule_25_invisible_session_lock_is_not_used_against_the_node(
     assert await scene.store.suspects(uuid4()) == set()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "CONTINUUM_DIRECT_DSN" in caplog.text
+
+
+@pytest.mark.parametrize("closed_first", [True, False])
+async def test_a_hold_that_is_given_up_leaves_no_connection(
+    scene: Scene, closed_first: bool
+) -> None:
+    """Its thread goes on connecting, and the node's lock must not stay with what it opens."""
+    connecting, go_on, opened = threading.Event(), threading.Event(), threading.Event()
+
+    def connect() -> Connection[Any]:
+        connecting.set()
+        assert go_on.wait(10)
+        return connect_blocking(scene.settings)
+
+    class Noticed(PostgresLiveness):
+        def _hold(self) -> None:
+            super()._hold()
+            opened.set()
+
+    liveness = Noticed(connect, scene.node, 30.0, 3600, _nothing, _nothing, _nothing)
+    holding = started(liveness.hold())
+    assert await asyncio.to_thread(connecting.wait, 10)
+    holding.cancel()
+    await asyncio.wait([holding])
+    if closed_first:
+        await liveness.close()
+    go_on.set()
+    assert await asyncio.to_thread(opened.wait, 10)
+    if not closed_first:
+        await liveness.close()
+    while await scene.value(f"SELECT count(*) FROM {SESSION_LOCKS}"):
+        pass
+
+
+def _nothing(*_: object) -> None:
+    """Nobody is told."""

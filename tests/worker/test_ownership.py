@@ -293,6 +293,23 @@ async def test_a_node_declared_dead_joins_again(cluster: Cluster) -> None:
     assert await member.worker.create_local(new_run(flows.waiting, 1))
 
 
+async def test_a_node_that_leaves_does_not_join_again(cluster: Cluster) -> None:
+    """A heartbeat that misses the row which was just removed is no reason to come back."""
+
+    class Overtaken(Between):
+        async def forget_node(self, node_id: UUID) -> None:
+            await self.inner.forget_node(node_id)
+            membership._epoch_lost(node_id)  # as the thread of the heartbeat says it
+
+    member = await cluster.join(flows.waiting, wrap=Overtaken)
+    membership = member.worker.membership
+    rejoined = membership.rejoined.listen()
+    await member.worker.drain(1.0)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert [task for task in others if task.get_name() == "continuum:rejoin"] == []
+    assert (membership.active, rejoined.empty()) == (False, True)
+
+
 async def test_a_claim_whose_answer_was_lost_is_given_back(cluster: Cluster) -> None:
     """Runs that the store gave us but we never received do not stay ours."""
 

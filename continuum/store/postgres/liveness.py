@@ -73,14 +73,19 @@ class PostgresLiveness:
         self._beaten_at = 0.0
         self._begun = threading.Event()
         self._stopping = threading.Event()
+        self._handing_over = threading.Lock()
+        self._held: Connection[Any] | None = None
         self._wake, self._woken = socket.socketpair()
         self._thread: threading.Thread | None = None
 
     async def hold(self) -> None:
         """See `Liveness.hold`."""
-        connection = await asyncio.to_thread(self._open)
+        await asyncio.to_thread(self._hold)
+        held, self._held = self._held, None
+        if held is None:  # it was closed meanwhile
+            return
         self._thread = threading.Thread(
-            target=self._run, args=(connection,), name="continuum-heartbeat", daemon=True
+            target=self._run, args=(held,), name="continuum-heartbeat", daemon=True
         )
         self._thread.start()
 
@@ -92,8 +97,12 @@ class PostgresLiveness:
         self._nudge()
 
     async def close(self) -> None:
-        """See `Liveness.close`."""
-        self._stopping.set()
+        """See `Liveness.close`; `hold` may have been given up while its thread connects."""
+        with self._handing_over:
+            self._stopping.set()
+            held, self._held = self._held, None
+        if held is not None:
+            held.close()
         self._nudge()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -121,6 +130,14 @@ class PostgresLiveness:
 
     def _nudge(self) -> None:
         self._wake.send(b"\0")
+
+    def _hold(self) -> None:
+        connection = self._open()
+        with self._handing_over:
+            if not self._stopping.is_set():
+                self._held = connection
+                return
+        connection.close()
 
     def _open(self) -> Connection[Any]:
         with transient_errors():
