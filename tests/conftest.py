@@ -22,7 +22,6 @@ embedded PostgreSQL 18, those in /usr/lib/postgresql, and the one named by CONTI
 from __future__ import annotations
 
 import gc
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -34,6 +33,7 @@ from hypothesis import HealthCheck, settings
 
 from continuum.worker.paranoia import VARIABLE
 from tests import servers
+from tests.drifts import drifts
 
 _PARANOID = os.environ.get(VARIABLE) == "1"
 _OWNED: list[tuple[Path, int]] = []
@@ -78,27 +78,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("pg_server", servers.server_names(), indirect=True)
 
 
-class _Drifts(logging.Handler):
-    """What the paranoid mode has found."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
-
-
 @pytest.fixture(autouse=_PARANOID)
 def _replays_alike(request: pytest.FixtureRequest) -> Iterator[None]:
     """In paranoid mode no run of a test may replay differently."""
-    found = _Drifts()
-    logger = logging.getLogger("continuum.worker.paranoia")
-    logger.addHandler(found)
-    yield
-    logger.removeHandler(found)
+    with drifts() as found:
+        yield
     if request.node.get_closest_marker("drifts") is None:
-        assert found.messages == []
+        assert found == []
 
 
 @pytest.fixture(scope="session")

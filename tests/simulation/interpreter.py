@@ -121,7 +121,12 @@ class Actor(Leaves):
             return error.type
 
     async def _carry(self, node: Node, label: str) -> Any:
-        await continuum.start_child(carried, self.world, f"{label}c", node[1], node[2])
+        # The last incarnation has nobody to gather it: a child that does not wait to be told would
+        # race with the end of its parent, were it to be cancelled by that.
+        policy = "cancel" if node[1] else "abandon"
+        await continuum.start_child(
+            carried, self.world, f"{label}c", node[1], node[2], parent_close=policy
+        )
 
     async def _child_cancel(self, node: Node, label: str) -> Any:
         handle = await self._start_hanging(label)

@@ -14,6 +14,7 @@ from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
 from continuum.worker import processes
 from continuum.worker.service import Backoff
+from tests.drifts import drifts
 from tests.simulation.chaos import RUN_ID, Chaos
 from tests.simulation.interpreter import simulated
 from tests.simulation.keys import check_keys
@@ -49,9 +50,10 @@ def check(example: Example) -> None:
         AssertionError: one does not hold.
     """
     program, disturbance = example.program, example.disturbance
-    with standing_in():
+    with standing_in(), drifts() as found:
         undisturbed = asyncio.run(execute(program, UNDISTURBED))
         disturbed = asyncio.run(execute(program, disturbance.scaled(undisturbed.commits)))
+    assert found == []
     stopped = disturbance.cancel_at is not None
     if not program.races:
         assert undisturbed.state == ENDS[program.end], undisturbed.runs[""]
