@@ -14,6 +14,7 @@ from continuum.engine.drift import Drift
 from continuum.journal.events import COMMANDS, ENDS, STIMULI, Event, EventKind
 
 _ABOUT_THE_RUN = (EventKind.PATCH_DECIDED, EventKind.RUN_ADOPTED)
+_WITHOUT_CODE = (EventKind.RUN_CANCELLED, EventKind.RUN_FAILED)
 _ABOUT_ACTIVITIES = (EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED)
 
 
@@ -96,7 +97,7 @@ def _replay_only_end(
 ) -> None:
     """Cancelled before its time, or refused by the store with its first turn."""
     for event in events:
-        if event.incarnation == incarnation and event.kind in ENDS:
+        if event.incarnation == incarnation and event.kind in _WITHOUT_CODE:
             body = read_body(event)
             if isinstance(body, Drift):
                 return log.fail(body)
