@@ -54,7 +54,8 @@ def summary(workforce: Workforce, width: int, palette: Palette) -> Text:
     if cluster is not None and cluster.orphaned:
         text = f"{_many(cluster.orphaned)} runs owned by dead workers"
         facts.append(Text(text, palette.warn + bold))
-    facts.append(Text(f"{sum(node.owned_runs for node in alive):,} runs owned", palette.muted))
+    owned = sum(node.owned_runs for node in alive)
+    facts.append(Text("1 run owned" if owned == 1 else f"{owned:,} runs owned", palette.muted))
     waits = workforce.wake_lag
     if waits is not None:
         lag = ages.duration(waits.total_seconds())
