@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
 
+from textual import events
 from textual.app import App
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
 from console import actions, verbs
 from console.dialogs.namespace import NamespaceDialog
+from console.key_queue import KeyQueue, Turn
 from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
@@ -67,6 +69,7 @@ class ConsoleApp(App[None]):
         super().__init__()
         self.session = session
         self._plain = [PlainCharacters()] if plain else []
+        self.keys = KeyQueue(self)
         self.pulse: LiveLoop[Pulse] = LiveLoop(
             self._load_pulse, self._show_pulse, self._no_pulse, interval=PULSE_EVERY
         )
@@ -78,11 +81,28 @@ class ConsoleApp(App[None]):
         self.add_mode(actions.NODES, partial(NodesScreen, session))
         self.add_mode(actions.HEALTH, partial(HealthScreen, session))
 
+    def on_load(self) -> None:
+        """Before there is any widget."""
+        self.keys.listen()
+
     def on_mount(self) -> None:
         """Open on the list of runs."""
         self.theme_changed_signal.subscribe(self, self._theme_changed)
+        self.run_worker(self.keys.run(), group="keys", exclusive=True)
         self.run_worker(self.pulse.run(), group="pulse", exclusive=True, exit_on_error=False)
         self.switch_mode(actions.RUNS)
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed waits its turn."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self.keys.put(event)
+        else:
+            await super().on_event(event)
+
+    async def on_turn(self, turn: Turn) -> None:
+        """To what has the focus now."""
+        turn.taken.set()
+        await super().on_event(turn.event)
 
     def get_css_variables(self) -> dict[str, str]:
         """Those of the theme, and the console's own inks."""

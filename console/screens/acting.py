@@ -26,7 +26,7 @@ from continuum.operators.plans import BulkPlan
 
 T = TypeVar("T")
 
-_ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes"})
+ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes"})
 _ON_A_LIVE_RUN: Final = frozenset({"signal", "cancel"})
 
 
@@ -47,7 +47,7 @@ class ActingScreen(LiveScreen[T]):
 
     def unavailable(self, name: str) -> str | None:
         """There must be a run, and a live one to send it anything."""
-        if name not in _ON_A_RUN:
+        if name not in ON_A_RUN:
             return super().unavailable(name)
         run = self.run_in_view()
         if run is None:

@@ -105,6 +105,8 @@ class AskingScreen(ActingScreen[T]):
         self._by_cell("Without runs with", expressions.excluded)
 
     def _by_cell(self, title: str, rewrite: Callable[[Condition, Condition], Condition]) -> None:
+        if self.target() is None:
+            return
         query, found = self.runs_query, self._meanings()
 
         def take(index: int | None) -> None:

@@ -101,7 +101,7 @@ class ReportScreen(LiveScreen[T]):
             words = "nothing could be read yet" if failed else self.reading
             summary.display = False
             self.view.border_title = Content("")
-            self.view.put(lambda _, palette: [Block((Text(words, palette.muted),))])
+            self.view.put(lambda _, palette: [Block((Text(words, palette.muted),))], reading=True)
             return
         summary.display = True
         summary.update(self.summary(loaded, max(20, self.size.width - 4), palette_of(self)))

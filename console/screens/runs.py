@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
+from uuid import UUID
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from console import actions, pages, verbs
 from console.messages import OpenRun, ScopeChanged, ShowMode
@@ -21,6 +22,7 @@ from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
+from console.screens.acting import ON_A_RUN
 from console.screens.marking import MarkingScreen
 from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
@@ -34,6 +36,17 @@ from continuum.errors import QueryError
 from continuum.model import Run
 
 COUNTS_EVERY = 5.0
+REACTION: Final = 0.3
+"""Seconds that pass at least between what somebody sees and the key that answers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """The cursor came to be on another run by itself, at a time of the session's clock."""
+
+    run: Run
+    to: UUID
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self._good = (self.runs_query, self.page)
         self._further = False
         self._whole = False
+        self._slip: Slip | None = None
         everywhere = self.runs_query.namespace is None
         self._presenter = RunRows(datetime.now(UTC), all_namespaces=everywhere)
         self._presenter.order = self.runs_query.order
@@ -99,7 +113,6 @@ class RunsScreen(MarkingScreen[Answer]):
         yield StateTabs()
         yield QueryBar(self.session)
         yield RunTable(self._presenter, id="runs")
-        yield Static(classes="empty")
 
     def on_mount(self) -> None:
         """Read the counts beside the runs."""
@@ -127,6 +140,7 @@ class RunsScreen(MarkingScreen[Answer]):
         if loaded.query != self.runs_query:
             return
         held, fresh, before = self.page, loaded.page, self.list.rows
+        aimed = self.list.cursor_row
         if loaded.further and held is not None:
             self.page = pages.extended(held, fresh)
         else:
@@ -135,6 +149,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self._presenter.now = fresh.at
         self.session.saw_time(fresh.at)
         self.list.set_rows(self.page.runs)
+        self._note_slip(aimed)
         self.left(before)
         self.recovered()
         self._redraw()
@@ -181,13 +196,43 @@ class RunsScreen(MarkingScreen[Answer]):
         self.list.stale = stale
 
     def run_in_view(self) -> Run | None:
-        """The run under the cursor."""
-        return self.list.cursor_row
+        """The run under the cursor, as the operator can have seen it."""
+        slip = self._recent_slip()
+        return self.list.cursor_row if slip is None else self.list.row_of(slip.run.id)
 
     def target(self) -> Run | None:
-        """The run under the cursor; acting on it holds the cursor."""
+        """The run that is meant; acting on it holds the cursor there.
+
+        A key that comes when the cursor has just changed its run by itself was pressed before that
+        could be seen: it is for the run before, or for none when that left the view.
+        """
+        slip = self._recent_slip()
         self.list.hold()
+        if slip is not None and not self.list.to_key(slip.run.id):
+            self.toast(f"{short_id(slip.run.id)} left this view just now", "warning")
+            return None
         return self.list.cursor_row
+
+    def unavailable(self, name: str) -> str | None:
+        """Nor is a run meant that came under the cursor in the place of one that left."""
+        slip = self._recent_slip() if name in ON_A_RUN and not self.marks else None
+        if slip is not None and self.list.row_of(slip.run.id) is None:
+            return f"{short_id(slip.run.id)} left this view just now: nothing done"
+        return super().unavailable(name)
+
+    def _recent_slip(self) -> Slip | None:
+        slip, row = self._slip, self.list.cursor_row
+        if slip is None or row is None or row.id != slip.to:
+            return None
+        return slip if self.session.clock() - slip.at < REACTION else None
+
+    def _note_slip(self, before: Run | None) -> None:
+        """The rows were read again: whether the cursor is on another run now."""
+        after = self.list.cursor_row
+        if before is None or after is None or before.id == after.id:
+            return
+        self._slip = Slip(before, after.id, self.session.clock())
+        self.set_timer(REACTION, self.update_bars)
 
     def palette_changed(self) -> None:
         """Another theme."""
@@ -202,27 +247,25 @@ class RunsScreen(MarkingScreen[Answer]):
     # drawing
 
     def _redraw(self) -> None:
-        rows, blank = self.list, self.query_one(".empty", Static)
-        empty = self.page is None or not self.page.runs
-        rows.display, blank.display = not empty, empty
-        title = Content(
+        rows = self.list
+        rows.border_title = Content(
             notices.table_title(self.runs_query, self.page, self.query_one(StateTabs).counts)
         )
         rows.border_subtitle = Content(
             notices.table_mode(self.marked_words, following=rows.following)
         )
-        rows.border_title = blank.border_title = title
-        if empty:
-            palette = palette_of(self)
-            if self.live.trouble is not None and self.page is None:
-                blank.update(Content("nothing could be read yet"))
-            else:
-                blank.update(notices.empty(self.runs_query, self.page, palette))
-        elif self.focused is None:
-            self.set_focus(rows)  # at once: the next key may be on its way already
+        if not rows.rows:
+            rows.show_blank(self._blank())
         self.query_one(StateTabs).chosen = self.runs_query.state
         self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)
+
+    def _blank(self) -> Text:
+        """Why there are no rows."""
+        palette = palette_of(self)
+        if self.live.trouble is not None and self.page is None:
+            return Text("nothing could be read yet", palette.muted, justify="center")
+        return notices.empty(self.runs_query, self.page, palette)
 
     def ask(self, query: RunsQuery) -> None:
         """Another question: drop the old rows and cursor, read at once."""
@@ -242,8 +285,8 @@ class RunsScreen(MarkingScreen[Answer]):
         self._presenter.order = query.order
         self._further = False
         self.page = None
-        self.list.following = True
-        self.list.set_rows(())
+        self._slip = None
+        self.list.await_rows()
         self.list.relayout()
         self.live.restart()
         self._redraw()
@@ -305,13 +348,8 @@ class RunsScreen(MarkingScreen[Answer]):
         ]
 
     def focus_body(self) -> None:
-        """The table, also when it is hidden because it is empty."""
-        self.list.focus()
-
-    def on_descendant_blur(self) -> None:
-        """A list that was hidden for a moment, while it was empty, keeps the keys."""
-        if self.focused is None and self.list.display:
-            self.set_focus(self.list)
+        """The table, also when it is empty."""
+        self.set_focus(self.list)
 
     # actions
 

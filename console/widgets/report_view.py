@@ -10,6 +10,7 @@ a refresh leaves it where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -25,6 +26,7 @@ from textual.strip import Strip
 
 from console.present.blocks import Block
 from console.themes import Palette
+from console.widgets.early import EarlyMoves
 
 GUTTER = 2
 
@@ -62,13 +64,19 @@ class ReportView(ScrollView, can_focus=True, inherit_bindings=False):
         self._lines: list[tuple[Text, int]] = []
         self._tops: list[int] = []
         self._cursor: Hashable | None = None
+        self._early = EarlyMoves()
 
     # what is shown
 
-    def put(self, build: Build) -> None:
-        """Show these blocks; the cursor stays on what it was on, or near it."""
+    def put(self, build: Build, *, reading: bool = False) -> None:
+        """Show these blocks; the cursor stays on what it was on, or near it.
+
+        Moves are made later as long as the report itself is still being read.
+        """
         self._build = build
         self.relayout()
+        if not reading:
+            self._early.make()
 
     def relayout(self) -> None:
         """Make the blocks anew for the width there is."""
@@ -111,6 +119,8 @@ class ReportView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_move(self, step: int) -> None:
         """To the next block, or the one before; at either end the rest comes into view."""
+        if self._early.keep(partial(self.action_move, step)):
+            return
         places, index = self._places(), self.cursor_index
         if index is None:
             self._scroll(self.scroll_offset.y + step)
@@ -123,6 +133,8 @@ class ReportView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_page(self, step: int) -> None:
         """One screen up or down, to the first block in it."""
+        if self._early.keep(partial(self.action_page, step)):
+            return
         height = max(1, self.scrollable_content_region.height - 1)
         index = self.cursor_index
         if index is None:
@@ -135,6 +147,8 @@ class ReportView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_edge(self, end: int) -> None:
         """To the first or the last block."""
+        if self._early.keep(partial(self.action_edge, end)):
+            return
         places = self._places()
         if places:
             self._go(places[-1 if end else 0])

@@ -11,6 +11,7 @@ While nobody has moved it the list follows the newest row instead (`following`).
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from rich.segment import Segment
@@ -26,6 +27,7 @@ from textual.strip import Strip
 
 from console.present.columns import Column
 from console.themes import Palette
+from console.widgets.early import EarlyMoves
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -109,6 +111,8 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._changed: set[Hashable] = set()
         self._cursor: Hashable | None = None
         self._columns: tuple[Column, ...] = ()
+        self._early = EarlyMoves()
+        self._blank: Text | None = None
 
     # what is shown
 
@@ -125,6 +129,18 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         }
         self.virtual_size = Size(0, len(self.rows) + 1)
         self._place_cursor(before, at)
+        self._early.make()
+        self.refresh()
+
+    def await_rows(self) -> None:
+        """Show none, and follow the newest again; moves are made when the next ones are here."""
+        self.following = True
+        self.set_rows(())
+        self._early.again()
+
+    def show_blank(self, text: Text | None) -> None:
+        """What to say in the place of rows when there are none."""
+        self._blank = text
         self.refresh()
 
     def _place_cursor(self, before: dict[Hashable, int], at: int | None) -> None:
@@ -155,6 +171,20 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         index = self.cursor_index
         return None if index is None else self.rows[index]
 
+    def row_of(self, key: Hashable) -> T | None:
+        """The row with this key."""
+        index = self._index.get(key)
+        return None if index is None else self.rows[index]
+
+    def to_key(self, key: Hashable) -> bool:
+        """Put the cursor on the row with this key; False when there is none."""
+        index = self._index.get(key)
+        if index is None:
+            return False
+        if key != self._cursor:
+            self._go(index)
+        return True
+
     def hold(self) -> None:
         """Stop following: from now on the cursor belongs to its row."""
         self.following = False
@@ -172,15 +202,18 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def action_move(self, step: int) -> None:
         """One row up or down."""
-        self._go((self.cursor_index or 0) + step)
+        if not self._early.keep(partial(self.action_move, step)):
+            self._go((self.cursor_index or 0) + step)
 
     def action_page(self, step: int) -> None:
         """One screen up or down."""
-        self._go((self.cursor_index or 0) + step * max(1, self._body_height - 1))
+        if not self._early.keep(partial(self.action_page, step)):
+            self._go((self.cursor_index or 0) + step * max(1, self._body_height - 1))
 
     def action_edge(self, end: int) -> None:
         """The first or the last row."""
-        self._go(len(self.rows) - 1 if end else 0)
+        if not self._early.keep(partial(self.action_edge, end)):
+            self._go(len(self.rows) - 1 if end else 0)
 
     def to_row(self, index: int) -> None:
         """Put the cursor on a row; the list no longer follows."""
@@ -260,6 +293,8 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Line 0 is the header, the rest the rows in view."""
         width = self.scrollable_content_region.width
+        if self._blank is not None and not self.rows:
+            return self._blank_line(self._blank, y, width)
         if y == 0:
             style = self.get_component_rich_style("row-list--header")
             return self._strip(self._header(), width, style)
@@ -280,6 +315,16 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             fitted = self.decorate(_fit(cell, column), column, at_cursor=key == self._cursor)
             line.append_text(fitted).append("  ")
         return self._strip(line, width, style)
+
+    def _blank_line(self, text: Text, y: int, width: int) -> Strip:
+        """A line of the text that stands in the middle instead of rows."""
+        lines = text.wrap(self.app.console, max(1, width))
+        at = y - (self.scrollable_content_region.height - len(lines)) // 2
+        if not 0 <= at < len(lines):
+            return Strip.blank(width, self.rich_style)
+        line = lines[at]
+        line.align("center", width)
+        return self._strip(line, width, self.rich_style)
 
     def decorate(self, cell: Text, column: Column, *, at_cursor: bool) -> Text:
         """A cell of the row under the cursor or of another, as it is to be drawn."""

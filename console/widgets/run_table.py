@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
@@ -39,6 +40,8 @@ class RunTable(RowList[Run], inherit_bindings=True):
 
     def action_column(self, step: int) -> None:
         """One cell to the left or right."""
+        if self._early.keep(partial(self.action_column, step)):
+            return
         column = self.cursor_column
         if column is not None:
             index = self._columns.index(column) + step

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -24,6 +25,7 @@ from console.present import timeline
 from console.present.scale import Scale
 from console.present.steps import Step
 from console.themes import Palette
+from console.widgets.early import EarlyMoves
 from continuum.model import HistoryEvent
 
 
@@ -62,6 +64,7 @@ class TimelineView(ScrollView, can_focus=True, inherit_bindings=False):
         self._now: datetime | None = None
         self._cursor: tuple[str, int, int] | None = None
         self._at: datetime | None = None
+        self._early = EarlyMoves()
 
     # what is shown
 
@@ -72,6 +75,8 @@ class TimelineView(ScrollView, can_focus=True, inherit_bindings=False):
         if self.window is None or self.window == before or self._all is None:
             self.window = self._all
         self._lay_out()
+        if self._shown:
+            self._early.make()
 
     def zoom(self, factor: float) -> None:
         """Show `factor` times as much time, around the cursor."""
@@ -148,14 +153,18 @@ class TimelineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_row(self, step: int) -> None:
         """One row up or down; the moment stays."""
-        self._to_row((self._row or 0) + step)
+        if not self._early.keep(partial(self.action_row, step)):
+            self._to_row((self._row or 0) + step)
 
     def action_page(self, step: int) -> None:
         """One screen up or down."""
-        self._to_row((self._row or 0) + step * max(1, self._height - 1))
+        if not self._early.keep(partial(self.action_page, step)):
+            self._to_row((self._row or 0) + step * max(1, self._height - 1))
 
     def action_edge(self, end: int) -> None:
         """The first or the last row, at its own event."""
+        if self._early.keep(partial(self.action_edge, end)):
+            return
         self._to_row(len(self._shown) - 1 if end else 0)
         if (step := self.step) is not None:
             self._at = step.last.at if end else step.head.at
@@ -163,6 +172,8 @@ class TimelineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_column(self, step: int) -> None:
         """To the next event of any step in view, so that no key press is lost in a gap."""
+        if self._early.keep(partial(self.action_column, step)):
+            return
         if self._scale is None:
             return
         here = self.column

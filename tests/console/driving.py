@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TypeVar, cast
 
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -69,6 +70,15 @@ class Driver:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    def burst(self, *keys: str) -> None:
+        """Keys that arrive together, before anything could be done about the first of them."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            name = _KEY_NAMES.get(key, key)
+            character = next((c for c, n in _KEY_NAMES.items() if n == name), None)
+            driver.send_message(events.Key(name, character or (key if len(key) == 1 else None)))
+
     async def type(self, text: str) -> None:
         """Type text into what has the focus."""
         for character in text:
@@ -111,6 +121,7 @@ class Driver:
 
 
 _KEY_NAMES = {
+    "/": "slash", "?": "question_mark", "<": "less_than_sign",
     " ": "space", "'": "apostrophe", "=": "equals_sign", '"': "quotation_mark", ".": "full_stop",
     "{": "left_curly_bracket", "}": "right_curly_bracket", ":": "colon", "[": "left_square_bracket",
     "]": "right_square_bracket", ",": "comma", "_": "underscore", "!": "exclamation_mark",

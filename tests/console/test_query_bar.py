@@ -54,7 +54,7 @@ async def test_a_query_is_typed_with_tab_alone() -> None:
         rows = ui.runs.list.rows
         assert {run.state for run in rows} == {"failed"}
         assert list(rows) == sorted(rows, key=lambda run: run.duration, reverse=True)
-        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
+        assert ui.runs.focused is ui.runs.list
         assert ui.runs.runs_query.expression == "state = 'failed' order by duration desc"
 
 
@@ -72,7 +72,7 @@ async def test_opening_selects_the_text_and_esc_leaves_it() -> None:
         assert line(ui).value == "x"
         await ui.press("escape")
         assert ui.runs.runs_query.expression == "stuck"
-        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
+        assert ui.runs.focused is ui.runs.list
         assert not choices(ui).display
 
 

@@ -121,7 +121,7 @@ async def test_keys_typed_into_the_filter_run_no_action() -> None:
         assert type(ui.app.screen).__name__ == "RunsScreen"
         assert ui.runs.runs_query.namespace == "orders"
         await ui.press("escape")
-        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
+        assert ui.runs.focused is ui.runs.list
 
 
 async def test_a_filter_that_cannot_be_read_says_where() -> None:

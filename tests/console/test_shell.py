@@ -112,7 +112,7 @@ async def test_the_line_goes_where_it_is_told() -> None:
         await wait_until(lambda: ui.runs.page is not None and ui.runs.list.rows)
         assert {run.namespace for run in ui.runs.list.rows} == {"billing"}
         assert {run.attributes["plan"] for run in ui.runs.list.rows} == {"pro"}
-        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
+        assert ui.runs.focused is ui.runs.list
         run = ui.runs.list.rows[1]
         await command(ui, f"run {str(run.id)[-6:]}")
         await ui.on_screen("RunScreen")
@@ -141,7 +141,7 @@ async def test_the_line_completes_namespaces_and_recalls() -> None:
         await ui.press("down")
         assert line.value == ""
         await ui.press("escape")
-        await wait_until(lambda: ui.runs.focused is ui.runs.list, "the focus")
+        assert ui.runs.focused is ui.runs.list
 
 
 async def test_what_is_typed_at_once_is_all_in_the_line() -> None:
