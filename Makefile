@@ -29,7 +29,7 @@ help:
 	@echo "make bench         speed against a raw psycopg script on this machine"
 	@echo "make bench-query   queries on RUNS=$(RUNS) runs, kept for the next time (10,000,000 need 20 GB)"
 	@echo "make bench-peer    install DBOS beside them, for comparison in bench-query"
-	@echo "make screenshots   screenshots/*.svg from the demo"
+	@echo "make screenshots   screenshots/*.svg and .png from the demo; ARGS=runs: those only"
 	@echo "make lock          renew requirements.lock (needs uv)"
 	@echo "make clean         remove .venv and everything generated"
 
@@ -79,7 +79,8 @@ bench-peer: $(READY)
 	  dbos==3.4.0 'psycopg[binary]'
 
 screenshots: $(READY)
-	$(RUN) console.shots $(ARGS)
+	$(RUN) console.shots screenshots $(ARGS)
+	$(RUN) tests.console.pictures $(ARGS)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked without a database, then connect and open."""
     from console.app import theme_names
+    from console.keymap import keys_file, read_keymap
     from console.source import RunsQuery
     from console.themes import DEFAULT_THEME
     from continuum.declare.registry import load_app
@@ -78,6 +79,10 @@ def run(options: argparse.Namespace) -> int:
         return _refuse(f"no theme {options.theme!r}; there are: {', '.join(theme_names())}")
     everywhere = options.all_namespaces or (options.demo and not options.namespace)
     home = None if profile is None else profile.namespace
+    try:
+        options.keymap = read_keymap(keys_file())
+    except ContinuumError as error:
+        return _refuse(str(error))
     namespace = None if everywhere else options.namespace or home or "default"
     try:
         query = RunsQuery(namespace, options.query or "")
@@ -123,6 +128,7 @@ async def _open(
     try:
         _progress("")
         await _look_only_if_sealed(client, options)
+        options.read_only = options.read_only or (await client.server()).read_only
         options.danger = profile is not None and profile.danger
         return await _show(ClientSource(client, flows), options, query)
     finally:
@@ -155,7 +161,7 @@ async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -
         shelf=shelf,
     )
     plain = options.ascii or not _writes_unicode()
-    app = ConsoleApp(session, theme=options.theme, query=query, plain=plain)
+    app = ConsoleApp(session, theme=options.theme, query=query, plain=plain, keymap=options.keymap)
     demo = DemoProcess(options.dsn, options.yes) if options.demo else None
     try:
         if demo is not None:

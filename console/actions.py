@@ -7,10 +7,12 @@ action cannot run just now, its screen says (`LiveScreen.refusal`); it is greyed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
 
 MOST_IN_FOOTER: Final = 8
 OPEN_A_LINE: Final = frozenset({"command", "query", "find"})
@@ -42,13 +44,30 @@ class Action:
     screens: tuple[str, ...]
     footer: int = 0
 
-    @property
-    def shown_key(self) -> str:
-        """The first key as printed on a keyboard."""
-        return shown(self.keys[0])
+    def keys_on(self, screen: str) -> tuple[str, ...]:
+        """The keys that do it on a screen of this process: the user's, or else the usual ones."""
+        return _USED.get((screen, self.name), self.keys)
+
+    def shown_key(self, screen: str) -> str:
+        """The first of them as printed on a keyboard."""
+        return shown(self.keys_on(screen)[0])
 
 
-_SHOWN: Final = {
+_USED: dict[tuple[str, str], tuple[str, ...]] = {}
+
+
+def use(keymap: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
+    """From now on these keys are shown: screen and action -> keys that are not the usual ones."""
+    _USED.clear()
+    _USED.update(keymap)
+
+
+def key(name: str, screen: str) -> str:
+    """The key of an action, to be named in a sentence."""
+    return named(name).shown_key(screen)
+
+
+SHOWN: Final = {
     "question_mark": "?",
     "slash": "/",
     "left_square_bracket": "[",
@@ -74,7 +93,14 @@ _SHOWN: Final = {
 
 def shown(key: str) -> str:
     """A Textual key name as printed on a keyboard."""
-    return _SHOWN.get(key, key)
+    if key in SHOWN:
+        return SHOWN[key]
+    *held, last = key.split("+")
+    if last[1:].isdecimal():  # F9
+        last = last.upper()
+    if held:
+        return "+".join([*(each.capitalize() for each in held), last.upper()])
+    return key_to_character(last) or last
 
 
 RUNS: Final = "runs"

@@ -19,6 +19,7 @@ from textual.theme import BUILTIN_THEMES
 from console import actions, verbs
 from console.dialogs.namespace import NamespaceDialog
 from console.key_queue import KeyQueue, Turn
+from console.keymap import Keymap
 from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
@@ -52,6 +53,7 @@ class ConsoleApp(App[None]):
         theme: name of the colours to begin with.
         query: what the list of runs opens on.
         plain: draw with ASCII characters only.
+        keymap: the user's keys.
     """
 
     TITLE = "continuum"
@@ -65,8 +67,13 @@ class ConsoleApp(App[None]):
         theme: str = DEFAULT_THEME,
         query: RunsQuery | None = None,
         plain: bool = False,
+        keymap: Keymap | None = None,
     ) -> None:
         super().__init__()
+        actions.use(keymap or {})
+        self.set_keymap(
+            {f"{screen}.{name}": ",".join(keys) for (screen, name), keys in (keymap or {}).items()}
+        )
         self.session = session
         self._plain = [PlainCharacters()] if plain else []
         self.keys = KeyQueue(self)

@@ -70,11 +70,21 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{each}" if each in "\\%_" else each for each in text)
 
 
-def operand(column: str) -> tuple[Operand, bool] | None:
-    """What the column orders by, and whether the largest comes first; None for no order."""
+FAMILY: Final = Field("error_family")
+
+
+def operand(column: str, run: Run | None = None) -> tuple[Operand, bool] | None:
+    """What the column orders by, and whether the largest comes first; None for no order.
+
+    Where the cursor is on an error, failures of one cause come together: nothing is waited for.
+    """
+    if column == "waits" and run is not None and run.error is not None:
+        return (FAMILY, False)
     return ORDERS.get(column)
 
 
 def column_of(ordering: Operand) -> str | None:
     """The column that shows what the rows are ordered by."""
+    if ordering == FAMILY:
+        return "waits"
     return next((name for name, (found, _) in ORDERS.items() if found == ordering), None)

@@ -25,6 +25,8 @@ from textual.message_pump import MessagePump
 Typed = events.Key | events.Paste
 MOST: Final = 1.0
 """Seconds that a key waits at most: whatever hangs, the keys go on."""
+UNPAINTED: Final = 0.1
+"""Seconds for which the screen stands still at most, while keys come faster than it is painted."""
 
 
 class Turn(Message, bubble=False):
@@ -62,13 +64,35 @@ class KeyQueue:
 
     async def run(self) -> None:
         """Hand on until cancelled."""
+        await self.settled()
         while True:
-            await self.settled()
-            turn = Turn(await self._typed.get())
-            self._app.post_message(turn)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(MOST):
-                    await turn.taken.wait()
+            event = await self._typed.get()
+            if self._typed.empty():
+                await self._hand_on(event)
+            else:
+                await self._hand_on_together(event)
+
+    async def _hand_on_together(self, event: Typed) -> None:
+        """As long as more keys wait nothing is painted, but for a moment now and then.
+
+        On another screen nothing can be moved in before it has been laid out.
+        """
+        until = monotonic() + UNPAINTED
+        screen = self._app.screen
+        with self._app.batch_update():
+            await self._hand_on(event)
+            while not self._typed.empty() and monotonic() < until and self._app.screen is screen:
+                await self._hand_on(self._typed.get_nowait())
+        await self.settled()
+
+    async def _hand_on(self, event: Typed) -> None:
+        """One key, and all that comes of it."""
+        turn = Turn(event)
+        self._app.post_message(turn)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOST):
+                await turn.taken.wait()
+        await self.settled()
 
     async def settled(self) -> None:
         """Until no widget on screen has anything to do, or for `MOST` seconds."""
@@ -100,7 +124,11 @@ class KeyQueue:
         return asked
 
     def _pumps(self) -> list[MessagePump]:
-        """The app, and the screen on top with all that is on it."""
-        if not self._app.screen_stack:
-            return [self._app]
-        return [self._app, *self._app.screen.walk_children(with_self=True)]
+        """The app, the screen on top, what has its keys, and whoever has something to do."""
+        app = self._app
+        if not app.screen_stack:
+            return [app]
+        keyed: list[MessagePump] = [app]
+        keyed += [app.screen] if app.focused is None else app.focused.ancestors_with_self[:-1]
+        busy = [each for each in app.screen.walk_children() if not each._message_queue.empty()]
+        return list(dict.fromkeys([*keyed, *busy]))

@@ -44,7 +44,7 @@ class ActionCommands(Provider):
                 refused = screen.refusal(action)
                 explanation = f"{refused}: {action.help}" if refused else action.help
                 run = partial(screen.call_later, screen.action_perform, action.name)
-                yield action.title, f"{explanation} ({action.shown_key})", run
+                yield action.title, f"{explanation} ({action.shown_key(screen.action_screen)})", run
         yield "Theme", "Choose the colours.", self.app.action_change_theme
         yield "Exit", "Leave the console.", self._order(Order(QUIT))
 

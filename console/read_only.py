@@ -15,7 +15,7 @@ from continuum.operators.plans import BulkPlan
 class ReadOnlyRefused(ContinuumError):
     """read-only session"""
 
-    default_hint = "start the console without --read-only to change runs"
+    default_hint = "start the console without --read-only, as a role that may write, to change runs"
 
 
 class ReadOnlyBulk:

@@ -254,6 +254,7 @@ class ServerInfo:
     """The connection in use, as the server reports it, never as a setting claims.
 
     `host` is "socket" for a connection through a Unix socket, such as the embedded server's.
+    `read_only` is whether the role can change nothing, such as `continuum_reader`, or a replica.
     """
 
     user: str
@@ -262,6 +263,7 @@ class ServerInfo:
     port: int
     version: str
     replica: bool
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class KeysDialog(ModalScreen[str | None]):
 
     def __init__(self, screen_name: str, refusal: Callable[[actions.Action], str | None]) -> None:
         super().__init__()
+        self._screen_name = screen_name
         self._actions = actions.of_screen(screen_name)
         self._refusals = {action.name: refusal(action) for action in self._actions}
 
@@ -66,14 +67,14 @@ class KeysDialog(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         for action in self._actions:
-            words = f"{action.shown_key} {action.title} {action.help}".lower()
+            words = f"{action.shown_key(self._screen_name)} {action.title} {action.help}".lower()
             if wanted.lower() in words:
                 options.add_option(self._option(action))
         options.highlighted = 0 if options.option_count else None
 
     def _option(self, action: actions.Action) -> Option:
         refused = self._refusals[action.name]
-        keys = " ".join(actions.shown(key) for key in action.keys)
+        keys = " ".join(actions.shown(key) for key in action.keys_on(self._screen_name))
         line = Content.assemble((f" {keys:<9}", "bold $text-accent"), action.help)
         if refused:
             line = Content.assemble(

@@ -33,6 +33,7 @@ class NamespaceDialog(ModalScreen[Scope | None]):
         self._session = session
         self._names: Sequence[str] | None = None
         self._shown: list[str | None] = []
+        self._entered = False
 
     def compose(self) -> ComposeResult:
         """A filter line above the list."""
@@ -57,13 +58,17 @@ class NamespaceDialog(ModalScreen[Scope | None]):
             return
         note.display = False
         self._fill(self.query_one(Input).value)
+        if self._entered:
+            self.on_input_submitted()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the list."""
+        """Narrow the list; what was entered before is not meant any more."""
+        self._entered = False
         self._fill(event.value)
 
     def on_input_submitted(self) -> None:
-        """Choose the highlighted one."""
+        """Choose the highlighted one, as soon as it is known."""
+        self._entered = self._names is None
         self.query_one(OptionList).action_select()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

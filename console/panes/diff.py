@@ -14,7 +14,7 @@ from textual.content import Content
 
 from console.dialogs.value import ValueDialog
 from console.panes.list_pane import ListPane
-from console.present.diff import DiffRows, Pair, compare, summary
+from console.present.diff import OTHER_ARGUMENTS, DiffRows, Pair, compare, summary
 from console.present.history import body
 from console.present.plain import short_id
 from console.present.steps import Step, fold
@@ -94,9 +94,11 @@ class DiffPane(ListPane[Pair]):
         )
 
     def _to_first_difference(self) -> None:
+        """Other arguments are what two orders always have: what came of them tells more."""
         parted = [i for i, p in enumerate(self._pairs) if p.verdict not in ("same", "slower")]
+        telling = [i for i in parted if self._pairs[i].why != OTHER_ARGUMENTS]
         if self._pairs:
-            self.list.to_row(parted[0] if parted else 0)
+            self.list.to_row((telling or parted or [0])[0])
 
     def enter(self) -> None:
         """The last event of the step in both runs."""

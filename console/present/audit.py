@@ -196,7 +196,8 @@ def _removal(forecast: Forecast, now: datetime, palette: Palette) -> Text:
         line.append(f", in {left} at the earliest", palette.muted)
     elif forecast.endless:
         line.append("no date", palette.warn)
-        line.append(f": {_some_runs(forecast.endless)} may never end by itself", palette.muted)
+        itself = "itself" if forecast.endless == 1 else "themselves"
+        line.append(f": {_some_runs(forecast.endless)} may never end by {itself}", palette.muted)
         named = [_waits(run, now) for run in forecast.examples[:NAMED]]
         line.append(f": {'; '.join(named)}" if named else "", palette.muted)
     else:

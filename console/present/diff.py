@@ -94,7 +94,8 @@ def _difference(left: Step, right: Step) -> str:
     return f"{left.attempts} attempts, not {right.attempts}" if _tried(left, right) else ""
 
 
-_COMPARED: Final = {"args": "other arguments", "value": "another result", "error": "another error"}
+OTHER_ARGUMENTS: Final = "other arguments"
+_COMPARED: Final = {"args": OTHER_ARGUMENTS, "value": "another result", "error": "another error"}
 
 
 def _tried(left: Step, right: Step) -> bool:

@@ -58,6 +58,9 @@ def header(facts: HeaderFacts, width: int, palette: Palette) -> Text:
         if left.cell_len + right.cell_len + 2 <= width:
             break
     gap = width - left.cell_len - right.cell_len
+    if gap < 1:  # the place gives way before the rights do
+        left = _left(facts, 0, palette, 1 - gap)
+        gap = width - left.cell_len - right.cell_len
     if gap < 1:
         left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis")
         gap = max(0, width - left.cell_len - right.cell_len)
@@ -71,11 +74,13 @@ def _right(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
     return line.append_text(freshness(facts, palette)).append(" ")
 
 
-def _left(facts: HeaderFacts, detail: int, palette: Palette) -> Text:
+def _left(facts: HeaderFacts, detail: int, palette: Palette, excess: int = 0) -> Text:
     line = Text().append(f" {NAME}", palette.strong)
     where = f"{one_line(facts.server, 40)}/{one_line(facts.database, 40)}"
     if detail >= 5 and facts.user:
         where = f"{one_line(facts.user, 20)}@{where}"
+    if excess:
+        where = f"…{where[min(len(where), max(1, excess + 1)) :]}"
     line.append("  ").append(where, palette.text)
     line.append("  ns ", palette.faint)
     line.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.style import Style
 from rich.text import Text
 
+from console.actions import RUNS, key
 from console.present import ages
 from console.present.plain import one_line
 from console.source import MAX_ROWS, Counts, RunsPage, RunsQuery
@@ -21,7 +22,9 @@ def banner(
     loud = palette.bad + Style(bold=True, reverse=True)
     line = Text().append(f" ! {what} {ages.rough(seconds)} ", loud)
     again = "trying now" if retry_in <= 0 else f"retry in {ages.rough(retry_in + 0.999)}"
-    line.append(f"  {again}", palette.warn).append("  r ", palette.key).append("now", palette.muted)
+    line.append(f"  {again}", palette.warn).append(
+        f"  {key('refresh', RUNS)} ", palette.key
+    ).append("now", palette.muted)
     return line.append(f"  {explain(error)}", palette.muted)
 
 
@@ -39,7 +42,7 @@ def table_title(query: RunsQuery, page: RunsPage | None, counts: Counts | None) 
         return title
     title += f" {shown(query, page, counts)}"
     if not page.complete:
-        title += " · incomplete, m searches on"
+        title += f" · incomplete, {key('more', RUNS)} searches on"
     return title
 
 
@@ -60,8 +63,12 @@ def shown(query: RunsQuery, page: RunsPage, counts: Counts | None = None) -> str
 def table_mode(marked: str, *, following: bool) -> str:
     """What the cursor does when rows come and go; instead of it what is marked, if anything is."""
     if marked:
-        return f"{marked} · s e X act upon them · u unmarks"
-    return "following the newest · f holds" if following else "cursor held · f follows the newest"
+        acts = " ".join(key(name, RUNS) for name in ("signal", "attributes", "cancel"))
+        return f"{marked} · {acts} act upon them · {key('unmark', RUNS)} unmarks"
+    follow = key("follow", RUNS)
+    if following:
+        return f"following the newest · {follow} holds"
+    return f"cursor held · {follow} follows the newest"
 
 
 def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
@@ -71,19 +78,21 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
     text = Text(justify="center")
     if not page.complete:
         text.append("None found so far: the search stopped before its end.\n\n", palette.warn)
-        _hint(text, "m", "searches on", palette)
-        return _hint(text.append("    "), "/", "narrows the query", palette)
+        _hint(text, key("more", RUNS), "searches on", palette)
+        return _hint(text.append("    "), key("query", RUNS), "narrows the query", palette)
     if query.condition != All():
         text.append("No run matches\n", palette.strong)
         text.append(one_line(query.expression, 200) + "\n\n", palette.muted)
-        _hint(text, "Esc", "clears the query", palette)
+        _hint(text, key("clear", RUNS), "clears the query", palette)
         if query.namespace is None:
             return text
-        return _hint(text.append("    "), "0", "looks in all namespaces", palette)
+        return _hint(
+            text.append("    "), key("all_namespaces", RUNS), "looks in all namespaces", palette
+        )
     if query.namespace is not None:
         text.append(f"No runs in {one_line(query.namespace, 60)}\n\n", palette.strong)
-        _hint(text, "n", "chooses another namespace", palette)
-        return _hint(text.append("    "), "0", "looks in all", palette)
+        _hint(text, key("namespace", RUNS), "chooses another namespace", palette)
+        return _hint(text.append("    "), key("all_namespaces", RUNS), "looks in all", palette)
     text.append("No runs yet\n\n", palette.strong)
     text.append("continuum demo", palette.accent).append(
         "  runs a shop that fills this list\n", palette.muted
@@ -93,5 +102,5 @@ def empty(query: RunsQuery, page: RunsPage | None, palette: Palette) -> Text:
     )
 
 
-def _hint(text: Text, key: str, words: str, palette: Palette) -> Text:
-    return text.append(key, palette.key).append(f" {words}", palette.muted)
+def _hint(text: Text, named: str, words: str, palette: Palette) -> Text:
+    return text.append(named, palette.key).append(f" {words}", palette.muted)

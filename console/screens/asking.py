@@ -119,9 +119,9 @@ class AskingScreen(ActingScreen[T]):
             self.app.push_screen(ChooseDialog(title, [expressions.text(f) for f in found]), take)
 
     def do_order(self) -> None:
-        """By the column under the cursor."""
+        """By the column under the cursor; the errors of failed runs by their cause."""
         column, query = self.list.cursor_column, self.runs_query
-        by = None if column is None else cells.operand(column.name)
+        by = None if column is None else cells.operand(column.name, self.list.cursor_row)
         if by is None:
             self.toast("runs cannot be ordered by this column", "warning")
             return

@@ -186,7 +186,8 @@ class LiveScreen(Screen[None], Generic[T]):
 
     def do_pause(self) -> None:
         """Stop reading, or go on."""
-        self.toast("paused: p goes on" if self.live.toggle_pause() else "live again")
+        again = f"paused: {actions.key('pause', self.action_screen)} goes on"
+        self.toast(again if self.live.toggle_pause() else "live again")
         self.update_bars()
 
     def do_slower(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
+from console.actions import RUNS, key
 from console.dialogs.save_view import SaveViewDialog
 from console.dialogs.views import ViewsDialog
 from console.present.plain import one_line
@@ -105,7 +106,8 @@ class ViewingScreen(AskingScreen[T]):
     def unavailable(self, name: str) -> str | None:
         """The tabs are those of the list at the top."""
         if name in _STEPS and not self.top:
-            return "views are tabs of the list at the top: 1 goes there"
+            there = key("show_runs", RUNS)
+            return f"views are tabs of the list at the top: {there} goes there"
         return super().unavailable(name)
 
     # actions
@@ -149,7 +151,7 @@ class ViewingScreen(AskingScreen[T]):
             self.views_changed()
             self.recount_views()
             number = [each.name for each in self.session.shelf.views].index(view.name) + 1
-            self.toast(f"saved as {view.name}: B {number} opens it")
+            self.toast(f"saved as {view.name}: {key('views', RUNS)} {number} opens it")
 
     def do_views(self) -> None:
         """All of them, to open, rename and delete."""

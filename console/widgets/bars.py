@@ -195,9 +195,10 @@ class KeyBar(Widget):
         line.append_text(entry).append("  ")
 
     def _entry(self, action: actions.Action, palette: Palette) -> Text:
+        shown = action.shown_key(self._screen_name)
         if self._refusal(action):
-            return Text(f"{action.shown_key} {action.title}", palette.faint + Style(strike=True))
-        key = Text().append(action.shown_key, palette.key)
+            return Text(f"{shown} {action.title}", palette.faint + Style(strike=True))
+        key = Text().append(shown, palette.key)
         return key.append(f" {action.title}", palette.muted)
 
     async def on_click(self, event: events.Click) -> None:

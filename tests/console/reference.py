@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from console import actions, verbs
+from tests.console.oncall_tasks import task_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "console.md"
 
@@ -30,7 +31,7 @@ def verb_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"keys": key_table, "commands": verb_table}
+TABLES = {"keys": key_table, "commands": verb_table, "tasks": task_table}
 
 
 def shown(page: str, name: str) -> str:

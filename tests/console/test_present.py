@@ -270,6 +270,12 @@ def test_header_says_read_only_in_full() -> None:
     line = header.header(facts_read_only, 60, PALETTE).plain
     assert "READ-ONLY" in line
     assert "ns all" in line
+    long = replace(facts_read_only, database="continuum_test_a3a84eb939f04cb5", server="socket")
+    for width in (60, 80):
+        line = header.header(long, width, PALETTE).plain
+        assert " READ-ONLY " in line
+        assert "b939f04cb5  ns all" in line
+        assert len(line) == width
     assert "no worker" in header.header(facts_read_only, 120, PALETTE).plain
 
 

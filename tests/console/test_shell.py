@@ -233,7 +233,7 @@ async def test_the_footer_never_leaves_the_terminal() -> None:
             assert "Enter Open" in line
             assert "? Keys" in line
             keys = actions.in_footer(actions.RUNS)
-            shown = [a for a in keys if f"{a.shown_key} {a.title}" in line]
+            shown = [a for a in keys if f"{a.shown_key(actions.RUNS)} {a.title}" in line]
             assert len(shown) <= 8
 
 

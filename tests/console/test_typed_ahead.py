@@ -8,6 +8,7 @@ screen or dialog opens or closes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -51,6 +52,17 @@ class Slow(SampleSource):
         await wait_until(lambda: ui.runs.live.loads > loads, "the answer")
         self.gate.clear()
         await ui.pilot.pause()
+
+
+@dataclass(slots=True)
+class SlowNames(SampleSource):
+    """Names its namespaces when the test says so."""
+
+    names: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def namespaces(self) -> Sequence[str]:
+        await self.names.wait()
+        return await SampleSource.namespaces(self)
 
 
 def newer(run: Run, number: int) -> Run:
@@ -255,6 +267,25 @@ async def test_keys_behind_one_that_closes_a_dialog_are_for_the_list() -> None:
         await wait_until(lambda: cursor(ui) == 2, "two rows down")
         ui.burst("B", "escape", "j")
         await wait_until(lambda: cursor(ui) == 3, "three rows down")
+
+
+async def test_enter_before_the_names_of_namespaces_are_read() -> None:
+    """`n`, a name and `Enter` at once choose it; what is typed on behind `Enter` takes it back."""
+    source = SlowNames()
+    async with console(source) as ui:
+        await ui.settled()
+        for behind, chosen in (("g", None), ("", "billing")):
+            ui.burst("n", *"billin", "enter", *behind)
+            await ui.on_screen("NamespaceDialog")
+            source.names.set()
+            if chosen is None:
+                await wait_until(lambda: "billing" in ui.text(), "the names")
+                assert ui.runs.runs_query.namespace is None
+                ui.burst("escape")
+                await ui.on_screen("RunsScreen")
+            else:
+                await wait_until(lambda: ui.runs.runs_query.namespace == "billing", "the name")
+            source.names.clear()
 
 
 async def test_keys_behind_a_line_are_for_the_list() -> None:

@@ -117,7 +117,10 @@ SELECT namespace FROM found WHERE namespace IS NOT NULL"""
 """Skips from one namespace to the next in the index, however many runs each has."""
 
 _SERVER: Final[LiteralString] = """
-SELECT current_user, current_database(), current_setting('server_version'), pg_is_in_recovery()"""
+SELECT current_user, current_database(), current_setting('server_version'), pg_is_in_recovery(),
+       pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'
+       OR NOT coalesce(has_any_column_privilege(
+         to_regclass('continuum_operator_journal'), 'INSERT'), true)"""
 
 _MERGE_ATTRIBUTES: Final[LiteralString] = f"""
 UPDATE continuum_runs r
@@ -284,9 +287,9 @@ class PostgresReads:
             [row] = await (await connection.execute(_SERVER)).fetchall()
             host = connection.info.host
             port = connection.info.port
-        user, database, version, replica = row
+        user, database, version, replica, read_only = row
         shown = "socket" if host.startswith(("/", "@")) else host
-        return ServerInfo(user, database, shown, port, version, replica)
+        return ServerInfo(user, database, shown, port, version, replica, read_only)
 
     async def set_attributes(
         self,
