@@ -164,7 +164,8 @@ async def test_what_blocks_the_removal_of_a_patch(desk: Desk) -> None:
 async def test_compare_a_failed_run_with_a_good_one(desk: Desk) -> None:
     """The good one is found by itself; the line where they part is under the cursor."""
     async with desk.console() as terminal:
-        screen = await desk.does(named("compare"), terminal)
+        await desk.does(named("compare"), terminal)
+        screen = await terminal.shows("▸", "! failed, not comp")
         [parted] = [line for line in screen.splitlines() if "▸" in line]
         assert "charge" in parted
         assert "card d" in parted
