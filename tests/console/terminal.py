@@ -60,11 +60,11 @@ class Terminal:
             assert monotonic() < until, f"waited for {words} on\n{text}"
             await asyncio.sleep(0.02)
 
-    async def shows_not(self, words: str) -> str:
-        """Wait until the words are gone; the screen."""
+    async def shows_times(self, count: int, pattern: str) -> str:
+        """Wait until a pattern is on screen so often: it may be painted in pieces; the screen."""
         until = monotonic() + PATIENCE
-        while words in (text := await self.text()):
-            assert monotonic() < until, f"{words!r} stays on\n{text}"
+        while len(re.findall(pattern, text := await self.text())) != count:
+            assert monotonic() < until, f"waited for {count} times {pattern} on\n{text}"
             await asyncio.sleep(0.02)
         return text
 

@@ -111,7 +111,7 @@ async def test_failures_in_billing_since_the_deploy_by_cause(desk: Desk) -> None
     """Only those of the new version, with one cause after the other."""
     async with desk.console() as terminal:
         await desk.does(named("families"), terminal)
-        screen = await terminal.shows("LookupError", "TimeoutError")
+        screen = await terminal.shows_times(6, r"✗ failed .*(?:Lookup|Timeout)Error: ")
         causes = re.findall(r"(LookupError|TimeoutError): ", screen)
         assert sorted(causes) == ["LookupError"] * 2 + ["TimeoutError"] * 4
         assert sum(one != other for one, other in itertools.pairwise(causes)) == 1
@@ -154,7 +154,7 @@ async def test_what_blocks_the_removal_of_a_patch(desk: Desk) -> None:
     task = named("patch")
     async with desk.console(*task.words) as terminal:
         await desk.does(task, terminal)
-        screen = await terminal.shows("signal approval")
+        screen = await terminal.shows_times(2, "◌ suspended .*signal approval")
         rows = [line for line in screen.splitlines() if "◌ suspended " in line]
         assert len(rows) == 2
         assert all("shop:refund" in row and "signal approval" in row for row in rows)
