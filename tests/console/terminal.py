@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -60,11 +60,11 @@ class Terminal:
             assert monotonic() < until, f"waited for {words} on\n{text}"
             await asyncio.sleep(0.02)
 
-    async def shows_times(self, count: int, pattern: str) -> str:
-        """Wait until a pattern is on screen so often: it may be painted in pieces; the screen."""
+    async def until(self, holds: Callable[[str], bool]) -> str:
+        """Wait until the screen is so: it may be painted in pieces; the screen."""
         until = monotonic() + PATIENCE
-        while len(re.findall(pattern, text := await self.text())) != count:
-            assert monotonic() < until, f"waited for {count} times {pattern} on\n{text}"
+        while not holds(text := await self.text()):
+            assert monotonic() < until, f"waited on\n{text}"
             await asyncio.sleep(0.02)
         return text
 
