@@ -220,6 +220,7 @@ class KeyRow:
 
     command: tuple[UUID, int, int]
     attempt: int
+    at: datetime
     result: bytes | None = None
 
     def is_held_by(self, command: tuple[UUID, int, int], attempt: int) -> bool:
@@ -250,6 +251,9 @@ class Tables:
         self.beats: dict[tuple[UUID, int, int], tuple[int, bytes]] = {}
         self.results: dict[tuple[str, str, str], KeyRow] = {}
         self.waiters: dict[tuple[UUID, int, int], tuple[tuple[str, str, str], int]] = {}
+        self.origins: dict[UUID, UUID] = {}
+        self.retentions: dict[str, float | None] = {}
+        self.duties: dict[str, datetime] = {}
         self.operators = OperatorRows()
         self.pauses: list[PauseRow] = []
         self.sessions: set[UUID] = set()
