@@ -95,7 +95,7 @@ class Pruning(Calls):
         act = self._acting.act(
             "prune",
             reason,
-            expression=print_query(query.condition, query.order) if given else None,
+            expression=(print_query(query.condition, query.order) or "true") if given else None,
             older_than=age,
         )
         return await Prune(self._backend.retention, wish, act, on_progress).run()
