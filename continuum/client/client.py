@@ -222,7 +222,8 @@ class Continuum(
             queues: named queues it serves; `Queue(...)` also says with which limits.
             concurrency: activities at once.
             drain_timeout: seconds in which leaving gives everything back.
-            options: `ttl`, `heartbeat` (seconds), `max_cached_runs`.
+            options: `ttl`, `heartbeat` (seconds), `max_cached_runs`; `prune_every`, a timedelta or
+                seconds: one worker at a time then prunes so often, by what workflows declare.
 
         Example:
             async with Continuum() as ct, ct.worker([order_flow]) as worker:
