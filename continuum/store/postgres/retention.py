@@ -180,8 +180,8 @@ class PostgresRetention:
                 told = error.diag.message_primary
                 raise ConfigurationError(
                     f"the role in use may not prune: {told}; nothing was deleted by this batch",
-                    hint="prune as the role that owns the tables, as workers do; operators and"
-                    " readers can look: leave out --execute",
+                    hint="prune as a role that may delete runs, such as that of workers; operators and"
+                    " readers may look: leave out --execute",
                 ) from error
 
 
