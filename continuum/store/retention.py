@@ -28,10 +28,10 @@ KEEP_RESULTS: Final = timedelta(days=90)
 KEEP_DELIVERIES: Final = timedelta(days=30)
 """After the end of a run, for which the delivery ids of its signals are kept."""
 
-BATCH: Final = 500
+BATCH: Final = 250
 """Runs that one batch looks at."""
 
-BATCH_EVENTS: Final = 10_000
+BATCH_EVENTS: Final = 5_000
 """Events that the runs of one batch have, unless a single run has more."""
 
 NEW_INCARNATION: Final = timedelta(minutes=1)
