@@ -101,6 +101,8 @@ async def prune(
     progress.clear()
     _print(options.shape, report)
     note(_total(report) if execute else f"{_total(report)}; delete with --execute")
+    if older_than is None and not report.total:
+        note("no workflow with ended runs declares a retention; name an age: --older-than 30d")
 
 
 def _print(shape: Format, report: PruneReport) -> None:

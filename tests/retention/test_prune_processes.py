@@ -44,6 +44,8 @@ def test_prune_as_it_is_called(dsn: str, tmp_path: Path) -> None:
     assert "delete with --execute" in done.stderr
     table = shell.run("prune", "--older-than", "12w", "-A", "--format", "table")
     assert "to delete: 0 runs" in table.stderr
+    done = shell.run("prune", "-A", "--execute")
+    assert "no workflow with ended runs declares a retention" in done.stderr
     done = shell.run("prune", "--older-than", "30d", "--where", "attributes.n = 1", "--execute")
     assert "deleted 1 run with 3 events" in done.stderr
     done = shell.run("prune", "--older-than", "30d", "--execute", "--reason", "tidy up")

@@ -35,16 +35,19 @@ from continuum.store.retention import (
 _SQL: Final = statements("retention")
 
 _NEXT: Final = """
-SELECT r.id, r.started_at, (r.completed_at <= %(before)s AND ({where})) IS TRUE,
-       r.completed_at > %(kept_from)s,
-       coalesce((SELECT max(e.seq) FROM continuum_events e WHERE e.run_id = r.id), 0)
-FROM (SELECT * FROM continuum_runs r
-      WHERE r.namespace = %(namespace)s AND r.workflow = %(workflow)s
-        AND r.started_at <= %(before)s
-        AND (%(start)s::timestamptz IS NULL OR (r.started_at, r.id) > (%(start)s, %(start_id)s))
-      ORDER BY r.started_at, r.id LIMIT %(batch)s) r
-LEFT JOIN continuum_leases l ON l.run_id = r.id
-ORDER BY r.started_at, r.id"""
+SELECT n.id, n.started_at, n.matches, n.retained,
+       CASE WHEN n.matches AND NOT n.retained THEN coalesce(
+           (SELECT max(e.seq) FROM continuum_events e WHERE e.run_id = n.id), 0) ELSE 0 END
+FROM (SELECT r.id, r.started_at, (r.completed_at <= %(before)s AND ({where})) IS TRUE AS matches,
+             (r.completed_at > %(kept_from)s) IS TRUE AS retained
+      FROM (SELECT * FROM continuum_runs r
+            WHERE r.namespace = %(namespace)s AND r.workflow = %(workflow)s
+              AND r.started_at <= %(before)s
+              AND (%(start)s::timestamptz IS NULL
+                   OR (r.started_at, r.id) > (%(start)s, %(start_id)s))
+            ORDER BY r.started_at, r.id LIMIT %(batch)s) r
+      LEFT JOIN continuum_leases l ON l.run_id = r.id OFFSET 0) n
+ORDER BY n.started_at, n.id"""
 """So many runs of an index are looked at, however few of them match: every batch takes as long."""
 
 _LOCK: Final = """
@@ -180,7 +183,7 @@ class PostgresRetention:
                 told = error.diag.message_primary
                 raise ConfigurationError(
                     f"the role in use may not prune: {told}; nothing was deleted by this batch",
-                    hint="prune as a role that may delete runs, such as that of workers; operators and"
+                    hint="prune as a role that may delete runs, as workers may; operators and"
                     " readers may look: leave out --execute",
                 ) from error
 
@@ -196,7 +199,7 @@ def _affordable(rows: Sequence[Row]) -> Sequence[Row]:
     """The first of them: so many that their journals are not too long together, at least one."""
     events = 0
     for n, row in enumerate(rows):
-        events += row[4] if row[2] else 0
+        events += row[4]
         if events > BATCH_EVENTS and n:
             return rows[:n]
     return rows
