@@ -138,7 +138,6 @@ async def test_a_reader_reads_everything_and_writes_nothing(
                 mine.pause(run.id),
                 mine.pause(namespace="default"),
                 mine.plan("cancel", "true"),
-                mine.prune(older_than=0, execute=True),
                 mine.apply_plan(plan.id, count=1),
             ):
                 with pytest.raises((psycopg.Error, ContinuumError), match=r"permission|read-only"):
