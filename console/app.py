@@ -15,15 +15,16 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
-from console import actions, verbs
+from console import actions, acts_query, verbs
 from console.dialogs.namespace import NamespaceDialog
-from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
+from console.messages import OpenRun, Ordered, ShowActs, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
 from console.refresh import LiveLoop, Trouble
 from console.scope import Scope
 from console.screens.audit import AuditScreen
 from console.screens.health import HealthScreen
+from console.screens.journal import JournalScreen
 from console.screens.live import LiveScreen
 from console.screens.nodes import NodesScreen
 from console.screens.run import RunScreen
@@ -77,6 +78,7 @@ class ConsoleApp(App[None]):
         self.add_mode(actions.AUDIT, partial(AuditScreen, session))
         self.add_mode(actions.NODES, partial(NodesScreen, session))
         self.add_mode(actions.HEALTH, partial(HealthScreen, session))
+        self.add_mode(actions.JOURNAL, partial(JournalScreen, session))
 
     def on_mount(self) -> None:
         """Open on the list of runs."""
@@ -152,7 +154,18 @@ class ConsoleApp(App[None]):
         behind = (message.crumb, message.origin)
         self.push_screen(RunsScreen(self.session, message.query, behind=behind))
 
-    def on_ordered(self, message: Ordered) -> None:
+    async def on_show_acts(self, message: ShowActs) -> None:
+        """The entries of the journal about one run."""
+        await self._show_acts(acts_query.ActsQuery(run=str(message.run_id)))
+
+    async def _show_acts(self, query: acts_query.ActsQuery) -> None:
+        await self.switch_mode(actions.JOURNAL)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        assert isinstance(self.screen, JournalScreen)
+        self.screen.ask(query)
+
+    async def on_ordered(self, message: Ordered) -> None:
         """Do what was typed."""
         order = message.order
         match order.verb:
@@ -168,6 +181,8 @@ class ConsoleApp(App[None]):
                 self._show_theme(order.text)
             case verbs.QUIT:
                 self.exit()
+            case actions.JOURNAL if order.text:
+                await self._show_acts(acts_query.parse(order.text))
             case mode:
                 self.switch_mode(mode)
 

@@ -50,6 +50,14 @@ class Ordered(Message):
         super().__init__()
 
 
+class ShowActs(Message):
+    """What operators did to a run, in the journal."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        super().__init__()
+
+
 class OpenRun(Message):
     """Show this run."""
 

@@ -63,6 +63,7 @@ class ReadOnlySource:
         self.run = inner.run
         self.run_reads = inner.run_reads
         self.bulk: Bulk = ReadOnlyBulk(inner.bulk)
+        self.acts = inner.acts
         self.namespaces = inner.namespaces
         self.audit = inner.audit
         self.workforce = inner.workforce

@@ -17,7 +17,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from console import expressions
+from console.acts_source import Acts
 from console.run_source import RunReads
+from console.sample_acts import SampleActs, sample_acts
 from console.sample_journals import LIVE_CHILD, sample_history, stored
 from console.sample_plans import SampleBulk
 from console.sample_reads import SampleReads
@@ -79,10 +81,12 @@ class SampleSource:
         default_factory=list[tuple[UUID, str | None, bool]]
     )
     bulk: SampleBulk = field(init=False)
+    acts: Acts = field(init=False)
 
     def __post_init__(self) -> None:
         """Plans are over the same runs."""
         self.bulk = SampleBulk(self._ordered, self._run, self._act, self.now)
+        self.acts = SampleActs(sample_acts(self.all_runs), self.now)
 
     async def server(self) -> ServerInfo:
         """A connection that looks like one."""

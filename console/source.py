@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from console import expressions
+from console.acts_source import Acts, ClientActs
 from console.bulk_source import Bulk, ClientBulk
 from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
@@ -194,6 +195,11 @@ class Source(Protocol):
         """Acts upon many runs."""
         ...
 
+    @property
+    def acts(self) -> Acts:
+        """The operator journal."""
+        ...
+
     async def namespaces(self) -> Sequence[str]:
         """Every namespace that holds runs, sorted."""
         ...
@@ -231,6 +237,7 @@ class ClientSource:
         self._client = client
         self.run_reads: RunReads = ClientRunReads(client)
         self.bulk: Bulk = ClientBulk(client)
+        self.acts: Acts = ClientActs(client)
         self._flows = flows
 
     async def server(self) -> ServerInfo:

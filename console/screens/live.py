@@ -213,6 +213,10 @@ class LiveScreen(Screen[None], Generic[T]):
         """To the health report."""
         self.post_message(ShowMode(actions.HEALTH))
 
+    def do_show_journal(self) -> None:
+        """To the operator journal."""
+        self.post_message(ShowMode(actions.JOURNAL))
+
     def do_show_runs(self) -> None:
         """To the runs, as they were left."""
         self.post_message(ShowMode(actions.RUNS))

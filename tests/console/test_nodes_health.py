@@ -249,7 +249,7 @@ async def test_every_key_leads_to_a_handler(screen: type[ReportScreen[Any]]) -> 
         await ui.type(screen.action_screen)
         await ui.press("enter")
         await ui.on_screen(screen.__name__)
-        for key in ("1", "2", "3", "4"):
+        for key in ("1", "2", "3", "4", "5"):
             await ui.press(key)
         await ui.on_screen("HealthScreen")
         ui.app.theme = "continuum-light"
