@@ -18,6 +18,7 @@ from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.model import Pause
 from continuum.store.auditing import CodecChange, differing
+from continuum.store.health import TakeoverFact
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.recording import OperatorRows
 from continuum.store.opening import open_message
@@ -84,6 +85,7 @@ class LeaseRow:
     parked: bool = False
     blocked_build: str | None = None
     takeovers: int = 0
+    lost_owner: UUID | None = None
     waiting_on: str | None = None
     cancel_requested_at: datetime | None = None
     paused_at: datetime | None = None
@@ -256,6 +258,7 @@ class Tables:
         self.duties: dict[str, datetime] = {}
         self.operators = OperatorRows()
         self.pauses: list[PauseRow] = []
+        self.takeovers: list[TakeoverFact] = []
         self.sessions: set[UUID] = set()
         self.observers: list[Callable[[], None]] = []
         self._tokens = count(1)

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.model import Pause
 from continuum.store.health import (
     MOST,
+    TAKEOVERS,
     ActivityFacts,
     ClusterFacts,
     ConnectionFacts,
@@ -27,6 +28,7 @@ from continuum.store.health import (
     QueueFact,
     SnapshotFact,
     TableFact,
+    TakeoverFact,
     WaitingFact,
 )
 from continuum.store.postgres.pool import Verdict, classify
@@ -93,6 +95,11 @@ class PostgresHealth:
     async def queues(self) -> Sequence[QueueFact]:
         """See `HealthStore`."""
         return [QueueFact(*row) for row in await self._rows("queues", [MOST])]
+
+    async def takeovers(self) -> Sequence[TakeoverFact]:
+        """See `HealthStore`."""
+        rows = await self._rows("takeovers", [TAKEOVERS])
+        return [TakeoverFact(*[*row[:10], tuple(row[10])]) for row in rows]
 
     async def paused(self) -> PausedFacts:
         """See `HealthStore`."""
