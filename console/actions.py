@@ -144,6 +144,7 @@ ACTIONS: Final = (
     Action("closer", ("z",), "Closer", "Timeline: half as much time.", False, (RUN,)),
     Action("wider", ("Z",), "Wider", "Timeline: twice as much time.", False, (RUN,)),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,)),
+    Action("peek", ("d",), "Peek", "Show the run beside the list, or hide it.", False, (RUNS,), 7),
     Action("yank", ("y",), "Copy", "Copy id, JSON, query, command, error.", False, ROWS),
     Action("clear", ("escape",), "Clear", "All of them again, newest first.", False, ASKED),
     Action("back", ("escape",), "Back", "Undo the filter; else go back.", False, (RUN,), 4),

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
@@ -21,11 +22,12 @@ from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.marking import MarkingScreen
+from console.screens.peeking import PeekingScreen
 from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
 from console.trail import Trail
 from console.widgets.bars import StateTabs, palette_of
+from console.widgets.peek_pane import PeekPane
 from console.widgets.query_bar import QueryBar
 from console.widgets.row_list import RowList
 from console.widgets.run_table import RunTable
@@ -45,7 +47,7 @@ class Answer:
     further: bool
 
 
-class RunsScreen(MarkingScreen[Answer]):
+class RunsScreen(PeekingScreen[Answer]):
     """State tabs, query bar and table over one query.
 
     Args:
@@ -98,8 +100,10 @@ class RunsScreen(MarkingScreen[Answer]):
         yield ViewTabs()
         yield StateTabs()
         yield QueryBar(self.session)
-        yield RunTable(self._presenter, id="runs")
-        yield Static(classes="empty")
+        with Container(id="list"):
+            yield RunTable(self._presenter, id="runs")
+            yield Static(classes="empty")
+            yield PeekPane(self.session)
 
     def on_mount(self) -> None:
         """Read the counts beside the runs."""
@@ -223,6 +227,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self.query_one(StateTabs).chosen = self.runs_query.state
         self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)
+        self.follow_cursor()
 
     def ask(self, query: RunsQuery) -> None:
         """Another question: drop the old rows and cursor, read at once."""

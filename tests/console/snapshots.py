@@ -73,7 +73,7 @@ STATES: dict[str, Callable[[], SampleSource]] = {
     "empty": without_anything,
     "error": Away,
 }
-SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5"}
+SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5", "peek": "d"}
 
 
 @contextmanager
@@ -102,6 +102,7 @@ async def picture(screen: str, size: tuple[int, int], state: str) -> str:
             await ui.press(SCREENS[screen])
             await wait_until(lambda: ui.answered, "an answer")
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
+            await wait_until(lambda: ui.runs.peek_pane.feed.idle, "the events beside the list")
             before = None
             while before != (before := ui.text()):
                 await pilot.pause()

@@ -99,7 +99,16 @@ class PostgresHealth:
     async def takeovers(self) -> Sequence[TakeoverFact]:
         """See `HealthStore`."""
         rows = await self._rows("takeovers", [TAKEOVERS])
-        return [TakeoverFact(*[*row[:10], tuple(row[10])]) for row in rows]
+        return [
+            TakeoverFact(
+                first_at, last_at, from_node, from_host, from_pid, died_at, by_node, by_host,
+                by_pid, runs, tuple(sample),
+            )
+            for (
+                first_at, last_at, from_node, from_host, from_pid, died_at, by_node, by_host,
+                by_pid, runs, sample,
+            ) in rows
+        ]  # fmt: skip
 
     async def paused(self) -> PausedFacts:
         """See `HealthStore`."""
