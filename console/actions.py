@@ -96,6 +96,8 @@ ASKED: Final = (RUNS, JOURNAL)
 """Screens that answer what is asked."""
 ROWS: Final = (*LISTED, JOURNAL)
 """Screens with rows that grow at one end."""
+HELD: Final = (*LISTED, NODES)
+"""Screens with something that can be paused."""
 EVERY: Final = tuple(SCREENS)
 REPORTS: Final = (AUDIT, NODES, HEALTH)
 """Screens of which each line has runs behind it."""
@@ -109,6 +111,7 @@ ACTIONS: Final = (
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
     Action("attributes", ("e",), "Attributes", "Change attributes.", True, LISTED),
+    Action("hold", ("P",), "Hold", "Pause or resume it, or all like it.", True, HELD),
     Action("mark", ("space",), "Mark", "Mark the run, or take its mark.", False, (RUNS,), 4),
     Action("mark_range", ("v",), "Range", "Mark from the last mark to here.", False, (RUNS,)),
     Action("mark_all", ("asterisk",), "Mark all", "Mark the whole query.", False, (RUNS,)),
@@ -144,6 +147,7 @@ ACTIONS: Final = (
     Action("closer", ("z",), "Closer", "Timeline: half as much time.", False, (RUN,)),
     Action("wider", ("Z",), "Wider", "Timeline: twice as much time.", False, (RUN,)),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,)),
+    Action("export", ("E",), "Export", "Write the whole answer to a file.", False, (RUNS,)),
     Action("peek", ("d",), "Peek", "Show the run beside the list, or hide it.", False, (RUNS,), 7),
     Action("yank", ("y",), "Copy", "Copy id, JSON, query, command, error.", False, ROWS),
     Action("clear", ("escape",), "Clear", "All of them again, newest first.", False, ASKED),

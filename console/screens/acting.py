@@ -13,6 +13,7 @@ from console.bulk_source import Selection
 from console.dialogs.attributes import AttributesDialog
 from console.dialogs.cancel import CancelDialog
 from console.dialogs.cancel_many import CancelManyDialog
+from console.dialogs.hold import HoldDialog, of_run
 from console.dialogs.plan import PlanDialog
 from console.dialogs.sending import SendingDialog
 from console.dialogs.signal import SignalDialog
@@ -26,7 +27,7 @@ from continuum.operators.plans import BulkPlan
 
 T = TypeVar("T")
 
-_ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes", "acts"})
+_ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes", "acts", "hold"})
 _ON_A_LIVE_RUN: Final = frozenset({"signal", "cancel"})
 
 
@@ -70,6 +71,10 @@ class ActingScreen(CopyingScreen[T]):
         """Open the attributes."""
         self._act("attributes")
 
+    def do_hold(self) -> None:
+        """Open the pause dialog."""
+        self._act("hold")
+
     def _act(self, name: str) -> None:
         target = self.selection() or self.target()
         if target is not None:
@@ -82,6 +87,10 @@ class ActingScreen(CopyingScreen[T]):
         match name:
             case "signal":
                 dialog = SignalDialog(session, target)
+            case "hold" if isinstance(target, Selection):
+                dialog = HoldDialog(session, (), selection=target)
+            case "hold":
+                dialog = HoldDialog(session, of_run(target), target)
             case "attributes":
                 dialog = AttributesDialog(session, target)
             case _ if isinstance(target, Selection):

@@ -330,6 +330,14 @@ class RunsScreen(PeekingScreen[Answer]):
         self.live.suspend()
         self.query_one(QueryBar).open(self.runs_query)
 
+    def expected(self) -> int | None:
+        """As the tabs of the states count them."""
+        counts = self.query_one(StateTabs).counts
+        if counts is None or not counts.exact:
+            return None
+        state = self.runs_query.state
+        return counts.total if state is None else counts[state]
+
     def do_refresh(self) -> None:
         """Read now, all that is on screen."""
         self._whole = self.page is not None and len(self.page.runs) > PAGE

@@ -27,7 +27,7 @@ class PeekPane(Widget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.feed = PeekFeed(session, self.refresh)
+        self.feed = PeekFeed(session, self._changed)
         self.run: Run | None = None
         self.display = False
 
@@ -42,6 +42,9 @@ class PeekPane(Widget):
         else:
             self.feed.want(run)
             self.border_title = Content(f"{short_name(run.workflow)} {short_id(run.id)}")
+        self.refresh()
+
+    def _changed(self) -> None:
         self.refresh()
 
     def close(self) -> None:
