@@ -60,7 +60,7 @@ def shown(query: RunsQuery, page: RunsPage, counts: Counts | None = None) -> str
 def table_mode(marked: str, *, following: bool) -> str:
     """What the cursor does when rows come and go; instead of it what is marked, if anything is."""
     if marked:
-        return f"{marked} · s e X act upon them · u unmarks"
+        return f"{marked} · s e P X act upon them · u unmarks"
     return "following the newest · f holds" if following else "cursor held · f follows the newest"
 
 

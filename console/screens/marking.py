@@ -17,7 +17,7 @@ from continuum.model import Run
 
 T = TypeVar("T")
 
-_UPON_ALL: Final = ("hold", "signal", "attributes", "cancel")
+_UPON_ALL: Final = ("signal", "attributes", "hold", "cancel")
 """The least harm first."""
 _OF_MARKS: Final = frozenset({"signal", "attributes", "cancel", "hold"})
 
@@ -128,9 +128,9 @@ class MarkingScreen(ViewingScreen[T]):
                 self.act_upon(_UPON_ALL[index], everything)
 
         names = (
-            "Pause or resume them…",
             "Send them a signal…",
             "Change their attributes…",
+            "Pause or resume them…",
             "Cancel them…",
         )
         self.app.push_screen(ChooseDialog("every run of the query", names), take)
