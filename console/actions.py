@@ -156,6 +156,7 @@ ACTIONS: Final = (
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, EVERY),
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
+    Action("times", ("t",), "Times", "Tell times as ages, in UTC, or local.", False, EVERY),
     Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
     Action("show_audit", ("2",), "Audit", "Go to the audit.", False, EVERY),
     Action("show_nodes", ("3",), "Nodes", "Go to workers and queues.", False, EVERY),

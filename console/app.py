@@ -20,6 +20,7 @@ from console.dialogs.namespace import NamespaceDialog
 from console.messages import OpenRun, Ordered, ShowActs, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
+from console.present import ages
 from console.refresh import LiveLoop, Trouble
 from console.scope import Scope
 from console.screens.audit import AuditScreen
@@ -81,7 +82,8 @@ class ConsoleApp(App[None]):
         self.add_mode(actions.JOURNAL, partial(JournalScreen, session))
 
     def on_mount(self) -> None:
-        """Open on the list of runs."""
+        """Open on the list of runs; every console begins with ages."""
+        ages.tell(ages.Times.RELATIVE)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.run_worker(self.pulse.run(), group="pulse", exclusive=True, exit_on_error=False)
         self.switch_mode(actions.RUNS)
@@ -95,6 +97,14 @@ class ConsoleApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """In plain characters the last thing that is done to a line is to translate it."""
         return [*super().get_line_filters(), *self._plain]
+
+    def on_times_changed(self) -> None:
+        """What is painted tells times in the old way."""
+        self._theme_changed(None)
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                for widget in screen.query("*"):
+                    widget.refresh()
 
     def _theme_changed(self, _: object) -> None:
         for stack in self._screen_stacks.values():

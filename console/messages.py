@@ -42,6 +42,10 @@ class ReadAgain(Message):
     """What is not of the screen, the header's numbers, is to be read now as well."""
 
 
+class TimesChanged(Message):
+    """Times are told in another way: everything is to be drawn anew."""
+
+
 class Ordered(Message):
     """A command that the screen on top does not obey itself."""
 
