@@ -211,6 +211,11 @@ class JournalScreen(CopyingScreen[Entries]):
         """The list, also when it is hidden because it is empty."""
         self.list.focus()
 
+    def on_descendant_blur(self) -> None:
+        """A list that was hidden for a moment, while it was empty, keeps the keys."""
+        if self.focused is None and self.list.display:
+            self.set_focus(self.list)
+
     # actions
 
     def unavailable(self, name: str) -> str | None:
