@@ -89,7 +89,7 @@ class ActingScreen(CopyingScreen[T]):
                 dialog = SignalDialog(session, target)
             case "hold" if isinstance(target, Selection):
                 dialog = HoldDialog(session, (), selection=target)
-            case "hold":
+            case "hold" if isinstance(target, Run):
                 dialog = HoldDialog(session, of_run(target), target)
             case "attributes":
                 dialog = AttributesDialog(session, target)

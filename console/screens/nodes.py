@@ -1,5 +1,8 @@
 """Who works: workers, queues, and what was taken over too often."""
 
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.app` open.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
