@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
 
 MOST_IN_FOOTER: Final = 8
-OPEN_A_LINE: Final = frozenset({"command", "query", "find"})
+OPEN_A_LINE: Final = frozenset({"command", "query", "find", "filter"})
 """What is typed after these keys is text, also when it is on its way already: they come first."""
 BEFORE_FOCUS: Final = frozenset({"next_view", "previous_view"})
 """What Textual itself would move the focus by, which has nowhere to go."""
@@ -108,19 +108,28 @@ RUN: Final = "run"
 AUDIT: Final = "audit"
 NODES: Final = "nodes"
 HEALTH: Final = "health"
-SCREENS: Final = {RUNS: "Runs", RUN: "Run", AUDIT: "Audit", NODES: "Nodes", HEALTH: "Health"}
+JOURNAL: Final = "journal"
+SCREENS: Final = {
+    RUNS: "Runs", RUN: "Run", AUDIT: "Audit", NODES: "Nodes", HEALTH: "Health", JOURNAL: "Journal",
+}  # fmt: skip
 """Every screen with its title, in the order of the documentation."""
-MODES: Final = {RUNS: "1", AUDIT: "2", NODES: "3", HEALTH: "4"}
+MODES: Final = {RUNS: "1", AUDIT: "2", NODES: "3", HEALTH: "4", JOURNAL: "5"}
 """The screens at the top, each with a stack of its own, and the key that leads there."""
 
 LISTED: Final = (RUNS, RUN)
 """Screens with a run under the cursor, or that are about one."""
+ASKED: Final = (RUNS, JOURNAL)
+"""Screens that answer what is asked."""
+ROWS: Final = (*LISTED, JOURNAL)
+"""Screens with rows that grow at one end."""
+HELD: Final = (*LISTED, NODES)
+"""Screens with something that can be paused."""
 EVERY: Final = tuple(SCREENS)
 REPORTS: Final = (AUDIT, NODES, HEALTH)
 """Screens of which each line has runs behind it."""
 
 ACTIONS: Final = (
-    Action("open", ("enter",), "Open", "Open the run under the cursor.", False, (RUNS,), 1),
+    Action("open", ("enter",), "Open", "Open the run under the cursor.", False, ASKED, 1),
     Action("expand", ("enter",), "Open", "Unfold, show, or open what it is.", False, (RUN,), 1),
     Action("next_tab", ("right_square_bracket",), "Tab", "The next tab.", False, (RUN,), 4),
     Action("previous_tab", ("left_square_bracket",), "Tab back", "The tab before.", False, (RUN,)),
@@ -128,15 +137,18 @@ ACTIONS: Final = (
     Action("signal", ("s",), "Signal", "Send a signal with JSON.", True, LISTED, 2),
     Action("cancel", ("X",), "Cancel", "Cancel: shows what happens, then asks.", True, LISTED, 3),
     Action("attributes", ("e",), "Attributes", "Change attributes.", True, LISTED),
+    Action("hold", ("P",), "Hold", "Pause or resume it, or all like it.", True, HELD),
     Action("mark", ("space",), "Mark", "Mark the run, or take its mark.", False, (RUNS,), 4),
     Action("mark_range", ("v",), "Range", "Mark from the last mark to here.", False, (RUNS,)),
     Action("mark_all", ("asterisk",), "Mark all", "Mark the whole query.", False, (RUNS,)),
     Action("unmark", ("u",), "Unmark", "Take all marks.", False, (RUNS,)),
     Action("all_matching", ("A",), "All", "Act upon the whole query.", True, (RUNS,)),
     Action("query", ("slash",), "Query", "Ask: state = 'failed'.", False, (RUNS,), 4),
+    Action("filter", ("slash",), "Filter", "Only by: by ann act cancel.", False, (JOURNAL,), 4),
+    Action("entry", ("d",), "Entry", "All that is recorded of it.", False, (JOURNAL,), 3),
     Action("more", ("m",), "More", "Search on behind the last run.", False, (RUNS,)),
-    Action("drop_part", ("backspace",), "Drop", "Drop the query's last part.", False, (RUNS,)),
-    Action("only", ("equals_sign",), "Only", "Only runs like this cell.", False, (RUNS,), 5),
+    Action("drop_part", ("backspace",), "Drop", "Drop the query's last part.", False, ASKED),
+    Action("only", ("equals_sign",), "Only", "Only what is like this cell.", False, ASKED, 5),
     Action("without", ("backslash",), "Without", "Without runs like it.", False, (RUNS,)),
     Action("order", ("o",), "Order", "Order by this column, or turn round.", False, (RUNS,)),
     Action("reverse", ("O",), "Reverse", "Turn the order round.", False, (RUNS,)),
@@ -150,7 +162,7 @@ ACTIONS: Final = (
     Action("save_view", ("b",), "Save", "Save the query as a view.", False, (RUNS,)),
     Action("namespace", ("n",), "Namespace", "Choose the namespace to look at.", False, (RUNS,), 6),
     Action("all_namespaces", ("0",), "All", "Look at all namespaces.", False, (RUNS,)),
-    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, LISTED, 6),
+    Action("follow", ("f",), "Follow", "Follow the newest, or hold the cursor.", False, ROWS, 6),
     Action("find", ("slash",), "Find", "Only steps with these words.", False, (RUN,), 5),
     Action("find_next", ("n",), "Next", "The next place with the words.", False, (RUN,)),
     Action("failures", ("F",), "Failures", "Only what failed, or all.", False, (RUN,), 6),
@@ -161,17 +173,22 @@ ACTIONS: Final = (
     Action("closer", ("z",), "Closer", "Timeline: half as much time.", False, (RUN,)),
     Action("wider", ("Z",), "Wider", "Timeline: twice as much time.", False, (RUN,)),
     Action("details", ("d",), "Details", "All facts, input, output, error.", False, (RUN,)),
-    Action("yank", ("y",), "Copy", "Copy id, JSON, query, command, error.", False, LISTED),
-    Action("clear", ("escape",), "Clear", "Every run again, newest first.", False, (RUNS,)),
+    Action("export", ("E",), "Export", "Write the whole answer to a file.", False, (RUNS,)),
+    Action("peek", ("d",), "Peek", "Show the run beside the list, or hide it.", False, (RUNS,), 7),
+    Action("yank", ("y",), "Copy", "Copy id, JSON, query, command, error.", False, ROWS),
+    Action("clear", ("escape",), "Clear", "All of them again, newest first.", False, ASKED),
     Action("back", ("escape",), "Back", "Undo the filter; else go back.", False, (RUN,), 4),
     Action("refresh", ("r",), "Refresh", "Read again now.", False, EVERY, 7),
     Action("pause", ("p",), "Pause", "Stop reading by itself, or go on.", False, EVERY, 8),
     Action("slower", ("plus",), "Slower", "Longer time between reads.", False, EVERY),
     Action("faster", ("minus",), "Faster", "Shorter time between reads.", False, EVERY),
+    Action("times", ("t",), "Times", "Tell times as ages, in UTC, or local.", False, EVERY),
     Action("show_runs", ("1",), "Runs", "Go to the runs.", False, EVERY),
     Action("show_audit", ("2",), "Audit", "Go to the audit.", False, EVERY),
     Action("show_nodes", ("3",), "Nodes", "Go to workers and queues.", False, EVERY),
+    Action("acts", ("J",), "Journal", "What operators did to it.", False, LISTED),
     Action("show_health", ("4",), "Health", "Go to the health report.", False, EVERY),
+    Action("show_journal", ("5",), "Journal", "Go to the operator journal.", False, EVERY),
     Action("command", ("colon",), "Command", "Type a command, such as :run ID.", False, EVERY, 98),
     Action("leave", ("q",), "Leave", "Go back; at the top: leave the console.", False, EVERY),
     Action("help", ("question_mark",), "Keys", "Show every key that works here.", False, EVERY, 99),

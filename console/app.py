@@ -16,17 +16,19 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
-from console import actions, verbs
+from console import actions, acts_query, verbs
 from console.dialogs.namespace import NamespaceDialog
 from console.key_queue import KeyQueue, Turn
 from console.keymap import Keymap
-from console.messages import OpenRun, Ordered, ShowMode, ShowRuns
+from console.messages import OpenRun, Ordered, ShowActs, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
+from console.present import ages
 from console.refresh import LiveLoop, Trouble
 from console.scope import Scope
 from console.screens.audit import AuditScreen
 from console.screens.health import HealthScreen
+from console.screens.journal import JournalScreen
 from console.screens.live import LiveScreen
 from console.screens.nodes import NodesScreen
 from console.screens.run import RunScreen
@@ -87,13 +89,15 @@ class ConsoleApp(App[None]):
         self.add_mode(actions.AUDIT, partial(AuditScreen, session))
         self.add_mode(actions.NODES, partial(NodesScreen, session))
         self.add_mode(actions.HEALTH, partial(HealthScreen, session))
+        self.add_mode(actions.JOURNAL, partial(JournalScreen, session))
 
     def on_load(self) -> None:
         """Before there is any widget."""
         self.keys.listen()
 
     def on_mount(self) -> None:
-        """Open on the list of runs."""
+        """Open on the list of runs; every console begins with ages."""
+        ages.tell(ages.Times.RELATIVE)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.run_worker(self.keys.run(), group="keys", exclusive=True)
         self.run_worker(self.pulse.run(), group="pulse", exclusive=True, exit_on_error=False)
@@ -120,6 +124,14 @@ class ConsoleApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """In plain characters the last thing that is done to a line is to translate it."""
         return [*super().get_line_filters(), *self._plain]
+
+    def on_times_changed(self) -> None:
+        """What is painted tells times in the old way."""
+        self._theme_changed(None)
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                for widget in screen.query("*"):
+                    widget.refresh()
 
     def _theme_changed(self, _: object) -> None:
         for stack in self._screen_stacks.values():
@@ -179,7 +191,18 @@ class ConsoleApp(App[None]):
         behind = (message.crumb, message.origin)
         self.push_screen(RunsScreen(self.session, message.query, behind=behind))
 
-    def on_ordered(self, message: Ordered) -> None:
+    async def on_show_acts(self, message: ShowActs) -> None:
+        """The entries of the journal about one run."""
+        await self._show_acts(acts_query.ActsQuery(run=str(message.run_id)))
+
+    async def _show_acts(self, query: acts_query.ActsQuery) -> None:
+        await self.switch_mode(actions.JOURNAL)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        assert isinstance(self.screen, JournalScreen)
+        self.screen.ask(query)
+
+    async def on_ordered(self, message: Ordered) -> None:
         """Do what was typed."""
         order = message.order
         match order.verb:
@@ -195,6 +218,8 @@ class ConsoleApp(App[None]):
                 self._show_theme(order.text)
             case verbs.QUIT:
                 self.exit()
+            case actions.JOURNAL if order.text:
+                await self._show_acts(acts_query.parse(order.text))
             case mode:
                 self.switch_mode(mode)
 

@@ -12,7 +12,7 @@ from continuum import Continuum
 from continuum.model import Run, RunState
 from continuum.operators.plans import SAMPLE, BulkPlan, PlanRun, does_not_fit
 
-BulkAct = Literal["signal", "attributes", "cancel"]
+BulkAct = Literal["signal", "attributes", "cancel", "pause", "resume"]
 
 FEW: Final = 1_000
 """Runs that can be named in one question."""

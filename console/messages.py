@@ -42,11 +42,23 @@ class ReadAgain(Message):
     """What is not of the screen, the header's numbers, is to be read now as well."""
 
 
+class TimesChanged(Message):
+    """Times are told in another way: everything is to be drawn anew."""
+
+
 class Ordered(Message):
     """A command that the screen on top does not obey itself."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        super().__init__()
+
+
+class ShowActs(Message):
+    """What operators did to a run, in the journal."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
         super().__init__()
 
 

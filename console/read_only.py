@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from console.bulk_source import Bulk, BulkAct, Selection
+from console.hold_source import Held, Holds
 from console.source import Source
 from continuum.errors import ContinuumError
 from continuum.operators.plans import BulkPlan
@@ -48,6 +49,21 @@ class ReadOnlyBulk:
         raise ReadOnlyRefused
 
 
+class ReadOnlyHolds:
+    """Tells what is paused; pauses and resumes nothing."""
+
+    def __init__(self, inner: Holds) -> None:
+        self.pauses = inner.pauses
+
+    async def pause(self, held: Held, reason: str | None) -> bool:
+        """Refuse."""
+        raise ReadOnlyRefused
+
+    async def resume(self, held: Held, reason: str | None) -> bool:
+        """Refuse."""
+        raise ReadOnlyRefused
+
+
 class ReadOnlySource:
     """Passes reads through and refuses every write before it reaches the client."""
 
@@ -55,6 +71,7 @@ class ReadOnlySource:
         self._inner = inner
         self.server = inner.server
         self.runs = inner.runs
+        self.stream = inner.stream
         self.states = inner.states
         self.values = inner.values
         self.total = inner.total
@@ -63,6 +80,8 @@ class ReadOnlySource:
         self.run = inner.run
         self.run_reads = inner.run_reads
         self.bulk: Bulk = ReadOnlyBulk(inner.bulk)
+        self.acts = inner.acts
+        self.holds: Holds = ReadOnlyHolds(inner.holds)
         self.namespaces = inner.namespaces
         self.audit = inner.audit
         self.workforce = inner.workforce

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from continuum import Continuum
@@ -50,6 +50,10 @@ class RunReads(Protocol):
         """The run with payloads up to `LARGEST_PAYLOAD`."""
         ...
 
+    async def published(self, run_id: UUID) -> Mapping[str, Any]:
+        """The last value of each name that it published."""
+        ...
+
     async def children(self, run_id: UUID, *, failed: bool, cursor: str | None) -> ChildPage:
         """A page of its children, or only of those that failed."""
         ...
@@ -87,6 +91,10 @@ class ClientRunReads:
     async def whole(self, run_id: UUID) -> Run:
         """The run with its payloads."""
         return await self._client.get_run(run_id, max_payload=LARGEST_PAYLOAD)
+
+    async def published(self, run_id: UUID) -> Mapping[str, Any]:
+        """The last value of each name."""
+        return await self._client.published(run_id)
 
     async def children(self, run_id: UUID, *, failed: bool, cursor: str | None) -> ChildPage:
         """A page of its children."""

@@ -7,7 +7,7 @@ stands still.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from console import expressions
+from console.acts_source import Acts
 from console.run_source import RunReads
+from console.sample_acts import SampleActs, sample_acts
+from console.sample_holds import SampleHolds
 from console.sample_journals import LIVE_CHILD, sample_history, stored
 from console.sample_plans import SampleBulk
 from console.sample_reads import SampleReads
@@ -79,10 +82,14 @@ class SampleSource:
         default_factory=list[tuple[UUID, str | None, bool]]
     )
     bulk: SampleBulk = field(init=False)
+    acts: Acts = field(init=False)
+    holds: SampleHolds = field(init=False)
 
     def __post_init__(self) -> None:
         """Plans are over the same runs."""
         self.bulk = SampleBulk(self._ordered, self._run, self._act, self.now)
+        self.holds = SampleHolds(self._hold, self.now)
+        self.acts = SampleActs(sample_acts(self.all_runs), self.now)
 
     async def server(self) -> ServerInfo:
         """A connection that looks like one."""
@@ -105,6 +112,11 @@ class SampleSource:
         valued = [run for run in found if by(run) is not None]
         valued.sort(key=by, reverse=query.order.descending)
         return [*valued, *(run for run in found if by(run) is None)]
+
+    async def stream(self, query: RunsQuery) -> AsyncGenerator[Run]:
+        """All of them."""
+        for run in self._ordered(query):
+            yield run
 
     async def states(self, query: RunsQuery) -> Counts:
         """By state, without that of the query."""
@@ -139,7 +151,7 @@ class SampleSource:
         """The numbers of the header."""
         running = [run for run in self.all_runs if run.state is RunState.RUNNING]
         shown = [run for run in running if namespace in (None, run.namespace)]
-        return Pulse(self.live_nodes, len(shown), self.stuck, namespace)
+        return Pulse(self.live_nodes, len(shown), self.stuck, namespace, len(self.holds.held))
 
     async def run(self, run_id: UUID) -> Run:
         """One run."""
@@ -192,10 +204,20 @@ class SampleSource:
                 await self.cancel(run_id, reason=plan.reason, force=given.get("force", False))
             case "signal":
                 await self.signal(run_id, given["name"], given.get("payload"))
+            case "pause" | "resume":
+                self._hold(run_id, plan.act == "pause")
             case _:
                 await self.bulk.set_attributes(
                     run_id, given.get("attributes", {}), given.get("unset", ()), plan.reason
                 )
+
+    def _hold(self, run_id: UUID, paused: bool) -> bool:
+        """Pause a run or let it go on; whether that changed anything."""
+        run = self._run(run_id)
+        if run.state.terminal:
+            raise RunTerminal(run_id, run.state)
+        self.all_runs[self.all_runs.index(run)] = replace(run, paused=paused)
+        return run.paused != paused
 
     async def _end(self, run_id: UUID, state: RunState) -> None:
         run = await self.run(run_id)

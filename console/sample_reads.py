@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from console.run_source import CHILDREN, ChildPage, Span
@@ -45,6 +46,14 @@ class SampleReads:
     async def whole(self, run_id: UUID) -> Run:
         """The run."""
         return self._run(run_id)
+
+    async def published(self, run_id: UUID) -> Mapping[str, Any]:
+        """The last value of each name in its journal."""
+        found: dict[str, Any] = {}
+        for event in self.journal(self._run(run_id)):
+            if event.type == "value_published":
+                found[event.data["name"]] = event.data["value"]
+        return found
 
     async def children(self, run_id: UUID, *, failed: bool, cursor: str | None) -> ChildPage:
         """A page of its children."""

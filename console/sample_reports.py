@@ -33,6 +33,7 @@ from continuum.health.report import (
     Severity,
     SnapshotFact,
     TableFact,
+    TakeoverFact,
 )
 from continuum.health.report import Finding as HealthFinding
 from continuum.model import NodeInfo
@@ -169,8 +170,21 @@ def sample_workforce() -> Workforce:
             "the other",
         ),
     )  # fmt: skip
-    facts = Facts(cluster=_cluster(), queues=queues, parked=parked)
+    facts = Facts(cluster=_cluster(), queues=queues, parked=parked, takeovers=_takeovers(dead))
     return Workforce(nodes, facts, timedelta(seconds=0.4), NOW)
+
+
+def _takeovers(died_at: datetime) -> tuple[TakeoverFact, ...]:
+    """The runs of the dead worker went to two others."""
+
+    def taken(by: UUID, pid: int, after: float, runs: int) -> TakeoverFact:
+        at = died_at + timedelta(seconds=after)
+        sample = tuple(UUID(int=_WAITS.int + n) for n in range(min(runs, 5)))
+        return TakeoverFact(
+            at, at, _DEAD, "worker-1.eu", 871, died_at, by, "worker-1.eu", pid, runs, sample
+        )
+
+    return (taken(NODES[1], 4118, 1.1, 23), taken(NODES[0], 4117, 0.9, 14))
 
 
 def _cluster() -> ClusterFacts:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from console import expressions
+from console.acts_source import Acts, ClientActs
 from console.bulk_source import Bulk, ClientBulk
+from console.hold_source import ClientHolds, Holds
 from console.run_source import ClientRunReads, RunReads
 from continuum import Continuum
 from continuum.audit.report import AuditReport
@@ -122,13 +124,15 @@ class Counts:
 class Pulse:
     """The numbers of the header, of one namespace or of all (None).
 
-    `stuck` counts runs that no live node can run, up to `MOST_STUCK`.
+    `stuck` counts runs that no live node can run, up to `MOST_STUCK`, and `paused` what is paused
+    besides single runs.
     """
 
     live_nodes: int
     running: int
     stuck: int
     namespace: str | None = None
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,10 @@ class Source(Protocol):
         self, query: RunsQuery, limit: int = PAGE, cursor: str | None = None
     ) -> RunsPage:
         """The first `limit` runs that match, or those behind a cursor, within `BUDGET`."""
+        ...
+
+    def stream(self, query: RunsQuery) -> AsyncGenerator[Run]:
+        """Every run that matches, in order, without its payloads, however many there are."""
         ...
 
     async def states(self, query: RunsQuery) -> Counts:
@@ -192,6 +200,16 @@ class Source(Protocol):
     @property
     def bulk(self) -> Bulk:
         """Acts upon many runs."""
+        ...
+
+    @property
+    def holds(self) -> Holds:
+        """Pauses."""
+        ...
+
+    @property
+    def acts(self) -> Acts:
+        """The operator journal."""
         ...
 
     async def namespaces(self) -> Sequence[str]:
@@ -231,6 +249,8 @@ class ClientSource:
         self._client = client
         self.run_reads: RunReads = ClientRunReads(client)
         self.bulk: Bulk = ClientBulk(client)
+        self.acts: Acts = ClientActs(client)
+        self.holds: Holds = ClientHolds(client)
         self._flows = flows
 
     async def server(self) -> ServerInfo:
@@ -249,6 +269,10 @@ class ClientSource:
             budget=BUDGET,
         )
         return RunsPage(page.entries, page.next_cursor, page.complete, page.stamp.at)
+
+    def stream(self, query: RunsQuery) -> AsyncGenerator[Run]:
+        """Every run that matches."""
+        return self._client.stream(query.expression, namespace=query.namespace)
 
     async def states(self, query: RunsQuery) -> Counts:
         """How many runs have each state, for the query without its state."""
@@ -283,7 +307,12 @@ class ClientSource:
         nodes = await self._client.nodes()
         running = await self._client.count("state = 'running'", namespace=namespace)
         stuck = await self._client.query("stuck", namespace=namespace, limit=MOST_STUCK)
-        return Pulse(sum(node.alive for node in nodes), running, len(stuck.entries), namespace)
+        paused = sum(
+            each.namespace is None or namespace in (None, each.namespace)
+            for each in await self._client.pauses()
+        )
+        alive = sum(node.alive for node in nodes)
+        return Pulse(alive, running, len(stuck.entries), namespace, paused)
 
     async def run(self, run_id: UUID) -> Run:
         """One run. Raises `RunNotFound`."""

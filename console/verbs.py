@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from console.actions import AUDIT, HEALTH, MODES, NODES, RUN, RUNS, Action
+from console import acts_query
+from console.actions import AUDIT, HEALTH, JOURNAL, MODES, NODES, RUN, RUNS, Action
 from console.scope import Scope
 
 NAMESPACE: Final = "ns"
@@ -46,6 +47,7 @@ _MODES: Final = (
     Verb(AUDIT, "", "Compare live runs with code.", ("versions",)),
     Verb(NODES, "", "Show workers and queues."),
     Verb(HEALTH, "", "Say whether runs go on, what fails, and what will."),
+    Verb(JOURNAL, "[by NAME] [act ACT] [run ID] [since -2h]", "Show what operators did."),
 )
 _OTHER: Final = (
     Verb(VIEW, "NAME", "Open a saved view, by its name or number."),
@@ -135,6 +137,11 @@ def _order(verb: Verb, line: str, at: int) -> Order:
     text = line[at:].strip()
     if verb.name == NAMESPACE and text:
         scope, text = Scope(None if text in ("-A", "--all-namespaces") else text), ""
+    if verb.name == JOURNAL:
+        try:
+            acts_query.parse(text)
+        except acts_query.FilterError as error:
+            raise CommandError(error.message, at + error.position) from None
     missing = verb.usage and not verb.usage.startswith("[") and not text
     if missing:
         raise CommandError(f"{verb.name} {verb.usage}: {verb.help}", len(line))

@@ -16,6 +16,7 @@ from console import expressions
 from console.present.plain import lines
 from console.source import RunsQuery
 from continuum.model import Omitted, Run, RunError
+from continuum.operators.acts import ACT_FIELDS, OperatorAct
 
 LARGEST: Final = 74_994
 """Bytes that a terminal takes through OSC 52, wherever it is; more goes to a file."""
@@ -73,12 +74,20 @@ def copyables(run: Run | None, query: RunsQuery | None, shown: int) -> list[Copy
 
 def run_json(run: Run) -> str:
     """The run as `continuum show --format json` prints it, with what is too long left out."""
-    record = {name: _plain(getattr(run, name)) for name in FIELDS}
+    record = {name: plain_value(getattr(run, name)) for name in FIELDS}
     text = json.dumps(record, ensure_ascii=False, indent=2)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _plain(value: Any) -> Any:
+def act_json(entry: OperatorAct) -> str:
+    """The entry as `continuum journal --format json` prints it."""
+    record = {name: plain_value(getattr(entry, name)) for name in ACT_FIELDS}
+    text = json.dumps(record, ensure_ascii=False, indent=2)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def plain_value(value: Any) -> Any:
+    """A field of a run as JSON has it."""
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

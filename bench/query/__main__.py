@@ -1,8 +1,8 @@
 """`make bench-query`: every question, ours beside a plain statement and beside the peer.
 
 RUNS=10000000 for ten million; ARGS='text' asks only questions whose name contains the text,
-ARGS=ours asks nobody else, ARGS=walk walks through all pages while runs start and end, and
-ARGS=stream pipes all runs.
+ARGS=ours asks nobody else, ARGS=walk walks through all pages while runs start and end, ARGS=prune
+deletes all that ended meanwhile, and ARGS=stream pipes all runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bench.query import declare, peer
 from bench.query.cases import CASES, Case
 from bench.query.load import directory, loaded, server
 from bench.query.measure import Timing, ask_naively, ask_us, judge
+from bench.query.prune import bench_prune
 from bench.query.stream import bench_stream
 from bench.query.walk import bench_walk
 from continuum import Continuum
@@ -72,6 +73,9 @@ def main() -> None:
         print(f"{RUNS:,} runs in {directory()}; CPU probe {cpu_probe():.1f} ms")
         if words == ["walk"]:
             bench_walk(joined, dsn)
+            return
+        if words == ["prune"]:
+            bench_prune(joined, dsn)
             return
         if words == ["stream"]:
             bench_stream(joined, dsn)

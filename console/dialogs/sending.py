@@ -68,6 +68,10 @@ class SendingDialog(ModalScreen[str | BulkPlan | None]):
 
         self._begin(done(), NO_ANSWER_AFTER)
 
+    def send_for(self, work: Awaitable[str]) -> None:
+        """Await a write that says itself what it did; dismiss with that."""
+        self._begin(work, NO_ANSWER_AFTER)
+
     def propose(self, plan: Awaitable[BulkPlan]) -> None:
         """Await a plan, which changes no run; dismiss with it."""
         self.planning = True

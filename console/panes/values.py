@@ -1,11 +1,11 @@
-"""Input, result, error and attributes of a run, as one tree."""
+"""Input, result, error, published values and attributes of a run, as one tree."""
 
 # pyright: reportUnknownMemberType=false
 # Textual leaves the type of `Widget.app` open.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from console.present.values import pretty, size
 from console.run_source import LARGEST_PAYLOAD
 from console.session import Session
 from console.widgets.bars import palette_of
+from continuum.errors import PayloadSealed
 from continuum.model import Omitted, Run
 
 TRACEBACK = 200
@@ -38,15 +39,21 @@ class ValuesPane(ListPane[Node]):
         super().__init__(session, run_id, TreeRows(self.json))
         self._words = ""
         self._whole: Run | None = None
+        self._published: Mapping[str, Any] = {}
 
     async def read(self, run: Run) -> Callable[[], None]:
-        """The run has it all already."""
+        """What it publishes; the rest the run has already."""
+        try:
+            published = await self.reads.published(run.id)
+        except PayloadSealed as error:
+            published = {"sealed": one_line(error.message, 300)}
         whole = self._whole
         if whole is not None and whole.updated_at == run.updated_at:
             run = whole
-        roots = roots_of(run)
+        roots = roots_of(run, published)
 
         def show() -> None:
+            self._published = published
             self.json.set_roots(roots)
             self._fill()
 
@@ -92,7 +99,7 @@ class ValuesPane(ListPane[Node]):
         except Exception as error:
             self.post_message(self.Said(f"cannot read the value: {error}"))
             return
-        self.json.set_roots(roots_of(self._whole))
+        self.json.set_roots(roots_of(self._whole, self._published))
         self._fill()
 
     def find(self, words: str) -> None:
@@ -128,8 +135,8 @@ class ValuesPane(ListPane[Node]):
         return True
 
 
-def roots_of(run: Run) -> dict[str, Any]:
-    """What a run was given and what came of it."""
+def roots_of(run: Run, published: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was given, what it shows, and what came of it."""
     roots: dict[str, Any] = {"input": value(run.stored_input)}
     if run.error is not None:
         error: dict[str, Any] = {
@@ -143,5 +150,7 @@ def roots_of(run: Run) -> dict[str, Any]:
             roots["traceback"] = lines(run.error.details, TRACEBACK)
     elif run.stored_output is not None:
         roots["result"] = value(run.stored_output)
+    if published:
+        roots["published"] = dict(published)
     roots["attributes"] = dict(run.attributes)
     return roots

@@ -109,4 +109,6 @@ def _numbers(pulse: Pulse, detail: int, palette: Palette) -> Text:
     if detail >= 1 and pulse.stuck:
         shown = f"{MOST_STUCK - 1}+" if pulse.stuck >= MOST_STUCK else pulse.stuck
         line.append(f"  {shown} stuck", loud)
+    if detail >= 1 and pulse.paused:
+        line.append(f"  {pulse.paused:,} paused", loud)
     return line

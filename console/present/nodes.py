@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from rich.style import Style
 from rich.text import Text
@@ -75,6 +76,7 @@ def blocks(workforce: Workforce, now: datetime, width: int, palette: Palette) ->
         found += _workers(workforce.nodes, now, width, palette)
     found += _queues(workforce.facts, now, width, palette)
     found += _lost(workforce.facts, width, palette)
+    found += _takeovers(workforce.facts, now, width, palette)
     return without_gap(found)
 
 
@@ -191,6 +193,49 @@ def _lost(facts: Facts, width: int, palette: Palette) -> Iterator[Block]:
         listed = ", ".join(f"'{run}'" for run in each.sample)
         opening = Opening(f"id in ({listed})" if listed else None, "in quarantine")
         yield Block((line, *why), ("quarantine", each.workflow, each.version_hash), opening)
+
+
+def _takeovers(facts: Facts, now: datetime, width: int, palette: Palette) -> Iterator[Block]:
+    if facts.takeovers is None:
+        if "takeovers" in facts.unknown:
+            yield heading("takeovers", None, width, palette)
+            why = one_line(facts.unknown["takeovers"], 300)
+            yield Block((Text(f"not known: {why}", palette.warn),))
+        return
+    if not facts.takeovers:
+        return
+    yield heading("takeovers", len(facts.takeovers), width, palette)
+    names = ["WHEN", "RUNS", "OF THE DEAD", "NOW WITH"]
+    names[2:2] = ["DIED"] if width >= WIDE else []
+    cells = [_titles(names, ("WHEN", "RUNS", "DIED"), palette)]
+    for each in facts.takeovers:
+        row = [
+            Cell(Text(ages.ago(each.last_at, now), palette.muted), right=True),
+            _number(each.runs, palette),
+            Cell(_worker_name(each.from_node, each.from_host, each.from_pid, palette)),
+            Cell(_worker_name(each.by_node, each.by_host, each.by_pid, palette)),
+        ]
+        if width >= WIDE:
+            died = "" if each.died_at is None else ages.ago(each.died_at, now)
+            row.insert(2, Cell(Text(died, palette.muted), right=True))
+        cells.append(row)
+    first, *lines = rows(cells, width)
+    yield Block((first,))
+    for line, each in zip(lines, facts.takeovers, strict=True):
+        listed = ", ".join(f"'{run}'" for run in each.sample)
+        crumb = f"taken over from {short_id(each.from_node)}"
+        if each.runs > len(each.sample):
+            crumb += f", {len(each.sample)} of {each.runs:,}"
+        yield Block(
+            (line,), ("takeover", each.from_node, each.by_node), Opening(f"id in ({listed})", crumb)
+        )
+
+
+def _worker_name(node: UUID, host: str | None, pid: int | None, palette: Palette) -> Text:
+    name = Text(short_id(node), palette.text)
+    if host is not None:
+        name.append(f"  {one_line(host, 40)} {pid}", palette.muted)
+    return name
 
 
 def _number(number: int, palette: Palette) -> Cell:

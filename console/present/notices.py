@@ -63,7 +63,7 @@ def shown(query: RunsQuery, page: RunsPage, counts: Counts | None = None) -> str
 def table_mode(marked: str, *, following: bool) -> str:
     """What the cursor does when rows come and go; instead of it what is marked, if anything is."""
     if marked:
-        acts = " ".join(key(name, RUNS) for name in ("signal", "attributes", "cancel"))
+        acts = " ".join(key(name, RUNS) for name in ("signal", "attributes", "hold", "cancel"))
         return f"{marked} · {acts} act upon them · {key('unmark', RUNS)} unmarks"
     follow = key("follow", RUNS)
     if following:

@@ -20,11 +20,14 @@ from continuum.operators.plans import BulkPlan, PlanRun
 MOST_GROUPS: Final = 6
 SHOWN_IDS: Final = 3
 STATE_WIDTH: Final = 11
-_VERBS: Final = {"signal": "signal", "cancel": "cancel", "attributes": "change"}
+_VERBS: Final = {"signal": "signal", "cancel": "cancel", "attributes": "change",
+                 "pause": "pause", "resume": "resume"}  # fmt: skip
 _CONSEQUENCES: Final = {
     "signal": "Each of them gets the signal {name} {payload}.",
     "attributes": "Attributes change in place: {changes}.",
     "cancel": "They are asked to stop; clean-up and compensations run. This cannot be undone.",
+    "pause": "They begin nothing until they are resumed; what is under way ends and is kept.",
+    "resume": "They go on, unless their workflow or namespace is paused.",
     "force": "They end at once, without clean-up or compensations. This cannot be undone.",
 }
 
@@ -84,6 +87,8 @@ def consequences(plan: BulkPlan) -> str:
     given = plan.arguments
     if plan.act == "cancel":
         return _CONSEQUENCES["force" if given.get("force") else "cancel"]
+    if plan.act in ("pause", "resume"):
+        return _CONSEQUENCES[plan.act]
     if plan.act == "signal":
         payload = preview(given.get("payload"), 100)
         return _CONSEQUENCES["signal"].format(name=one_line(given["name"], 60), payload=payload)

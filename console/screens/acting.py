@@ -13,24 +13,25 @@ from console.bulk_source import Selection
 from console.dialogs.attributes import AttributesDialog
 from console.dialogs.cancel import CancelDialog
 from console.dialogs.cancel_many import CancelManyDialog
+from console.dialogs.hold import HoldDialog, of_run
 from console.dialogs.plan import PlanDialog
 from console.dialogs.sending import SendingDialog
 from console.dialogs.signal import SignalDialog
-from console.dialogs.yank import YankDialog
+from console.messages import ShowActs
 from console.present.plain import short_id
 from console.present.plan import verb
-from console.screens.live import LiveScreen
-from console.yank import LARGEST, Copyable, copyables, keep
+from console.screens.copying import CopyingScreen
+from console.yank import Copyable, copyables
 from continuum.model import Run
 from continuum.operators.plans import BulkPlan
 
 T = TypeVar("T")
 
-ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes"})
+ON_A_RUN: Final = frozenset({"open", "signal", "cancel", "attributes", "acts", "hold"})
 _ON_A_LIVE_RUN: Final = frozenset({"signal", "cancel"})
 
 
-class ActingScreen(LiveScreen[T]):
+class ActingScreen(CopyingScreen[T]):
     """A live screen on which one run is meant, or several."""
 
     @abstractmethod
@@ -70,6 +71,10 @@ class ActingScreen(LiveScreen[T]):
         """Open the attributes."""
         self._act("attributes")
 
+    def do_hold(self) -> None:
+        """Open the pause dialog."""
+        self._act("hold")
+
     def _act(self, name: str) -> None:
         target = self.selection() or self.target()
         if target is not None:
@@ -82,6 +87,10 @@ class ActingScreen(LiveScreen[T]):
         match name:
             case "signal":
                 dialog = SignalDialog(session, target)
+            case "hold" if isinstance(target, Selection):
+                dialog = HoldDialog(session, (), selection=target)
+            case "hold" if isinstance(target, Run):
+                dialog = HoldDialog(session, of_run(target), target)
             case "attributes":
                 dialog = AttributesDialog(session, target)
             case _ if isinstance(target, Selection):
@@ -110,28 +119,13 @@ class ActingScreen(LiveScreen[T]):
     def acted(self) -> None:
         """A plan was applied."""
 
-    # copying
+    def do_acts(self) -> None:
+        """What operators did to it."""
+        if (run := self.target()) is not None:
+            self.post_message(ShowActs(run.id))
 
-    def do_yank(self) -> None:
-        """The menu, for what is under the cursor now."""
-        self.app.push_screen(YankDialog(self.copyables()), self._copy)
+    # copying
 
     def copyables(self) -> list[Copyable]:
         """What can be copied here."""
         return copyables(self.target(), None, 1)
-
-    def _copy(self, item: Copyable | None) -> None:
-        """Through the terminal, or to a file when it is too long for one."""
-        if item is None or item.text is None:
-            return
-        text = item.text.encode("utf-8", "replace")
-        if len(text) > LARGEST:
-            try:
-                self.toast(f"too long for a terminal, it is in {keep(item)}")
-            except OSError as error:
-                self.toast(f"too long for a terminal, and no file: {error.strerror}", "warning")
-            return
-        self.app.copy_to_clipboard(text.decode())
-        size = len(item.text)
-        what = item.text if size <= 40 else f"{size:,} characters"
-        self.toast(f"copied {item.name}: {what}")

@@ -16,7 +16,8 @@ from textual.widgets import Input
 
 from console import actions, verbs
 from console.dialogs.keys import KeysDialog
-from console.messages import Ordered, ReadAgain, ScopeChanged, ShowMode
+from console.messages import Ordered, ReadAgain, ScopeChanged, ShowMode, TimesChanged
+from console.present import ages
 from console.present.plain import one_line
 from console.refresh import NO_ANSWER_AFTER, LiveLoop, Trouble
 from console.session import Session
@@ -202,6 +203,15 @@ class LiveScreen(Screen[None], Generic[T]):
         self.toast(f"reading every {seconds:g} s")
         self.update_bars()
 
+    def do_times(self) -> None:
+        """As ages, in UTC, in the zone of this machine, and around."""
+        ways = list(ages.Times)
+        way = ways[(ways.index(ages.told()) + 1) % len(ways)]
+        ages.tell(way)
+        told = {"relative": "as ages", "UTC": "in UTC", "local": f"in {ages.zone()}"}
+        self.toast(f"times are told {told[way.value]}")
+        self.post_message(TimesChanged())
+
     def do_show_audit(self) -> None:
         """To the audit."""
         self.post_message(ShowMode(actions.AUDIT))
@@ -213,6 +223,10 @@ class LiveScreen(Screen[None], Generic[T]):
     def do_show_health(self) -> None:
         """To the health report."""
         self.post_message(ShowMode(actions.HEALTH))
+
+    def do_show_journal(self) -> None:
+        """To the operator journal."""
+        self.post_message(ShowMode(actions.JOURNAL))
 
     def do_show_runs(self) -> None:
         """To the runs, as they were left."""

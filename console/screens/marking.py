@@ -17,9 +17,9 @@ from continuum.model import Run
 
 T = TypeVar("T")
 
-_UPON_ALL: Final = ("signal", "attributes", "cancel")
+_UPON_ALL: Final = ("signal", "attributes", "hold", "cancel")
 """The least harm first."""
-_OF_MARKS: Final = frozenset({"signal", "attributes", "cancel"})
+_OF_MARKS: Final = frozenset({"signal", "attributes", "cancel", "hold"})
 
 
 class MarkingScreen(ViewingScreen[T]):
@@ -127,5 +127,10 @@ class MarkingScreen(ViewingScreen[T]):
             if index is not None:
                 self.act_upon(_UPON_ALL[index], everything)
 
-        names = ("Send them a signal…", "Change their attributes…", "Cancel them…")
+        names = (
+            "Send them a signal…",
+            "Change their attributes…",
+            "Pause or resume them…",
+            "Cancel them…",
+        )
         self.app.push_screen(ChooseDialog("every run of the query", names), take)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, Final
-from uuid import UUID
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 
 from console import actions, pages, verbs
@@ -22,12 +22,12 @@ from console.present import notices
 from console.present.plain import short_id
 from console.present.runs import RunRows
 from console.refresh import LiveLoop, Trouble
-from console.screens.acting import ON_A_RUN
-from console.screens.marking import MarkingScreen
+from console.screens.peeking import PeekingScreen
 from console.session import Session
 from console.source import MAX_ROWS, PAGE, Counts, RunsPage, RunsQuery
 from console.trail import Trail
 from console.widgets.bars import StateTabs, palette_of
+from console.widgets.peek_pane import PeekPane
 from console.widgets.query_bar import QueryBar
 from console.widgets.row_list import RowList
 from console.widgets.run_table import RunTable
@@ -36,17 +36,6 @@ from continuum.errors import QueryError
 from continuum.model import Run
 
 COUNTS_EVERY = 5.0
-REACTION: Final = 0.3
-"""Seconds that pass at least between what somebody sees and the key that answers it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """The cursor came to be on another run by itself, at a time of the session's clock."""
-
-    run: Run
-    to: UUID
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ class Answer:
     further: bool
 
 
-class RunsScreen(MarkingScreen[Answer]):
+class RunsScreen(PeekingScreen[Answer]):
     """State tabs, query bar and table over one query.
 
     Args:
@@ -89,7 +78,6 @@ class RunsScreen(MarkingScreen[Answer]):
         self._good = (self.runs_query, self.page)
         self._further = False
         self._whole = False
-        self._slip: Slip | None = None
         everywhere = self.runs_query.namespace is None
         self._presenter = RunRows(datetime.now(UTC), all_namespaces=everywhere)
         self._presenter.order = self.runs_query.order
@@ -112,7 +100,9 @@ class RunsScreen(MarkingScreen[Answer]):
         yield ViewTabs()
         yield StateTabs()
         yield QueryBar(self.session)
-        yield RunTable(self._presenter, id="runs")
+        with Container(id="list"):
+            yield RunTable(self._presenter, id="runs")
+            yield PeekPane(self.session)
 
     def on_mount(self) -> None:
         """Read the counts beside the runs."""
@@ -149,7 +139,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self._presenter.now = fresh.at
         self.session.saw_time(fresh.at)
         self.list.set_rows(self.page.runs)
-        self._note_slip(aimed)
+        self.note_slip(aimed)
         self.left(before)
         self.recovered()
         self._redraw()
@@ -195,45 +185,6 @@ class RunsScreen(MarkingScreen[Answer]):
         """Old rows stay, dimmed."""
         self.list.stale = stale
 
-    def run_in_view(self) -> Run | None:
-        """The run under the cursor, as the operator can have seen it."""
-        slip = self._recent_slip()
-        return self.list.cursor_row if slip is None else self.list.row_of(slip.run.id)
-
-    def target(self) -> Run | None:
-        """The run that is meant; acting on it holds the cursor there.
-
-        A key that comes when the cursor has just changed its run by itself was pressed before that
-        could be seen: it is for the run before, or for none when that left the view.
-        """
-        slip = self._recent_slip()
-        self.list.hold()
-        if slip is not None and not self.list.to_key(slip.run.id):
-            self.toast(f"{short_id(slip.run.id)} left this view just now", "warning")
-            return None
-        return self.list.cursor_row
-
-    def unavailable(self, name: str) -> str | None:
-        """Nor is a run meant that came under the cursor in the place of one that left."""
-        slip = self._recent_slip() if name in ON_A_RUN and not self.marks else None
-        if slip is not None and self.list.row_of(slip.run.id) is None:
-            return f"{short_id(slip.run.id)} left this view just now: nothing done"
-        return super().unavailable(name)
-
-    def _recent_slip(self) -> Slip | None:
-        slip, row = self._slip, self.list.cursor_row
-        if slip is None or row is None or row.id != slip.to:
-            return None
-        return slip if self.session.clock() - slip.at < REACTION else None
-
-    def _note_slip(self, before: Run | None) -> None:
-        """The rows were read again: whether the cursor is on another run now."""
-        after = self.list.cursor_row
-        if before is None or after is None or before.id == after.id:
-            return
-        self._slip = Slip(before, after.id, self.session.clock())
-        self.set_timer(REACTION, self.update_bars)
-
     def palette_changed(self) -> None:
         """Another theme."""
         self.list.palette = palette_of(self)
@@ -259,6 +210,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self.query_one(StateTabs).chosen = self.runs_query.state
         self.views_changed()
         self.query_one(QueryBar).show_query(self.runs_query)
+        self.follow_cursor()
 
     def _blank(self) -> Text:
         """Why there are no rows."""
@@ -285,7 +237,7 @@ class RunsScreen(MarkingScreen[Answer]):
         self._presenter.order = query.order
         self._further = False
         self.page = None
-        self._slip = None
+        self.forget_slip()
         self.list.await_rows()
         self.list.relayout()
         self.live.restart()
@@ -362,6 +314,14 @@ class RunsScreen(MarkingScreen[Answer]):
         """Open the query bar; nothing is read while it is being typed."""
         self.live.suspend()
         self.query_one(QueryBar).open(self.runs_query)
+
+    def expected(self) -> int | None:
+        """As the tabs of the states count them."""
+        counts = self.query_one(StateTabs).counts
+        if counts is None or not counts.exact:
+            return None
+        state = self.runs_query.state
+        return counts.total if state is None else counts[state]
 
     def do_refresh(self) -> None:
         """Read now, all that is on screen."""

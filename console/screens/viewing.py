@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from console.actions import RUNS, key
+from console.dialogs.export import ExportDialog
 from console.dialogs.save_view import SaveViewDialog
 from console.dialogs.views import ViewsDialog
 from console.present.plain import one_line
@@ -122,6 +125,23 @@ class ViewingScreen(AskingScreen[T]):
         """A click on a tab."""
         if (view := self.session.shelf.named(event.name)) is not None:
             self.open_view(view)
+
+    def do_export(self) -> None:
+        """All runs of the query, as it is now, to a file."""
+        query = self.runs_query
+        place = "all" if query.namespace is None else re.sub(r"[^\w.-]+", "-", query.namespace)
+        at = self.session.database_time() or datetime.now(UTC)
+        name = f"runs-{place[:40]}-{at.astimezone():%Y%m%d-%H%M%S}.jsonl"
+        dialog = ExportDialog(self.session, query, name, self.expected())
+        self.app.push_screen(dialog, self._exported)
+
+    def expected(self) -> int | None:
+        """How many runs the query has, where that is known exactly."""
+        return None
+
+    def _exported(self, told: str | None) -> None:
+        if told is not None:
+            self.toast(told)
 
     def do_next_view(self) -> None:
         """The tab to the right, and around."""

@@ -1,57 +1,20 @@
-"""The table of runs: a list of rows with a column under the cursor, too."""
+"""The table of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Container
-from functools import partial
-from typing import ClassVar
 from uuid import UUID
 
-from rich.style import Style
-from rich.text import Text
-from textual.binding import Binding, BindingType
-
-from console.present.columns import Column
-from console.widgets.row_list import RowList
+from console.widgets.cell_list import CellList
 from continuum.model import Run
 
 
-class RunTable(RowList[Run], inherit_bindings=True):
-    """Rows are runs; `←` and `→` move between the cells of the row under the cursor."""
+class RunTable(CellList[Run], inherit_bindings=True):
+    """Rows are runs, some of them marked."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "column(-1)", "Cell to the left", show=False),
-        Binding("right,l", "column(1)", "Cell to the right", show=False),
-    ]
-
-    _column: str | None = None
     marked: Container[UUID] = frozenset[UUID]()
     """Ids of the runs that are marked."""
 
     def lead(self, row: Run, *, at_cursor: bool) -> str:
         """The cursor, and a star for a marked run."""
         return ("▸" if at_cursor else " ") + ("*" if row.id in self.marked else " ")
-
-    @property
-    def cursor_column(self) -> Column | None:
-        """The column under the cursor; the first until it was moved."""
-        found = next((each for each in self._columns if each.name == self._column), None)
-        return found or (self._columns[0] if self._columns else None)
-
-    def action_column(self, step: int) -> None:
-        """One cell to the left or right."""
-        if self._early.keep(partial(self.action_column, step)):
-            return
-        column = self.cursor_column
-        if column is not None:
-            index = self._columns.index(column) + step
-            self._column = self._columns[max(0, min(len(self._columns) - 1, index))].name
-            self.hold()
-            self.refresh()
-            self.post_message(self.Moved())
-
-    def decorate(self, cell: Text, column: Column, *, at_cursor: bool) -> Text:
-        """The cell under the cursor is underlined, once a column was chosen."""
-        if at_cursor and self._column is not None and column == self.cursor_column:
-            cell.stylize(Style(underline=True, bold=True))
-        return cell

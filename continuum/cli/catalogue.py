@@ -59,6 +59,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "versions": CommandEntry("versions", "List the versions of all workflows, with their runs."),
     "versions drain": CommandEntry("versions_drain", "Tell when a version has no live run left."),
     "gc-versions": CommandEntry("gc_versions", "Clean the registry of versions nobody needs."),
+    "prune": CommandEntry("prune", "Delete runs that ended long ago, with their journals."),
     "adopt": CommandEntry("adopt", "Let other code go on with runs that it replays alike."),
     "check": CommandEntry("check", "Find what a replay of your workflows could not repeat."),
     "migrate": CommandEntry("migrate", "Bring the database schema up to date."),

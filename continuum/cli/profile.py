@@ -57,4 +57,4 @@ def _would_write(given: Mapping[str, Any]) -> bool:
         return False
     if given.get("execute", True):
         return True
-    return "where" in given and given["where"] is None  # named one by one, which needs no --execute
+    return "runs" in given and given["where"] is None  # named one by one, which needs no --execute

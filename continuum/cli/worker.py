@@ -15,6 +15,7 @@ import typer
 from continuum.cli import connection
 from continuum.cli.app_loading import require
 from continuum.cli.command import Options, Outcome, application, note
+from continuum.cli.durations import read_duration
 from continuum.cli.failures import ExitCode, UsageError
 from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE
 
@@ -54,6 +55,10 @@ async def worker(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve /metrics, /livez and /readyz there."),
     ] = None,
+    prune_every: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Prune so often, by what workflows declare."),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How log lines are written on stderr.")
     ] = LogFormat.TEXT,
@@ -68,6 +73,9 @@ async def worker(
     if heartbeat >= ttl:
         raise UsageError(f"--heartbeat {heartbeat:g} must be shorter than --ttl {ttl:g}")
     address = None if http is None else _address(http)
+    every = None if prune_every is None else read_duration(prune_every, "--prune-every")
+    if every is not None and not every:
+        raise UsageError("--prune-every must be more than 0", hint="for example --prune-every 1h")
     app = require(options.app, "worker")
     if log_format is LogFormat.JSON:
         from continuum.telemetry.logs import log_as_json
@@ -88,6 +96,7 @@ async def worker(
         "drain_timeout": drain_timeout,
         "ttl": ttl,
         "heartbeat": heartbeat,
+        "prune_every": every,
     }
     async with connection.connect(options) as client:
         activities = list(app.activities.values())

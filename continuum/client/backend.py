@@ -26,6 +26,7 @@ from continuum.store.protocol import (
 )
 from continuum.store.reading import ReadStore
 from continuum.store.repair import RepairStore
+from continuum.store.retention import RetentionStore
 from continuum.store.schedules import ScheduleStore
 from continuum.store.starts import StartOrder, StartOutcome
 from continuum.system import ObservedClock
@@ -85,6 +86,11 @@ class Backend(Protocol):
     @property
     def pauses(self) -> PauseStore:
         """Who may not go on."""
+        ...
+
+    @property
+    def retention(self) -> RetentionStore:
+        """Forgets what ended long ago."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from continuum.client.blocking_looking import BlockingLooking
 from continuum.client.blocking_operating import BlockingOperating
 from continuum.client.blocking_pausing import BlockingPausing
 from continuum.client.blocking_planning import BlockingPlanning
+from continuum.client.blocking_pruning import BlockingPruning
 from continuum.client.blocking_replaying import BlockingReplaying
 from continuum.client.blocking_schedules import BlockingSchedules
 from continuum.client.blocking_starts import BlockingStarts
@@ -121,6 +122,7 @@ class BlockingContinuum(
     BlockingJournaling,
     BlockingSchedules,
     BlockingPausing,
+    BlockingPruning,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 

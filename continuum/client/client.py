@@ -18,6 +18,7 @@ from continuum.client.operating import Operating
 from continuum.client.outcome import decode_end
 from continuum.client.pausing import Pausing
 from continuum.client.planning import Planning
+from continuum.client.pruning import Pruning
 from continuum.client.replaying import Replaying
 from continuum.client.schedules import Schedules
 from continuum.client.starts import Starts
@@ -41,7 +42,7 @@ Ts = TypeVarTuple("Ts")
 
 class Continuum(
     Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
-    Schedules, Pausing,
+    Schedules, Pausing, Pruning,
 ):  # fmt: skip
     """A client of one database; an async context manager.
 
@@ -221,7 +222,8 @@ class Continuum(
             queues: named queues it serves; `Queue(...)` also says with which limits.
             concurrency: activities at once.
             drain_timeout: seconds in which leaving gives everything back.
-            options: `ttl`, `heartbeat` (seconds), `max_cached_runs`.
+            options: `ttl`, `heartbeat` (seconds), `max_cached_runs`; `prune_every`, a timedelta or
+                seconds: one worker at a time then prunes so often, by what workflows declare.
 
         Example:
             async with Continuum() as ct, ct.worker([order_flow]) as worker:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from continuum.declare.activity import Activity
+from continuum.declare.durations import Duration, optional_seconds
 from continuum.declare.registry import resolve_workflows
 from continuum.declare.workflow import Workflow
 from continuum.journal.turn import NewRun
@@ -18,19 +20,27 @@ from continuum.worker.observing import Observer, Observers
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
+    from continuum.client.sweeping import Sweeping
 
 
 class LocalWorker:
-    """What `Continuum.worker` gives: an async context manager around one worker."""
+    """What `Continuum.worker` gives: an async context manager around one worker.
+
+    Attributes:
+        sweeping: what prunes now and then, if it does.
+    """
 
     def __init__(
         self,
         backend: Backend,
         workflows: Iterable[Workflow[..., Any]],
         activities: Iterable[Activity[..., Any]],
+        *,
+        prune_every: Duration | None = None,
         **options: Any,
     ) -> None:
         listed = list(workflows)
+        every = optional_seconds(prune_every, "prune_every")
         self._workflows = resolve_workflows(listed)
         self._backend = backend
         self._worker = Worker(
@@ -44,12 +54,19 @@ class LocalWorker:
             **options,
         )
         self._worker.on_end(backend.waiter.deliver)
+        self.sweeping: Sweeping | None = None
+        if every is not None:
+            from continuum.client.sweeping import Sweeping
+
+            self.sweeping = Sweeping(backend.store.retention, Random(), every)
         self._observers: list[Observer] = []
         self.observe(*observers())
 
     async def __aenter__(self) -> Self:
         await self._worker.start()
         self._backend.workers.append(self)
+        if self.sweeping is not None:
+            self.sweeping.start()
         return self
 
     async def __aexit__(
@@ -80,7 +97,10 @@ class LocalWorker:
         """Work until SIGTERM or SIGINT, then drain."""
         if self not in self._backend.workers:
             await self.__aenter__()
-        await self._worker.run()
+        try:
+            await self._worker.run()
+        finally:
+            await self._stop_sweeping()
 
     async def drain(self, timeout: float | None = None) -> None:
         """Take nothing new, let activities finish, give every run back.
@@ -88,11 +108,18 @@ class LocalWorker:
         Args:
             timeout: seconds this may take; default: the worker's `drain_timeout`.
         """
+        await self._stop_sweeping()
         await self._worker.drain(timeout)
+
+    async def _stop_sweeping(self) -> None:
+        """A batch that is under way is taken back."""
+        if self.sweeping is not None:
+            await self.sweeping.stop()
 
     async def close(self) -> None:
         """Drain and leave."""
         try:
+            await self._stop_sweeping()
             await self._worker.close()
         finally:
             if self in self._backend.workers:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from continuum.store.postgres.plans import PostgresPlans
     from continuum.store.postgres.repair import PostgresRepair
     from continuum.store.postgres.store import PostgresStore
+    from continuum.store.retention import RetentionStore
     from continuum.store.schedules import ScheduleStore
     from continuum.store.starts import StartOrder, StartOutcome
 
@@ -152,6 +153,11 @@ class PostgresBackend:
     def pauses(self) -> PauseStore:
         """Who may not go on."""
         return self.store.pauses
+
+    @property
+    def retention(self) -> RetentionStore:
+        """Forgets what ended long ago."""
+        return self.store.retention
 
     @property
     def schedules(self) -> ScheduleStore:

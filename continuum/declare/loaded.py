@@ -100,6 +100,7 @@ class LoadedVersions:
                 opaque=[*map(place_of, code.opaque)],
                 source=workflow.source,
                 forms=code.forms,
+                retention=workflow.retention,
             )
             self._general[workflow] = general
         schema = code.codecs(workflow, taken)

@@ -36,6 +36,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
     waiting = await asking.ask("waiting", store.waiting())
     parked = await asking.ask("parked", store.parked())
     queues = await asking.ask("queues", store.queues())
+    takeovers = await asking.ask("takeovers", store.takeovers())
     paused = await asking.ask("paused", store.paused())
     inbox = await asking.ask("inbox", store.inbox())
     database = await asking.ask("database", store.database())
@@ -52,6 +53,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
         waiting=waiting,
         parked=parked,
         queues=queues,
+        takeovers=takeovers,
         paused=paused,
         inbox=inbox,
         families=None if families is None else [_family(each, cluster) for each in families],

@@ -20,6 +20,7 @@ from continuum.store.health import (
     QueueFact,
     SnapshotFact,
     TableFact,
+    TakeoverFact,
     WaitingFact,
 )
 
@@ -119,6 +120,7 @@ class Facts:
     waiting: Sequence[WaitingFact] | None = None
     parked: Sequence[ParkedFact] | None = None
     queues: Sequence[QueueFact] | None = None
+    takeovers: Sequence[TakeoverFact] | None = None
     paused: PausedFacts | None = None
     inbox: InboxFacts | None = None
     families: Sequence[FailureFamily] | None = None

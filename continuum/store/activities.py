@@ -15,6 +15,7 @@ from uuid import UUID
 from continuum.declare.queue import Queue
 from continuum.store.pauses import PauseStore
 from continuum.store.protocol import InboxMessage, OwnershipStore, TurnStore, UpkeepStore
+from continuum.store.retention import RetentionStore
 from continuum.store.schedules import ScheduleStore
 from continuum.store.starts import TimeoutStore
 
@@ -185,6 +186,11 @@ class WorkerStore(TurnStore, OwnershipStore, UpkeepStore, Protocol):
     @property
     def pauses(self) -> PauseStore:
         """Who may not go on."""
+        ...
+
+    @property
+    def retention(self) -> RetentionStore:
+        """Forgets what ended long ago."""
         ...
 
     @property

@@ -18,6 +18,8 @@ from continuum.model import Pause
 
 MOST: Final = 10_000
 """Nothing is counted further."""
+TAKEOVERS: Final = 1_000
+"""Claims of lost runs that are looked at, the latest."""
 
 
 class NotKnown(Exception):
@@ -264,6 +266,33 @@ class DatabaseFacts:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True, slots=True)
+class TakeoverFact:
+    """Runs that a worker went on with after another one died.
+
+    Attributes:
+        first_at, last_at: when it claimed the first and the last of them.
+        from_node, from_host, from_pid: the worker that died; host and process are None when its
+            row was gone already.
+        died_at: when it was declared dead.
+        by_node, by_host, by_pid: the worker that has them since.
+        runs: how many.
+        sample: ids of the first of them, at most five.
+    """
+
+    first_at: datetime
+    last_at: datetime
+    from_node: UUID
+    from_host: str | None
+    from_pid: int | None
+    died_at: datetime | None
+    by_node: UUID
+    by_host: str | None
+    by_pid: int | None
+    runs: int
+    sample: tuple[UUID, ...] = ()
+
+
 class HealthStore(Protocol):
     """What a health report is made of."""
 
@@ -281,6 +310,10 @@ class HealthStore(Protocol):
 
     async def queues(self) -> Sequence[QueueFact]:
         """Every queue with attempts or declared limits, at most 500."""
+        ...
+
+    async def takeovers(self) -> Sequence[TakeoverFact]:
+        """Who went on with runs of workers that died, the latest first, for up to 30 days."""
         ...
 
     async def paused(self) -> PausedFacts:

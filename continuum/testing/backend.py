@@ -41,6 +41,7 @@ class MemoryBackend:
         self.operators = store.operators
         self.plans = store.plans
         self.pauses = store.pauses
+        self.retention = store.retention
         self.schedules = store.schedules
         self.clock = store.clock
         self.hints = hints

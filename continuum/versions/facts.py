@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+
+from continuum.journal.turn import VersionPin
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class CodeFacts:
         forms: name of every patch in its code to a digest of what it decides.
         codecs: label of a boundary to the type of its values, see `versions.schemas`.
         codec_fingerprint: of all of them; None when not known.
+        retention: seconds for which its workflow keeps runs that have ended; None: for ever.
     """
 
     taken: Sequence[str] = ()
@@ -42,3 +45,16 @@ class CodeFacts:
     forms: Mapping[str, str] = field(default_factory=dict[str, str])
     codecs: Mapping[str, str] = field(default_factory=dict[str, str])
     codec_fingerprint: str | None = None
+    retention: float | None = None
+
+
+def retentions(
+    pins: Iterable[VersionPin], facts: Mapping[int, CodeFacts]
+) -> dict[str, float | None]:
+    """How long each workflow keeps ended runs, in order of names; its newest version says so."""
+    said: dict[str, tuple[int, float | None]] = {}
+    for pin in pins:
+        known = facts.get(pin.version_id)
+        if known is not None and pin.version >= said.get(pin.workflow, (0, None))[0]:
+            said[pin.workflow] = (pin.version, known.retention)
+    return {name: said[name][1] for name in sorted(said)}

@@ -57,6 +57,7 @@ def test_a_profile_names_database_and_namespace(
         ("attributes", "index", "plan"),
         ("schedules", "delete", "nightly"),
         ("gc-versions", "--execute"),
+        ("prune", "--older-than", "30d", "--execute"),
         ("migrate",),
         ("worker", "--app", "flows"),
         ("demo", "--seconds", "1"),
@@ -75,6 +76,7 @@ def test_a_read_only_profile_changes_nothing(shell: Shell, words: tuple[str, ...
     [
         ("query",),
         ("gc-versions",),
+        ("prune", "--older-than", "30d"),
         ("migrate", "--status"),
         ("retry", "-A", "--where", "state = 'failed'"),
         ("cancel", "-A", "--where", "state = 'failed'", "--dry-run"),

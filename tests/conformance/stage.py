@@ -19,10 +19,12 @@ from continuum.journal.turn import NewRun, RunState, Turn, TurnStatus, VersionPi
 from continuum.model import Run
 from continuum.store.attributes import AttributeStore
 from continuum.store.auditing import AuditStore
+from continuum.store.health import HealthStore
 from continuum.store.journals import JournalStore
 from continuum.store.memory.store import MemoryStore
 from continuum.store.postgres.attributes import PostgresAttributes
 from continuum.store.postgres.auditing import PostgresAudit
+from continuum.store.postgres.health import PostgresHealth
 from continuum.store.postgres.journals import PostgresJournals
 from continuum.store.postgres.pool import PostgresSettings, connect, open_pool
 from continuum.store.postgres.reads import PostgresReads
@@ -47,6 +49,7 @@ class Stage:
     attributes: AttributeStore
     audits: AuditStore
     journals: JournalStore
+    health: HealthStore
     node: UUID = field(default_factory=uuid4)
 
     async def created(self, **changes: Any) -> Turn:
@@ -131,7 +134,9 @@ async def open_stage(dsn: str | None, codec: PayloadCodec = IDENTITY) -> AsyncGe
     """The memory store, or PostgreSQL at `dsn`."""
     if dsn is None:
         memory = MemoryStore(codec=codec)
-        yield Stage(memory, memory.reads, memory.attributes, memory.audits, memory.journals)
+        yield Stage(
+            memory, memory.reads, memory.attributes, memory.audits, memory.journals, memory.health
+        )
         return
     settings = PostgresSettings(dsn, min_size=2, max_size=4)
     pool = await open_pool(settings)
@@ -140,7 +145,7 @@ async def open_stage(dsn: str | None, codec: PayloadCodec = IDENTITY) -> AsyncGe
         attributes = PostgresAttributes(pool, partial(connect, settings))
         journals = PostgresJournals(pool, codec)
         reads, audits = PostgresReads(pool, codec), PostgresAudit(pool)
-        yield Stage(store, reads, attributes, audits, journals)
+        yield Stage(store, reads, attributes, audits, journals, PostgresHealth(pool))
     finally:
         await store.close()
         await pool.close()

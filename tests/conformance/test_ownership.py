@@ -306,3 +306,27 @@ async def test_a_run_whose_input_cannot_be_opened_says_so(place: str | None) -> 
         assert await stage.store.insert_runs([run]) == [None]
         found = {run.run_id: run.unreadable for run in await stage.claim()}
         assert found == {sick: "its input (KeyError: 'no such key')", well: None}
+
+
+async def test_a_takeover_is_logged_with_who_lost_and_who_took_which_runs(stage: Stage) -> None:
+    """Once for each claim, of runs that were worked on and of parked ones; a hand-over is none."""
+    working, waiting, given = [await stage.created() for _ in range(3)]
+    await stage.store.release(stage.node, [Release(next_turn(given), ready=True)])
+    await stage.store.commit_turns(stage.node, [next_turn(waiting, parked=True)])
+    assert await stage.store.free_dead(10) == 2
+    assert await stage.health.takeovers() == []
+    await stage.post(waiting.run_id)
+    heir = uuid4()
+    assert len(await stage.claim(node=heir)) == 3
+    [logged] = await stage.health.takeovers()
+    assert (logged.from_node, logged.by_node, logged.runs) == (stage.node, heir, 2)
+    assert set(logged.sample) == {working.run_id, waiting.run_id}
+    assert logged.first_at == logged.last_at
+    assert await stage.store.free_dead(10) == 3
+    other = uuid4()
+    assert len(await stage.claim(1, node=other)) == 1
+    assert len(await stage.claim(5, node=other)) == 1  # the one that lost two owners is suspect
+    [again, first] = await stage.health.takeovers()
+    assert (again.from_node, again.by_node, again.runs) == (heir, other, 2)
+    assert again.first_at <= again.last_at
+    assert first == logged

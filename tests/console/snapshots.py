@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from console.acts_query import ActsQuery
+from console.acts_source import ActsPage
 from console.app import ConsoleApp
 from console.sample import SampleSource
 from console.sample_reports import NOW, sample_audit
@@ -25,9 +27,20 @@ AWAY = DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
 SIZES = ((80, 24), (100, 30), (140, 40))
 
 
+class AwayActs:
+    """A journal that cannot be read."""
+
+    async def page(self, query: ActsQuery, cursor: str | None = None) -> ActsPage:
+        raise AWAY
+
+
 @dataclass(slots=True)
 class Away(SampleSource):
-    """Its reports cannot be read."""
+    """Its reports and its journal cannot be read."""
+
+    def __post_init__(self) -> None:
+        SampleSource.__post_init__(self)
+        self.acts = AwayActs()
 
     async def audit(self) -> AuditReport:
         raise AWAY
@@ -60,7 +73,7 @@ STATES: dict[str, Callable[[], SampleSource]] = {
     "empty": without_anything,
     "error": Away,
 }
-SCREENS = {"audit": "2", "nodes": "3", "health": "4"}
+SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5", "peek": "d"}
 
 
 @contextmanager
@@ -89,6 +102,7 @@ async def picture(screen: str, size: tuple[int, int], state: str) -> str:
             await ui.press(SCREENS[screen])
             await wait_until(lambda: ui.answered, "an answer")
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
+            await wait_until(lambda: ui.runs.peek_pane.feed.idle, "the events beside the list")
             before = None
             while before != (before := ui.text()):
                 await pilot.pause()

@@ -190,7 +190,7 @@ async def test_every_run_of_the_query_is_named_when_the_plan_is_made() -> None:
     async with world(query=RunsQuery("orders", "")) as at:
         ui, source = at.ui, at.source
         meant = [run for run in live(source) if run.namespace == "orders"]
-        await at.act("A", "down", "down", "enter", "y")
+        await at.act("A", "down", "down", "down", "enter", "y")
         dialog = await at.planned()
         assert dialog.plan.count == len(meant)
         assert "namespace orders" in ui.text()

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from rich.text import Text
 
@@ -249,7 +251,7 @@ async def test_every_key_leads_to_a_handler(screen: type[ReportScreen[Any]]) -> 
         await ui.type(screen.action_screen)
         await ui.press("enter")
         await ui.on_screen(screen.__name__)
-        for key in ("1", "2", "3", "4"):
+        for key in ("1", "2", "3", "4", "5"):
             await ui.press(key)
         await ui.on_screen("HealthScreen")
         ui.app.theme = "continuum-light"
@@ -312,3 +314,39 @@ async def test_nodes_and_health_of_a_real_shop(dsn: str) -> None:
             top = ui.app.screen
             assert isinstance(top, RunsScreen)
             await wait_until(lambda: {run.id for run in top.list.rows} == {r.id for r in failed})
+
+
+def test_takeovers_tell_who_went_on_with_whose_runs() -> None:
+    """When, how many, of which dead worker, and which one has them; not known says why."""
+    text = workers(sample_workforce())
+    [line] = [line for line in text.splitlines() if " 23 " in line]
+    assert line.split()[:4] == ["11m", "ago", "23", "12m"]
+    assert "worker-1.eu 871" in line
+    assert "worker-1.eu 4118" in line
+    unknown = Facts(unknown={"takeovers": "permission denied [/]"})
+    assert "not known: permission denied [/]" in workers(replace(sample_workforce(), facts=unknown))
+
+
+async def test_a_takeover_of_a_real_database_is_shown(dsn: str) -> None:
+    """A run that a worker died with, whose row is gone, goes to the next one; Enter shows it."""
+    lost = uuid4()
+    async with Continuum(dsn) as client:
+        run = await client.start(wait_for_word, "o-9")
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute("UPDATE continuum_leases SET lease_owner = %s", [lost])
+        async with client.worker([wait_for_word]) as worker:
+            await suspended(client, run.id)
+            found = (await client.health(sample=0)).facts.takeovers
+            assert found is not None
+            [each] = found
+            assert (each.from_node, each.by_node) == (lost, worker.node_id)
+            assert (each.runs, each.sample) == (1, (run.id,))
+            async with console(ClientSource(client), size=(140, 40)) as ui:
+                await ui.settled()
+                await ui.press("3")
+                await ui.shows("TAKEOVERS 1")
+                await ui.press("G", "enter")
+                await ui.on_screen("RunsScreen")
+                top = ui.app.screen
+                assert isinstance(top, RunsScreen)
+                await wait_until(lambda: [shown.id for shown in top.list.rows] == [run.id])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import continuum
+from console.sample import SampleSource
 from console.sample_journals import stored
+from console.source import ClientSource
+from continuum import Continuum
 from tests.console.driving import console, wait_until
 from tests.console.journals import charged
 from tests.console.tabs import family, on_run, opened, pair, refused, run_id, settled, to_tab
@@ -308,3 +312,34 @@ async def test_what_is_typed_right_after_the_slash_is_words() -> None:
         await settled(ui)
         assert ui.run.history_pane.words == "fzn/x"
         await ui.shows("0 found")
+
+
+async def test_published_values_are_a_branch_of_the_values(dsn: str) -> None:
+    """The last one of each name, as the run goes on; a run that publishes nothing has none."""
+    async with Continuum(dsn) as client, client.worker([showing]):
+        run = await client.start(showing)
+        async with console(ClientSource(client), size=(140, 40)) as ui:
+            await ui.settled()
+            await ui.press("enter")
+            await ui.on_screen("RunScreen")
+            await ui.press("right_square_bracket", "right_square_bracket")
+            await ui.shows("published")
+            await ui.shows('"[/] half"')
+            await client.signal(run.id, "go")
+            await ui.shows('"all"')
+            assert '"[/] half"' not in ui.text()
+    async with console(SampleSource(), size=(140, 40)) as ui:
+        await ui.settled()
+        await ui.press("enter")
+        await ui.on_screen("RunScreen")
+        await ui.press("right_square_bracket", "right_square_bracket")
+        await ui.shows("attributes")
+        assert "published" not in ui.text()
+
+
+@continuum.workflow
+async def showing() -> None:
+    """Shows how far it is."""
+    continuum.publish("progress", "[/] half")
+    await continuum.wait_signal("go")
+    continuum.publish("progress", "all")

@@ -30,6 +30,7 @@ READS = (
     ["audit"],
     ["versions"],
     ["gc-versions"],
+    ["prune", "-A", "--older-than", "0s"],
     ["journal"],
     ["reasons"],
     ["pauses"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from continuum.store.health import (
     QueueFact,
     SnapshotFact,
     TableFact,
+    TakeoverFact,
     WaitingFact,
 )
 from continuum.store.memory.ownership import SUSPECT_FROM
@@ -110,6 +112,16 @@ class MemoryHealth:
             head = min(due, default=None)
             found.append(QueueFact(name, len(free), tables.claimed_of(name), head, workers))
         return found
+
+    async def takeovers(self) -> Sequence[TakeoverFact]:
+        """See `HealthStore`."""
+        found: dict[tuple[UUID, UUID], TakeoverFact] = {}
+        for each in reversed(self._tables.takeovers):
+            pair = each.from_node, each.by_node
+            known = found.get(pair, each)
+            runs = each.runs if known is each else known.runs + each.runs
+            found[pair] = replace(each, last_at=known.last_at, runs=runs)
+        return list(found.values())
 
     async def paused(self) -> PausedFacts:
         """See `HealthStore`."""

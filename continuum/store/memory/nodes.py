@@ -14,7 +14,7 @@ from continuum.model import NodeInfo
 from continuum.store.memory.patch_names import register_patches
 from continuum.store.memory.tables import NodeRow, Tables, VersionRow
 from continuum.store.protocol import NodeRegistration
-from continuum.versions.facts import CodeFacts
+from continuum.versions.facts import CodeFacts, retentions
 
 _NOTHING_KNOWN: Final = CodeFacts()
 
@@ -34,6 +34,7 @@ class MemoryNodes:
         """See `OwnershipStore.register_node`. Without a session, only its TTL judges it."""
         pins = [*node.pins, *(VersionPin(pin.workflow) for pin in node.pins)]
         self.register_versions(node.node_id, pins, node.sources, node.facts)
+        self._tables.retentions |= retentions(node.pins, node.facts)
         now = self._tables.clock.now()
         self._tables.nodes[node.node_id] = NodeRow(
             node,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from continuum.journal.events import Event
 from continuum.journal.turn import TurnStatus
+from continuum.store.health import TakeoverFact
 from continuum.store.memory.tables import LeaseRow, Tables
 from continuum.store.memory.turns import MemoryTurns
 from continuum.store.opening import Opening
@@ -119,6 +120,8 @@ class MemoryOwnership:
 
     def _free(self, leases: Sequence[LeaseRow], *, takeover: bool) -> int:
         for lease in leases:
+            if takeover:
+                lease.lost_owner = lease.owner
             lease.owner, lease.token = None, self._tables.next_token()
             lease.ready = not lease.parked or bool(lease.inbox)
             if takeover and not lease.parked:
@@ -144,12 +147,36 @@ class MemoryOwnership:
         )
 
     def _take(self, leases: Sequence[LeaseRow], node_id: UUID) -> list[ClaimedRun]:
+        self._log_takeover(leases, node_id)
         for lease in leases:
             lease.owner, lease.token = node_id, self._tables.next_token()
             lease.ready = lease.parked = False
         if leases:
             self._tables.changed()
         return [self._load(lease) for lease in leases]
+
+    def _log_takeover(self, leases: Sequence[LeaseRow], node_id: UUID) -> None:
+        lost: dict[UUID, list[UUID]] = {}
+        for lease in leases:
+            if lease.lost_owner is not None:
+                lost.setdefault(lease.lost_owner, []).append(lease.run_id)
+                lease.lost_owner = None
+        now, nodes = self._tables.clock.now(), self._tables.nodes
+        by = nodes.get(node_id)
+        for owner, run_ids in lost.items():
+            row = nodes.get(owner)
+            self._tables.takeovers.append(
+                TakeoverFact(
+                    now, now, owner,
+                    None if row is None else row.registration.host,
+                    None if row is None else row.registration.pid,
+                    None if row is None else row.dead_at,
+                    node_id,
+                    None if by is None else by.registration.host,
+                    None if by is None else by.registration.pid,
+                    len(run_ids), tuple(run_ids[:5]),
+                )
+            )  # fmt: skip
 
     def _load(self, lease: LeaseRow) -> ClaimedRun:
         tables = self._tables

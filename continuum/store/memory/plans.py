@@ -94,6 +94,16 @@ class MemoryPlans:
             if row.outcome is None:
                 row.outcome, row.detail, row.at = outcome, detail, now
 
+    def awaits(self, run_id: UUID) -> bool:
+        """Whether a plan that can be applied is to act upon the run."""
+        now, planned = self._tables.clock.now(), self._tables.operators.plan_runs
+        return any(
+            row.created_at + row.made.expires_after > now
+            and run_id in planned[plan_id]
+            and planned[plan_id][run_id].outcome is None
+            for plan_id, row in self._rows.items()
+        )
+
     def _snapshot(self, row: _Row, *, whole: bool = True) -> BulkPlan:
         made = row.made
         runs = self._tables.operators.plan_runs[made.id]

@@ -236,12 +236,16 @@ class MemoryReads:
     def _matching(
         self, namespace: str | None, condition: Condition, read_at: datetime
     ) -> list[RunRow]:
-        def matches(row: RunRow) -> bool:
-            return holds(condition, lambda name: self._value(row, name, read_at), row.attributes)
-
         condition = pin(condition, read_at)
-        rows = self._tables.runs.values()
-        return [row for row in rows if namespace in (None, row.namespace) and matches(row)]
+        return [
+            row
+            for row in self._tables.runs.values()
+            if namespace in (None, row.namespace) and self.matches(row, condition, read_at)
+        ]
+
+    def matches(self, row: RunRow, condition: Condition, read_at: datetime) -> bool:
+        """Whether a condition without relative times holds of it."""
+        return holds(condition, lambda name: self._value(row, name, read_at), row.attributes)
 
     def _ordered(
         self, query: Query, read_at: datetime, start: Position | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from continuum.errors import RunNotFound
 from continuum.journal.events import Entry, Event, EventKind, RunForked
 from continuum.journal.forking import CannotFork, cut_of, published_until
 from continuum.journal.retrying import CannotRetry, plan_retry
@@ -73,12 +74,16 @@ class MemoryRepair:
     ) -> StartOutcome:
         """See `RepairStore`."""
         known = self._tables.find_start(again.run)
-        row = self._tables.runs[run_id]
+        row = self._tables.runs.get(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
         if known is not None or again.run.key is None or self._holder(row) is None:
             new_id = again.run.run_id if known is None else known.run_id
             told = "restarted" if known is None else "repeated"
             record(self._tables, act, told, run_id=run_id, new_run_id=str(new_id))
         [outcome] = await self._orders.start_orders([again])
+        if outcome.existing is None:
+            self._tables.origins[again.run.run_id] = run_id
         return outcome
 
     async def retry(self, run_id: UUID, order: RetryOrder, act: Act | None = None) -> RepairOutcome:
@@ -153,6 +158,7 @@ class MemoryRepair:
         version_id = made.pin.version_id
         lease = LeaseRow(new.run_id, version_id, self._tables.next_token(), next_seq=cut + 2)
         self._tables.leases[new.run_id] = lease
+        self._tables.origins[new.run_id] = run_id
         self._tables.changed()
         return ForkOutcome(row.state, new.run_id)
 

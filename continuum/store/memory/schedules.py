@@ -45,6 +45,10 @@ class MemorySchedules:
         self._mail = mail
         self._rows: dict[tuple[str, str], _Row] = {}
 
+    def last_runs(self) -> set[UUID]:
+        """The run that each of them started last."""
+        return {row.last_run_id for row in self._rows.values() if row.last_run_id is not None}
+
     def next_look(self) -> datetime | None:
         """When the next one is due."""
         moments = [row.look_at for row in self._rows.values() if row.look_at is not None]

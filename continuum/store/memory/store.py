@@ -26,6 +26,7 @@ from continuum.store.memory.pauses import MemoryPauses
 from continuum.store.memory.plans import MemoryPlans
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
+from continuum.store.memory.retention import MemoryRetention
 from continuum.store.memory.schedules import MemorySchedules
 from continuum.store.memory.starts import MemoryOrders
 from continuum.store.memory.tables import LeaseRow, Tables, TaskRow
@@ -42,6 +43,7 @@ from continuum.store.protocol import (
     Release,
 )
 from continuum.store.repair import QUARANTINED_FROM
+from continuum.store.retention import RetentionStore
 from continuum.store.starts import StartStore, TimeoutStore
 from continuum.versions.facts import CodeFacts
 
@@ -67,6 +69,7 @@ class MemoryStore:
         schedules: the `ScheduleStore` of the same rows.
         timeouts: the `TimeoutStore` of the same rows.
         pauses: the `PauseStore` of the same rows.
+        retention: the `RetentionStore` of the same rows.
     """
 
     def __init__(self, clock: MemoryClock | None = None, codec: PayloadCodec = IDENTITY) -> None:
@@ -90,6 +93,9 @@ class MemoryStore:
         self._adoptions = MemoryAdoptions(self.tables)
         self.schedules = MemorySchedules(self.tables, self._mail)
         self.pauses = MemoryPauses(self.tables)
+        self.retention: RetentionStore = MemoryRetention(
+            self.tables, self.reads, self.schedules, self.plans
+        )
 
     # -- what a clock that skips time has to know ----------------------------------------------
 

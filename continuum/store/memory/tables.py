@@ -18,6 +18,7 @@ from continuum.journal.events import Entry, Event
 from continuum.journal.turn import NewRun, RunEnd, RunState, VersionPin
 from continuum.model import Pause
 from continuum.store.auditing import CodecChange, differing
+from continuum.store.health import TakeoverFact
 from continuum.store.memory.clock import MemoryClock
 from continuum.store.memory.recording import OperatorRows
 from continuum.store.opening import open_message
@@ -84,6 +85,7 @@ class LeaseRow:
     parked: bool = False
     blocked_build: str | None = None
     takeovers: int = 0
+    lost_owner: UUID | None = None
     waiting_on: str | None = None
     cancel_requested_at: datetime | None = None
     paused_at: datetime | None = None
@@ -220,6 +222,7 @@ class KeyRow:
 
     command: tuple[UUID, int, int]
     attempt: int
+    at: datetime
     result: bytes | None = None
 
     def is_held_by(self, command: tuple[UUID, int, int], attempt: int) -> bool:
@@ -250,8 +253,12 @@ class Tables:
         self.beats: dict[tuple[UUID, int, int], tuple[int, bytes]] = {}
         self.results: dict[tuple[str, str, str], KeyRow] = {}
         self.waiters: dict[tuple[UUID, int, int], tuple[tuple[str, str, str], int]] = {}
+        self.origins: dict[UUID, UUID] = {}
+        self.retentions: dict[str, float | None] = {}
+        self.duties: dict[str, datetime] = {}
         self.operators = OperatorRows()
         self.pauses: list[PauseRow] = []
+        self.takeovers: list[TakeoverFact] = []
         self.sessions: set[UUID] = set()
         self.observers: list[Callable[[], None]] = []
         self._tokens = count(1)

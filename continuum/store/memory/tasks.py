@@ -184,7 +184,7 @@ class MemoryActivities:
                 if not fence.task:
                     self._tables.waiters[command] = (name, fence.attempt)
                 return Reservation(mine=False)
-        self._tables.results[name] = KeyRow(command, fence.attempt)
+        self._tables.results[name] = KeyRow(command, fence.attempt, self._tables.clock.now())
         return Reservation(mine=True)
 
     async def complete_key(
@@ -192,9 +192,11 @@ class MemoryActivities:
     ) -> list[InboxMessage]:
         """See `ActivityStore`."""
         name = (fence.namespace, activity, key)
-        row = self._tables.results.setdefault(name, KeyRow(_command(fence), fence.attempt))
+        now = self._tables.clock.now()
+        row = self._tables.results.setdefault(name, KeyRow(_command(fence), fence.attempt, now))
         if row.result is None and row.is_held_by(_command(fence), fence.attempt):
             row.result = self._tables.codec.seal(value)
+            row.at = now
         return await self.wake_key(*name)
 
     async def release_key(self, fence: AttemptFence, activity: str, key: str) -> list[InboxMessage]:

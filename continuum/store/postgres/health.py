@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from continuum.model import Pause
 from continuum.store.health import (
     MOST,
+    TAKEOVERS,
     ActivityFacts,
     ClusterFacts,
     ConnectionFacts,
@@ -27,6 +28,7 @@ from continuum.store.health import (
     QueueFact,
     SnapshotFact,
     TableFact,
+    TakeoverFact,
     WaitingFact,
 )
 from continuum.store.postgres.pool import Verdict, classify
@@ -93,6 +95,20 @@ class PostgresHealth:
     async def queues(self) -> Sequence[QueueFact]:
         """See `HealthStore`."""
         return [QueueFact(*row) for row in await self._rows("queues", [MOST])]
+
+    async def takeovers(self) -> Sequence[TakeoverFact]:
+        """See `HealthStore`."""
+        rows = await self._rows("takeovers", [TAKEOVERS])
+        return [
+            TakeoverFact(
+                first_at, last_at, from_node, from_host, from_pid, died_at, by_node, by_host,
+                by_pid, runs, tuple(sample),
+            )
+            for (
+                first_at, last_at, from_node, from_host, from_pid, died_at, by_node, by_host,
+                by_pid, runs, sample,
+            ) in rows
+        ]  # fmt: skip
 
     async def paused(self) -> PausedFacts:
         """See `HealthStore`."""

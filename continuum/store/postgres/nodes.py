@@ -11,7 +11,11 @@ from uuid import UUID
 from continuum.journal.turn import VersionPin
 from continuum.model import NodeInfo
 from continuum.store.postgres.arrays import Packed, texts, uuids
-from continuum.store.postgres.registry import register_versions, taken_patches
+from continuum.store.postgres.registry import (
+    register_versions,
+    register_workflows,
+    taken_patches,
+)
 from continuum.store.postgres.session import Sessions
 from continuum.store.postgres.statements import statements
 from continuum.store.protocol import NodeRegistration
@@ -51,6 +55,7 @@ class PostgresNodes:
                 ],
             )  # fmt: skip
             await register_versions(session, node.node_id, pins, node.sources, node.facts)
+            await register_workflows(session, node.pins, node.facts)
         if not judged_by_lock:
             log.warning(
                 "this node's session lock is not visible to other connections (a transaction "

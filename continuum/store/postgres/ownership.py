@@ -57,7 +57,7 @@ class PostgresOwnership:
         wanted = [node_id, int8s(version_ids), build, _int4(limit)]
         async with self._sessions.transaction() as session:
             rows = await session.rows(_SQL["claim"], wanted)
-            return await self._load(session, [run_id for (run_id,) in rows])
+            return await self._load(session, node_id, [run_id for (run_id,) in rows])
 
     async def claim_suspect(
         self, node_id: UUID, version_ids: Sequence[int], build: str
@@ -68,7 +68,7 @@ class PostgresOwnership:
         async with self._sessions.transaction() as session:
             wanted = [node_id, int8s(version_ids), build]
             rows = await session.rows(_SQL["claim_suspect"], wanted)
-            return await self._load(session, [run_id for (run_id,) in rows])
+            return await self._load(session, node_id, [run_id for (run_id,) in rows])
 
     async def release(self, node_id: UUID, releases: Sequence[Release]) -> CommitResult:
         """See `OwnershipStore.release`."""
@@ -121,7 +121,9 @@ class PostgresOwnership:
         pauses = Pauses(scopes, lifting=len(scopes) < len(paused))
         return Attention(now, claimable, suspect, unread, overdue, pauses)
 
-    async def _load(self, session: Session, run_ids: Sequence[UUID]) -> list[ClaimedRun]:
+    async def _load(
+        self, session: Session, node_id: UUID, run_ids: Sequence[UUID]
+    ) -> list[ClaimedRun]:
         """Everything needed to replay runs whose leases this transaction has just taken."""
         if not run_ids:
             return []
@@ -148,9 +150,14 @@ class PostgresOwnership:
             progress[run_id][incarnation, command, attempt] = opening.payload(
                 run_id, details, "the heartbeat of an attempt of command {}", command
             )
+        claimed = await runs.fetchall()
+        lost = [(row[0], row[-1]) for row in claimed if row[-1] is not None]
+        if lost:
+            taken, owners = zip(*lost, strict=True)
+            await session.run(_SQL["log_takeover"], [node_id, uuids(taken), uuids(owners)])
         return [
             _claimed(row, journals[row[0]], mail[row[0]], progress.get(row[0]), opening)
-            for row in await runs.fetchall()
+            for row in claimed
         ]
 
     def _message(self, row: Row) -> InboxMessage:
@@ -166,7 +173,7 @@ def _claimed(
 ) -> ClaimedRun:
     run_id, namespace, workflow, version, version_hash, runtime, token, next_seq = row[:8]
     incarnation, takeovers, state, data, started_at, parent_id, cancel_requested = row[8:15]
-    depth, blocked_build = row[15:]
+    depth, blocked_build, _ = row[15:]
     opened = opening.payload(run_id, data, "its input")
     return ClaimedRun(
         run_id=run_id,

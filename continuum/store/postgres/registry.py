@@ -12,6 +12,7 @@ from continuum.journal.turn import VersionPin
 from continuum.store.postgres.arrays import (
     Element,
     Packed,
+    float8s,
     int4_item,
     int8s,
     jsonb_item,
@@ -20,10 +21,11 @@ from continuum.store.postgres.arrays import (
 )
 from continuum.store.postgres.session import Session
 from continuum.store.postgres.statements import statements
-from continuum.versions.facts import CodeFacts, CodePlace
+from continuum.versions.facts import CodeFacts, CodePlace, retentions
 from continuum.versions.patch_names import PatchChanges, PatchForm, VersionFacts, patch_changes
 
 _SQL: Final = statements("registry")
+_RETENTION: Final = statements("retention")
 _NOTHING_KNOWN: Final = CodeFacts()
 
 
@@ -67,6 +69,14 @@ async def register_versions(
     await _write_patches(session, changes)
     if node_id is not None:
         await session.run(_SQL["register_node_versions"], [node_id, ids])
+
+
+async def register_workflows(
+    session: Session, pins: Sequence[VersionPin], facts: Mapping[int, CodeFacts]
+) -> None:
+    """Note what the code of a node that joins says of its workflows, after `register_versions`."""
+    found = retentions(pins, facts)
+    await session.run(_RETENTION["register_workflows"], [texts(found), float8s(found.values())])
 
 
 async def taken_patches(

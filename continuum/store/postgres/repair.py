@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.codec.opening import open_payload
+from continuum.errors import RunNotFound
 from continuum.journal.events import Entry, Event, EventKind, RunForked
 from continuum.journal.forking import CannotFork, cut_of, published_until
 from continuum.journal.retrying import CannotRetry, RetryPlan, plan_retry
@@ -80,6 +81,10 @@ class PostgresRepair:
         """See `RepairStore`."""
         async with self._sessions.transaction() as session:
             outcome = await session.carry_out(starting(again, self._codec, notify=False))
+            if not await session.rows(_SQL["keep_run"], [run_id]):
+                raise RunNotFound(run_id)  # it was pruned since it was looked at
+            if outcome.existing is None:
+                await session.run(_SQL["link"], [again.run.run_id, run_id])
             if not outcome.by_key:
                 existing = outcome.existing
                 new_id = again.run.run_id if existing is None else existing.run_id

@@ -26,6 +26,7 @@ from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.orders import PostgresOrders
 from continuum.store.postgres.ownership import PostgresOwnership
 from continuum.store.postgres.pauses import PostgresPauses
+from continuum.store.postgres.retention import PostgresRetention
 from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
 from continuum.store.postgres.starts import PostgresStarts
@@ -40,6 +41,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.retention import RetentionStore
 from continuum.store.schedules import ScheduleStore
 from continuum.store.starts import StartStore, TimeoutStore
 from continuum.versions.facts import CodeFacts
@@ -79,6 +81,7 @@ class PostgresStore:
         self._adoptions = PostgresAdoptions(sessions, codec)
         self.pauses: PauseStore = PostgresPauses(sessions, codec)
         self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
+        self.retention: RetentionStore = PostgresRetention(sessions)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:

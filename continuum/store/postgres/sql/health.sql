@@ -293,6 +293,19 @@ FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
 WHERE s.schemaname = 'public' AND s.relname LIKE 'continuum\_%'
 ORDER BY s.relname;
 
+-- name: takeovers
+-- The claims of one worker that follow each other are one takeover, however many they were.
+SELECT g.first_at, g.last_at, g.from_node, g.from_host, g.from_pid, g.died_at, g.by_node,
+       g.by_host, g.by_pid, g.runs, f.run_ids[1:5]
+FROM (SELECT min(id) AS first, min(at) AS first_at, max(at) AS last_at, from_node,
+             max(from_host) AS from_host, max(from_pid) AS from_pid, max(died_at) AS died_at,
+             by_node, max(by_host) AS by_host, max(by_pid) AS by_pid,
+             sum(cardinality(run_ids))::bigint AS runs
+      FROM (SELECT * FROM continuum_takeovers ORDER BY id DESC LIMIT $1::int) AS t
+      GROUP BY from_node, by_node) AS g
+JOIN continuum_takeovers f ON f.id = g.first
+ORDER BY g.last_at DESC, g.first DESC;
+
 -- name: invalid_indexes
 SELECT c.relname, t.relname, a.path
 FROM pg_index i

@@ -102,7 +102,8 @@ UPDATE continuum_leases l
 SET lease_owner = NULL,
     lease_token = nextval('continuum_lease_token_seq'),
     ready = NOT l.parked OR EXISTS (SELECT FROM continuum_inbox m WHERE m.run_id = l.run_id),
-    takeovers = l.takeovers + CASE WHEN $2::bool AND NOT l.parked THEN 1 ELSE 0 END
+    takeovers = l.takeovers + CASE WHEN $2::bool AND NOT l.parked THEN 1 ELSE 0 END,
+    lost_owner = CASE WHEN $2::bool THEN l.lease_owner ELSE l.lost_owner END
 WHERE l.run_id = ANY ($1::uuid[]);
 
 -- name: nodes

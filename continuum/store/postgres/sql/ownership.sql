@@ -60,10 +60,29 @@ RETURNING l.run_id;
 -- name: load_runs
 SELECT r.id, r.namespace, r.workflow, r.version, r.version_hash, r.runtime, l.lease_token,
        l.next_seq, r.incarnation, l.takeovers, r.state, r.input, r.started_at, r.parent_id,
-       l.cancel_requested_at IS NOT NULL, r.depth, l.blocked_build
+       l.cancel_requested_at IS NOT NULL, r.depth, l.blocked_build, l.lost_owner
 FROM unnest($1::uuid[]) AS c (run_id)
 JOIN continuum_leases l ON l.run_id = c.run_id
 JOIN continuum_runs r ON r.id = c.run_id;
+
+-- name: log_takeover
+-- Of runs that this transaction has claimed: the workers they were lost with, run by run. What is
+-- older than 30 days goes with it.
+WITH taken AS (
+    UPDATE continuum_leases l SET lost_owner = NULL
+    FROM unnest($2::uuid[], $3::uuid[]) AS c (run_id, lost_owner)
+    WHERE l.run_id = c.run_id
+    RETURNING l.run_id, c.lost_owner
+), old AS (
+    DELETE FROM continuum_takeovers WHERE at < clock_timestamp() - interval '30 days'
+)
+INSERT INTO continuum_takeovers
+    (from_node, from_host, from_pid, died_at, by_node, by_host, by_pid, run_ids)
+SELECT t.lost_owner, d.host, d.pid, d.dead_at, $1::uuid, n.host, n.pid, t.run_ids
+FROM (SELECT lost_owner, array_agg(run_id ORDER BY run_id) AS run_ids
+      FROM taken GROUP BY lost_owner) AS t
+LEFT JOIN continuum_nodes d ON d.id = t.lost_owner
+LEFT JOIN continuum_nodes n ON n.id = $1::uuid;
 
 -- name: load_events
 SELECT e.run_id, e.seq, e.incarnation, e.type, e.command, e.payload, e.at

@@ -61,6 +61,13 @@ ORDER BY m.n;
 SELECT r.namespace, r.state, r.workflow, r.input, r.attributes, r.key
 FROM continuum_runs r WHERE r.id = $1::uuid;
 
+-- name: keep_run
+-- Until the run that is made from it is there, nobody prunes it; nothing else waits for this.
+SELECT r.id FROM continuum_runs r WHERE r.id = $1::uuid FOR KEY SHARE;
+
+-- name: link
+INSERT INTO continuum_origins (run_id, origin_id) VALUES ($1::uuid, $2::uuid);
+
 -- name: lock_origin
 -- Its incarnation, and with it its input, cannot change until the fork is there.
 SELECT r.namespace, r.state, r.workflow, r.incarnation,
@@ -99,6 +106,8 @@ WITH made AS (
     UNION ALL
     SELECT m.id, p.name, p.value, m.incarnation, clock_timestamp()
     FROM made m CROSS JOIN unnest($11::text[], $12::bytea[]) AS p (name, value)
+), linked AS (
+    INSERT INTO continuum_origins (run_id, origin_id) SELECT m.id, $1::uuid FROM made m
 ), leased AS (
     INSERT INTO continuum_leases (run_id, version_id, lease_token, next_seq)
     SELECT m.id, $10::bigint, nextval('continuum_lease_token_seq'), $3::bigint + 2 FROM made m

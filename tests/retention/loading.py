@@ -1,0 +1,70 @@
+"""Many ended runs, as plain rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+LOAD = """
+WITH made AS (
+    INSERT INTO continuum_runs
+        (id, namespace, workflow, state, input, result, attributes, started_at, updated_at,
+         completed_at)
+    SELECT gen_random_uuid(), %(namespace)s, %(workflow)s, 'completed', '[]', '"x"',
+           jsonb_build_object('n', n), now() - interval '90 days' + n * interval '1 s',
+           now() - interval '80 days', now() - interval '80 days'
+    FROM generate_series(1, %(runs)s) AS n
+    RETURNING id, started_at
+)
+INSERT INTO continuum_events (run_id, seq, incarnation, type, payload, at)
+SELECT id, seq, 1, 'timer_fired', '{}', started_at
+FROM made CROSS JOIN generate_series(1, %(events)s) AS seq"""
+
+LEFT = {
+    "continuum_events": "run_id",
+    "continuum_leases": "run_id",
+    "continuum_deliveries": "run_id",
+    "continuum_published": "run_id",
+    "continuum_origins": "run_id",
+}
+"""Tables whose rows go with their run."""
+
+
+def load(
+    dsn: str, runs: int, *, events: int = 3, workflow: str = "old:flow", namespace: str = "default"
+) -> None:
+    """Insert runs that ended 80 days ago, with journals of so many events."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            LOAD.encode(),
+            {"runs": runs, "events": events, "workflow": workflow, "namespace": namespace},
+        )
+
+
+def rows(dsn: str, statement: str, *parameters: Any) -> list[Any]:
+    """What a statement answers."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return connection.execute(statement.encode(), parameters).fetchall()
+
+
+def assert_nothing_loose(dsn: str) -> None:
+    """No row belongs to a run that is gone, and the counters say what `count(*)` says."""
+    for table, column in LEFT.items():
+        loose = rows(
+            dsn,
+            f"SELECT count(*) FROM {table} t"
+            f" WHERE NOT EXISTS (SELECT FROM continuum_runs r WHERE r.id = t.{column})",
+        )
+        assert loose == [(0,)], table
+    counted = rows(
+        dsn,
+        "SELECT namespace, workflow, state, sum(n) FROM (TABLE continuum_counts UNION ALL"
+        " SELECT namespace, workflow, state, n FROM continuum_count_deltas) c"
+        " GROUP BY 1, 2, 3 HAVING sum(n) <> 0 ORDER BY 1, 2, 3",
+    )
+    assert counted == rows(
+        dsn,
+        "SELECT namespace, workflow, state, count(*) FROM continuum_runs"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    )
