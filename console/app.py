@@ -99,7 +99,7 @@ class ConsoleApp(App[None]):
         """Open on the list of runs; every console begins with ages."""
         ages.tell(ages.Times.RELATIVE)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        self.run_worker(self.keys.run(), group="keys", exclusive=True)
+        self.run_worker(self.keys.run(), group="keys", exclusive=True, exit_on_error=True)
         self.run_worker(self.pulse.run(), group="pulse", exclusive=True, exit_on_error=False)
         self.switch_mode(actions.RUNS)
 

@@ -44,14 +44,14 @@ async def with_keys(file: Path) -> AsyncGenerator[Driver]:
 
 async def test_a_key_does_what_the_file_says(tmp_path: Path) -> None:
     """The new key acts, the old one does not; another screen keeps its own."""
-    file = written(tmp_path, '[runs]\nsignal = "F9"\n\n[everywhere]\npause = ["F5", "P"]\n')
+    file = written(tmp_path, '[runs]\nsignal = "F9"\n\n[everywhere]\npause = ["F5", "W"]\n')
     async with with_keys(file) as ui:
         await ui.press("s")
         assert ui.app.screen is ui.runs
         await ui.press("f9")
         await ui.on_screen("SignalDialog")
         await ui.press("escape")
-        for key in ("f5", "P"):
+        for key in ("f5", "W"):
             before = ui.runs.live.paused
             await ui.press(key)
             assert ui.runs.live.paused is not before
@@ -80,7 +80,7 @@ async def test_two_keys_can_change_places(tmp_path: Path) -> None:
 async def test_the_keys_in_force_are_those_that_are_shown(tmp_path: Path) -> None:
     """In the last line, in `?`, and in the sentences that name one."""
     file = written(
-        tmp_path, '[runs]\nsignal = "F9"\nfollow = "F6"\n[everywhere]\npause = ["F5", "P"]\n'
+        tmp_path, '[runs]\nsignal = "F9"\nfollow = "F6"\n[everywhere]\npause = ["F5", "W"]\n'
     )
     async with with_keys(file) as ui:
         text = ui.text()
@@ -93,7 +93,7 @@ async def test_the_keys_in_force_are_those_that_are_shown(tmp_path: Path) -> Non
         await ui.type("pause")
         await ui.press("backspace", "backspace", "backspace", "backspace", "backspace")
         await ui.type("Stop reading")
-        await ui.shows("F5 P")
+        await ui.shows("F5 W")
 
 
 @pytest.mark.parametrize(

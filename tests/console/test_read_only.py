@@ -9,6 +9,7 @@ import pytest
 
 from console import actions
 from console.bulk_source import Selection
+from console.hold_source import Held
 from console.read_only import ReadOnlyRefused
 from console.sample import SampleSource
 from console.session import Session
@@ -20,7 +21,9 @@ CONSOLE = Path(__file__).parents[2] / "console"
 
 def test_there_are_writes_to_refuse() -> None:
     """The walk below walks over something."""
-    assert {action.name for action in WRITES} == {"signal", "cancel", "attributes", "all_matching"}
+    assert {action.name for action in WRITES} == {
+        "signal", "cancel", "attributes", "hold", "all_matching",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("action", WRITES, ids=lambda action: action.name)
@@ -69,7 +72,12 @@ async def test_the_source_refuses_whatever_a_screen_tries() -> None:
         await source.bulk.apply(plan, lambda *_: None)
     with pytest.raises(ReadOnlyRefused):
         await source.bulk.set_attributes(run.id, {"a": 1}, [], None)
+    with pytest.raises(ReadOnlyRefused):
+        await source.holds.pause(Held(run.id), None)
+    with pytest.raises(ReadOnlyRefused):
+        await source.holds.resume(Held(run.id), None)
     assert await source.bulk.look(plan.id) == plan
+    assert await source.holds.pauses() == []
     assert inner.bulk.attributes_set == []
     assert (inner.signals, inner.cancels) == ([], [])
     assert await source.run(run.id) == run
@@ -99,15 +107,16 @@ def _trees() -> list[tuple[str, ast.Module]]:
 
 def test_only_the_dialogs_write_and_only_through_the_session() -> None:
     """What writes is called in the dialogs of acts and in the one source that has a client."""
-    writing = {"signal", "cancel", "plan", "apply", "apply_plan", "set_attributes"}
+    writing = {
+        "signal", "cancel", "plan", "apply", "apply_plan", "set_attributes", "pause", "resume",
+    }  # fmt: skip
     callers = {
-        (name, node.func.attr)
+        (name, node.attr)
         for name, tree in _trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in writing
-        and _name(node.func.value) in ("source", "bulk", "_client", "_inner")
+        if isinstance(node, ast.Attribute)
+        and node.attr in writing
+        and _name(node.value) in ("source", "bulk", "holds", "_client", "_inner")
         and not name.startswith("sample")
     }
     assert callers == {
@@ -117,12 +126,17 @@ def test_only_the_dialogs_write_and_only_through_the_session() -> None:
         ("dialogs/cancel_many.py", "plan"),
         ("dialogs/attributes.py", "plan"),
         ("dialogs/attributes.py", "set_attributes"),
+        ("dialogs/hold.py", "plan"),
+        ("dialogs/hold.py", "pause"),
+        ("dialogs/hold.py", "resume"),
         ("dialogs/plan.py", "apply"),
         ("source.py", "cancel"),
         ("source.py", "signal"),
         ("bulk_source.py", "plan"),
         ("bulk_source.py", "apply_plan"),
         ("bulk_source.py", "set_attributes"),
+        ("hold_source.py", "pause"),
+        ("hold_source.py", "resume"),
     }
 
 

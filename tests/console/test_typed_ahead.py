@@ -20,7 +20,7 @@ from textual.widgets import Input
 from console.dialogs.cancel import CancelDialog
 from console.panes.history import HistoryPane
 from console.sample import SampleSource, sample_runs
-from console.screens.runs import REACTION
+from console.screens.aiming import REACTION
 from console.source import PAGE, RunsPage, RunsQuery
 from continuum.audit.report import AuditReport
 from continuum.model import Run
