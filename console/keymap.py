@@ -12,7 +12,6 @@ that is taken twice on a screen is refused, so nothing is ever out of reach with
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from console import actions
 from continuum.errors import ConfigurationError
+from continuum.settings import user_file
 
 FILE_VARIABLE: Final = "CONTINUUM_KEYS"
 """Another file than the one in the user's configuration directory."""
@@ -52,12 +52,7 @@ def keys_file(environ: Mapping[str, str] | None = None) -> Path:
         >>> str(keys_file({"XDG_CONFIG_HOME": "/etc/ann"}))
         '/etc/ann/continuum/keys.toml'
     """
-    environ = os.environ if environ is None else environ
-    named = environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "continuum" / "keys.toml"
+    return user_file(FILE_VARIABLE, "keys.toml", environ)
 
 
 def read_keymap(path: Path) -> Keymap:

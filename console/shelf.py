@@ -17,6 +17,7 @@ from typing import Final
 from console import views
 from console.source import RunsQuery
 from console.views import BUILT_IN, View, ViewsError, Written
+from continuum.settings import user_file
 
 FILE_VARIABLE: Final = "CONTINUUM_VIEWS"
 """Another file than the one in the user's configuration directory."""
@@ -29,12 +30,7 @@ def views_file(environ: Mapping[str, str] | None = None) -> Path:
         >>> str(views_file({"XDG_CONFIG_HOME": "/etc/ann"}))
         '/etc/ann/continuum/views.toml'
     """
-    environ = os.environ if environ is None else environ
-    named = environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "continuum" / "views.toml"
+    return user_file(FILE_VARIABLE, "views.toml", environ)
 
 
 class Shelf:

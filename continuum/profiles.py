@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from continuum.errors import ConfigurationError
-from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE, CodecName
+from continuum.settings import DSN_VARIABLE, PROFILE_VARIABLE, CodecName, user_file
 
 if TYPE_CHECKING:
     from continuum.codec.hooks import PayloadCodec
@@ -58,12 +58,7 @@ def profiles_file(environ: Mapping[str, str] | None = None) -> Path:
         >>> str(profiles_file({"XDG_CONFIG_HOME": "/etc/ann"}))
         '/etc/ann/continuum/profiles.toml'
     """
-    environ = os.environ if environ is None else environ
-    named = environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "continuum" / "profiles.toml"
+    return user_file(FILE_VARIABLE, "profiles.toml", environ)
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:

@@ -81,6 +81,21 @@ def resolve_dsn(
     return Dsn(None, "embedded")
 
 
+def user_file(variable: str, name: str, environ: Mapping[str, str] | None = None) -> Path:
+    """A file of the user's: the one that a variable names, else in the configuration directory.
+
+    Example:
+        >>> str(user_file("CONTINUUM_KEYS", "keys.toml", {"XDG_CONFIG_HOME": "/etc/ann"}))
+        '/etc/ann/continuum/keys.toml'
+    """
+    environ = os.environ if environ is None else environ
+    named = environ.get(variable)
+    if named:
+        return Path(named).expanduser()
+    base = environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "continuum" / name
+
+
 def nearest_pyproject(directory: Path) -> Path | None:
     """The first pyproject.toml in `directory` or a directory above it."""
     for candidate in (directory, *directory.parents):
