@@ -26,6 +26,7 @@ HOLDERS = {
     "continuum_runs.parent_id": "kept while a child or its parent lives",
     "continuum_leases.run_id": "live runs are kept",
     "continuum_leases.lease_owner": "no run",
+    "continuum_leases.lost_owner": "no run",
     "continuum_events.run_id": "goes with its run",
     "continuum_inbox.run_id": "goes with the lease",
     "continuum_deliveries.run_id": "goes with its run",
@@ -44,6 +45,9 @@ HOLDERS = {
     "continuum_plan_runs.run_id": "kept while the plan can be applied",
     "continuum_operator_journal.run_id": "tells of a run that may be gone",
     "continuum_operator_journal.plan_id": "no run",
+    "continuum_takeovers.run_ids": "tells of runs that may be gone",
+    "continuum_takeovers.from_node": "no run",
+    "continuum_takeovers.by_node": "no run",
     "continuum_nodes.id": "no run",
     "continuum_node_versions.node_id": "no run",
 }
