@@ -211,7 +211,7 @@ class JournalScreen(CopyingScreen[Entries]):
         self.focus_body()
 
     def focus_body(self) -> None:
-        """The list, also when it is hidden because it is empty."""
+        """The list, also when it has no entries."""
         self.list.focus()
 
     # actions
