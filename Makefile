@@ -37,7 +37,9 @@ demo: $(READY)
 	@if [ -t 0 ] && [ -t 1 ]; then $(RUN) console --demo; \
 	else $(RUN) continuum.cli demo --seconds 20; fi
 
+# Where Python may not write byte code, each of the many processes of the tests would compile it all.
 test: $(READY)
+	@$(RUN) compileall -q continuum console
 	$(RUN) pytest -n logical --dist worksteal $(ARGS)
 
 test-console: $(READY)

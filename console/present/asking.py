@@ -43,15 +43,20 @@ def parts_line(
     return line, places
 
 
-def problem(error: QueryError, at: int | None, width: int) -> str:
-    """The message, with a caret in column `at` above or beside it.
+def problem(error: QueryError) -> str:
+    """What is wrong, and its hint."""
+    return error.message + (f" ({error.hint})" if error.hint else "")
+
+
+def pointed_out(said: str, at: int | None, width: int) -> str:
+    """A message, with a caret in column `at` above or beside it.
 
     Args:
-        error: what is wrong; its hint is told, too.
+        said: the message.
         at: the column of the fault, None when it has no place or is out of sight.
         width: of the line.
     """
-    said = one_line(error.message + (f" ({error.hint})" if error.hint else ""), 400)
+    said = one_line(said, 400)
     if at is None or not 0 <= at < width:
         return said
     if at + 2 + cell_len(said) <= width:

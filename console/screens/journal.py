@@ -28,6 +28,7 @@ from console.session import Session
 from console.widgets.bars import palette_of
 from console.widgets.cell_list import CellList
 from console.widgets.filter_line import FilterLine
+from console.widgets.problem_line import ProblemLine
 from console.yank import Copyable, act_json
 from continuum.errors import ContinuumError, DatabaseUnavailable
 from continuum.operators.acts import OperatorAct
@@ -122,7 +123,8 @@ class JournalScreen(CopyingScreen[Entries]):
             line = self.query_one(FilterLine)
             line.open(text)
             # The new text is told to the line a moment later, which would clear the problem.
-            self.call_after_refresh(line.complain, explain(trouble.error))
+            problem = line.query_one(ProblemLine)
+            self.call_after_refresh(problem.say, explain(trouble.error), None)
             return
         super().fail(trouble)
         self._redraw()

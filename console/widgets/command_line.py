@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -20,6 +19,7 @@ from textual.widgets import Input, Static
 from console import verbs
 from console.actions import Action
 from console.session import Session
+from console.widgets.problem_line import ProblemLine
 
 Choices = dict[str, Callable[[], Sequence[str]]]
 
@@ -78,7 +78,7 @@ class CommandLine(Widget):
         with Horizontal():
             yield Static(":", classes="prompt")
             yield Input(suggester=_Completions(self), compact=True)
-        yield Static("", classes="problem")
+        yield ProblemLine()
 
     def open(self) -> None:
         """Show the empty line, and read the namespaces meanwhile."""
@@ -86,7 +86,7 @@ class CommandLine(Widget):
         self._recalled = len(self._session.commands)
         line = self.query_one(Input)
         line.value = ""
-        self.complain(None)
+        self.query_one(ProblemLine).clear()
         self.screen.set_focus(line)  # at once: the next key may be on its way already
         self.run_worker(self._read(), group="namespaces", exclusive=True, exit_on_error=False)
 
@@ -100,19 +100,9 @@ class CommandLine(Widget):
         found[verbs.NAMESPACE] = self._namespaces
         return verbs.suggest(value, self._actions(), found)
 
-    def complain(self, problem: str | None, position: int | None = None) -> None:
-        """Show or clear a problem, with a mark under the place it is at."""
-        shown = self.query_one(".problem", Static)
-        shown.display = problem is not None
-        if problem is None:
-            return
-        room = max(0, self.size.width - len(problem) - 6)
-        caret = "" if position is None or position > room else " " * position + "^ "
-        shown.update(Content(f"{caret}{problem}"))
-
     def on_input_changed(self) -> None:
         """A problem is about text that is no longer there."""
-        self.complain(None)
+        self.query_one(ProblemLine).clear()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Obey what can be understood; an empty line closes."""
@@ -124,7 +114,8 @@ class CommandLine(Widget):
         try:
             order = verbs.parse(line, self._actions())
         except verbs.CommandError as error:
-            self.complain(error.message, error.position)
+            at = error.position - int(self.query_one(Input).scroll_offset.x)
+            self.query_one(ProblemLine).say(error.message, at)
             return
         self._session.commands[:] = [*(c for c in self._session.commands if c != line), line]
         self._close(order)

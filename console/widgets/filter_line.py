@@ -13,7 +13,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -23,6 +22,7 @@ from console import acts_query
 from console.acts_query import ActsQuery, FilterError
 from console.present.plain import one_line
 from console.widgets.bars import palette_of
+from console.widgets.problem_line import ProblemLine
 
 Known = Callable[[], dict[str, list[str]]]
 
@@ -74,12 +74,11 @@ class FilterLine(Widget):
             yield Static("/", classes="prompt")
             yield Static(id="in-force")
             yield Input(suggester=_Completions(self._known), select_on_focus=True, compact=True)
-        yield Static("", classes="problem")
+        yield ProblemLine()
 
     def on_mount(self) -> None:
         """Closed."""
         self.query_one(Input).display = False
-        self.complain(None)
 
     @property
     def open_now(self) -> bool:
@@ -103,19 +102,9 @@ class FilterLine(Widget):
         line.value = text
         self.screen.set_focus(line)  # at once: the next key may be on its way already
 
-    def complain(self, problem: str | None, position: int | None = None) -> None:
-        """Show or clear a problem, with a mark under the place it is at."""
-        shown = self.query_one(".problem", Static)
-        shown.display = problem is not None
-        if problem is None:
-            return
-        room = max(0, self.size.width - len(problem) - 6)
-        caret = "" if position is None or position > room else " " * position + "^ "
-        shown.update(Content(f"{caret}{one_line(problem, 400)}"))
-
     def on_input_changed(self) -> None:
         """A problem is about text that is no longer there."""
-        self.complain(None)
+        self.query_one(ProblemLine).clear()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Ask what can be understood."""
@@ -123,7 +112,8 @@ class FilterLine(Widget):
         try:
             query = acts_query.parse(event.value)
         except FilterError as error:
-            self.complain(error.message, error.position)
+            at = error.position - int(self.query_one(Input).scroll_offset.x)
+            self.query_one(ProblemLine).say(error.message, at)
             return
         self._close()
         self.post_message(self.Asked(query))
@@ -140,7 +130,7 @@ class FilterLine(Widget):
     def _close(self) -> None:
         self.query_one(Input).display = False
         self.query_one("#in-force").display = True
-        self.complain(None)
+        self.query_one(ProblemLine).clear()
 
     def on_click(self, event: events.Click) -> None:
         """Edit it."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -21,6 +20,7 @@ from console.run_facts import RunFacts
 from console.session import Session
 from console.source import RunsQuery
 from console.widgets.choice_list import ChoiceList
+from console.widgets.problem_line import ProblemLine
 from console.widgets.query_parts import QueryParts
 from continuum.errors import QueryError
 
@@ -62,7 +62,7 @@ class QueryBar(Widget):
         with Horizontal():
             yield Static("/", classes="prompt")
             yield Input(select_on_focus=True, compact=True)
-        yield Static("", classes="problem", markup=False)
+        yield ProblemLine()
         yield ChoiceList()
 
     def on_mount(self) -> None:
@@ -96,15 +96,16 @@ class QueryBar(Widget):
 
     def complain(self, error: QueryError | None) -> None:
         """Show or clear a problem, with a mark under the place it is at."""
-        shown = self.query_one(".problem", Static)
-        shown.display = error is not None
-        if error is not None:
-            line = self.query_one(Input)
-            at = None if error.position is None else error.position - int(line.scroll_offset.x)
-            shown.update(Content(asking.problem(error, at, self.size.width - 4)))
-            self.query_one(ChoiceList).offers = ()
-            if error.position is not None:
-                line.cursor_position = error.position
+        shown = self.query_one(ProblemLine)
+        if error is None:
+            shown.clear()
+            return
+        line = self.query_one(Input)
+        at = None if error.position is None else error.position - int(line.scroll_offset.x)
+        shown.say(asking.problem(error), at)
+        self.query_one(ChoiceList).offers = ()
+        if error.position is not None:
+            line.cursor_position = error.position
 
     # completion
 
@@ -115,7 +116,7 @@ class QueryBar(Widget):
 
     def _complete(self) -> None:
         """Offer what is known by now, and have more read if that would help."""
-        if not self._open or self.query_one(".problem").display:
+        if not self._open or self.query_one(ProblemLine).display:
             return
         line = self.query_one(Input)
         self._place = completion.expected(line.value[: line.cursor_position])

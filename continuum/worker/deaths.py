@@ -31,6 +31,9 @@ FREE_BATCH = 500
 class Deaths(Service):
     """Looks at the other nodes' locks, declares the dead ones so, and frees their runs.
 
+    What belongs to the dead is freed also by a node that may judge nobody for a while, as one that
+    has just joined again: its own former runs among them.
+
     Args:
         freed: called when runs became claimable.
     """
@@ -56,18 +59,20 @@ class Deaths(Service):
     async def iterate(self) -> None:
         """One look, and what follows from it."""
         await asyncio.sleep(self._look)
-        if not self._membership.may_judge():
+        judging, sweep = self._membership.may_judge(), monotonic() >= self._sweep_at
+        if not judging:
             self._missing.clear()
-            return
-        sweep = monotonic() >= self._sweep_at
+            if not sweep:
+                return
         try:
             # A sentence that waits for a connection might be passed on another primary, long
             # after we knew that we may judge.
             async with asyncio.timeout(self._membership.ttl * IN_TIME):
-                dead = await self._judge()
-                if sweep and self._membership.may_judge():
+                dead = await self._judge() if judging else []
+                if sweep:
                     self._sweep_at = monotonic() + SWEEP
-                    dead += await self._store.declare_dead(())
+                    if self._membership.may_judge():
+                        dead += await self._store.declare_dead(())
             for node_id in dead:
                 self.log.warning("node %s is dead; freeing its runs", node_id)
                 self.declared.emit(node_id)

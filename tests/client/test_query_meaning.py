@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from math import inf
 from random import Random
 from typing import Any
@@ -41,6 +42,8 @@ pytestmark = pytest.mark.every_server
 
 EXAMPLES = -(-1000 // len(server_names()))
 """On each server; a thousand together."""
+
+SMALL_PAGES = 5
 
 RUNS = [make_run(Random(seed)) for seed in range(300)]
 
@@ -143,7 +146,8 @@ _groups = st.lists(st.sampled_from(_groupable) | _attributes, min_size=1, max_si
 def test_queries_mean_what_the_reference_says(dsn: str) -> None:
     """Any condition in any order, page by page, in both spellings: the runs that Python finds.
 
-    The first page is asked for as data and the others as text, so a cursor is shared by both.
+    The first page is asked for as data and the others as text, so a cursor is shared by both; and
+    by pages of two sizes, where there are many small ones.
     Groups are counted at once, or in windows.
     """
     insert_runs(dsn, RUNS)
@@ -172,9 +176,11 @@ def test_queries_mean_what_the_reference_says(dsn: str) -> None:
             text = Query(None, parse_where(where), parse_order(order)).text
             page = ct.query(**spec, order_by=order, limit=limit)
             read_at, found = page.stamp.at, list(page.entries)
+            limits = chain([limit] * SMALL_PAGES, repeat(max(limit, 60)))
             while page.next_cursor is not None:
                 assert len(page.entries) == limit
                 assert len(page.next_cursor) < 1024
+                limit = next(limits)
                 page = ct.query(text, namespace=namespace, limit=limit, cursor=page.next_cursor)
                 assert page.stamp.at == read_at
                 found += page.entries

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 from rich.text import Text
 from textual import events
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
@@ -36,10 +37,31 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
         await asyncio.sleep(0.01)
 
 
+class HeardConsole(ConsoleApp):
+    """A console whose toasts are known also after they have gone: a machine can stall that long."""
+
+    def __init__(self, session: Session, *, query: RunsQuery | None) -> None:
+        super().__init__(session, query=query)
+        self.heard: list[str] = []
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast, and note it."""
+        self.heard.append(message)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+
 class Driver:
     """One running console."""
 
-    def __init__(self, app: ConsoleApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: HeardConsole, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
 
@@ -112,12 +134,13 @@ class Driver:
         await wait_until(lambda: words in self.text(), f"{words!r} on screen")
 
     def notified(self) -> list[str]:
-        """The texts of all toasts."""
-        return [notification.message for notification in self.app._notifications]
+        """The texts of all toasts that nobody has waited for."""
+        return list(self.app.heard)
 
     async def toasts(self, words: str) -> None:
-        """A toast with these words appears."""
-        await wait_until(lambda: any(words in text for text in self.notified()), f"toast {words!r}")
+        """A toast with these words appears, or has since one was last waited for."""
+        await wait_until(lambda: any(words in text for text in self.app.heard), f"toast {words!r}")
+        self.app.heard.remove(next(text for text in self.app.heard if words in text))
 
 
 _KEY_NAMES = {
@@ -161,7 +184,7 @@ async def console(
         shelf=shelf or Shelf(),
         clock=clock,
     )
-    app = ConsoleApp(session, query=query)
+    app = HeardConsole(session, query=query)
     async with app.run_test(size=size, notifications=toasts) as pilot:
         yield Driver(app, pilot)
 

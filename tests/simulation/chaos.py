@@ -226,7 +226,8 @@ class Chaos(Environment):
             self._backend.waiter.look_at_all()
 
     async def _outlive(self, node_id: UUID) -> None:
-        """The others think that it is dead; it hears of that later."""
+        """Its lock is lost, and the others think that it is dead; it hears of that later."""
+        self.store.tables.sessions.discard(node_id)
         await self._bury(node_id)
         self._hints.poll_now()
         for local in self._backend.workers:

@@ -12,7 +12,7 @@ import msgspec
 
 from continuum.client.handle import RunHandle
 from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
-from continuum.worker import processes
+from continuum.worker import deaths, processes
 from continuum.worker.service import Backoff
 from tests.drifts import drifts
 from tests.simulation.chaos import RUN_ID, Chaos
@@ -38,6 +38,9 @@ PATIENCE = 100.0
 
 PAUSES = (0.001, 0.02)
 """Seconds of real time until a commit is tried again: at once, or when others may have the run."""
+
+SWEEP = 0.05
+"""Seconds of real time between two looks at what the dead own."""
 
 AFTERWARDS = 1000.0
 """Virtual seconds in which children that were left alone end."""
@@ -67,10 +70,11 @@ def check(example: Example) -> None:
 
 @contextmanager
 def standing_in() -> Generator[None]:
-    """Inside, processes are threads, and who tries again pauses for less time."""
+    """Inside, processes are threads, and what comes again and again comes after less time."""
     with (
         patch.object(processes, "_Helper", ThreadHelper),
         patch.object(Backoff, "pause", _pause),
+        patch.object(deaths, "SWEEP", SWEEP),
     ):
         yield
 

@@ -97,6 +97,22 @@ async def test_rule_8_a_sentence_that_had_to_wait_is_not_passed(cluster: Cluster
     await eventually(lambda: not membership.may_judge())
 
 
+async def test_rule_8_who_may_judge_nobody_still_frees_what_the_dead_own(cluster: Cluster) -> None:
+    """A sentence in the database needs no judge: a node that has just joined again acts on it."""
+    flows.gate("left")
+    first = await cluster.join(flows.holding)
+    run_id = await first.worker.create_local(new_run(flows.holding, "left"))
+    await asyncio.wait_for(flows.entered["left"].wait(), 5)
+    second = await cluster.join(flows.holding, ttl=60.0)
+    second.worker.membership.distrust()
+    del flows.gates["left"]
+    await first.die()
+    dead = "UPDATE continuum_nodes SET dead_at = clock_timestamp() WHERE id = %s RETURNING 1"
+    assert await cluster.rows(dead, first.worker.node_id) == [(1,)]
+    assert await cluster.result(run_id) == "left done"
+    assert not second.worker.membership.may_judge()
+
+
 async def server_is_older_than(cluster: Cluster, seconds: float) -> bool:
     [(old,)] = await cluster.rows(
         "SELECT clock_timestamp() - pg_postmaster_start_time() > %s * interval '1 second'", seconds
