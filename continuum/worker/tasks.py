@@ -264,7 +264,8 @@ class Tasks(Service):
                 self._attempts.stop(task, [fence.command])
 
     async def _sweep(self) -> None:
-        if self._membership.may_judge():
+        """What the dead held: they are called dead in the database, so nobody is judged here."""
+        if self._membership.active:
             crashed = await self._store.sweep_tasks(SWEEP_BATCH)
             self._posted(crashed)
             self._posted(await self._store.sweep_keys(SWEEP_BATCH))

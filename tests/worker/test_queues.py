@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Any
 
 import pytest
@@ -158,6 +159,26 @@ async def test_tasks_of_a_dead_worker_are_swept(cluster: Cluster) -> None:
     assert await cluster.result(run_id) == 41
     kinds = await cluster.events(run_id)
     assert kinds.count("activity_attempt_crashed") == kinds.count("activity_started") == 1
+
+
+async def test_rule_8_who_may_judge_nobody_still_sweeps_what_the_dead_hold(
+    cluster: Cluster,
+) -> None:
+    """A sentence in the database needs no judge."""
+    flows.gate("scan")
+    runner = await cluster.join(flows.beating_in_queue)
+    first = await serve(cluster)
+    run_id = await cluster.start(flows.beating_in_queue, "scan")
+    await asyncio.wait_for(flows.entered["scan"].wait(), 5)
+    second = await serve(cluster)
+    for member in (runner, second):
+        member.worker.membership.judging_from = inf
+    del flows.gates["scan"]
+    await first.die()
+    dead = "UPDATE continuum_nodes SET dead_at = clock_timestamp() WHERE id = %s RETURNING 1"
+    assert await cluster.rows(dead, first.worker.node_id) == [(1,)]
+    assert await cluster.result(run_id) is not None
+    assert (await cluster.events(run_id)).count("activity_attempt_crashed") == 1
 
 
 async def test_at_most_once_in_a_queue_is_failed_by_its_first_crash(cluster: Cluster) -> None:
