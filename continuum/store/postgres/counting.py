@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, Final, LiteralString, Self
+from typing import Any, Final, LiteralString
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
 
 from continuum.errors import QueryError
 from continuum.model import AttributeIndex, Plan, Stamp, Step
 from continuum.query.compile import Compiler, compile_count
 from continuum.query.fields import check_groupable
-from continuum.query.ordering import canonical, group_rank
 from continuum.query.outline import reads_attributes
 from continuum.query.times import pin
 from continuum.query.tree import All, Compare, Comparison, Condition, Field, Operand, Query, all_of
@@ -35,12 +31,11 @@ from continuum.store.postgres.attribute_indexes import DeclaredIndexes, index_na
 from continuum.store.postgres.count_windows import by_key, by_start, window_statement
 from continuum.store.postgres.counters import COUNTERS, RUNS, CountSource, count_source
 from continuum.store.postgres.reads import Pool
-from continuum.store.postgres.server_state import ServerState, server_state
+from continuum.store.postgres.server_state import SERVER_STATE, ServerState, state_of
 from continuum.store.postgres.session import Row
-from continuum.store.reading import CountGroup, Counts
+from continuum.store.postgres.tally import MAX_GROUPS, Tally
+from continuum.store.reading import Counts
 from continuum.system import monotonic
-
-MAX_GROUPS: Final = 10_000
 
 COST_SECONDS: Final = 3e-6
 """Seconds that a unit of the planner's cost takes when indexes do most of the work; measured with
@@ -72,11 +67,15 @@ _DAY: Final = 86_400.0
 _SHORTEST: Final = 0.002
 """Seconds below which no further window is begun."""
 
-_PREPARE: Final[LiteralString] = """
-SELECT set_config('max_parallel_workers_per_gather', '0', true),
+_BEGIN: Final[LiteralString] = (
+    SERVER_STATE
+    + """,
+       set_config('statement_timeout', %s, true),
+       set_config('max_parallel_workers_per_gather', '0', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)
                   || 'kB', true),
        set_config('enable_sort', 'off', true)"""
+)
 """One process: a count leaves the others to whoever works, and knows what it has read itself.
 Memory for a bitmap of all matches: one that names pages only has all their rows read.
 Groups are hashed: there are never many, but the server expects too few to bother."""
@@ -118,8 +117,7 @@ class PostgresCounting:
             return await self._from_counters(query, group_by, began, seconds)
         until = began + seconds - min(RESERVE, seconds / 10)
         indexes = await self._indexes.known(seconds) if reads_attributes(query) else ()
-        async with _snapshot(self._pool, until, self._timeout) as connection:
-            server = await server_state(connection)
+        async with _snapshot(self._pool, until, self._timeout) as (connection, server):
             condition = pin(_scoped(query), server.at)
             count = _Count(connection, condition, group_by, server.at, indexes)
             complete = await count.from_runs(until, exact=budget is None)
@@ -141,7 +139,7 @@ class PostgresCounting:
             answers = await ask(self._pool, [statement], seconds, allowed=self._timeout)
         except OutOfTime:
             raise QueryError(f"counting took longer than {self._timeout:g} s") from None
-        tally = _Tally.of(group_by)
+        tally = Tally.of(group_by)
         [rows] = answers.rows
         found, kept = tally.add([row[:-1] for row in rows]), sum(row[-1] for row in rows)
         step = Step("counters", None, kept, found, monotonic() - began)
@@ -149,7 +147,7 @@ class PostgresCounting:
 
 
 def _counts(
-    tally: _Tally, steps: Iterable[Step], server: ServerState, began: float, *, complete: bool
+    tally: Tally, steps: Iterable[Step], server: ServerState, began: float, *, complete: bool
 ) -> Counts:
     stamp = Stamp(
         server.at, monotonic() - began, server.source, server.lag, complete, exact=complete
@@ -174,54 +172,23 @@ def _whole(
 @asynccontextmanager
 async def _snapshot(
     pool: Pool, until: float, longest: float
-) -> AsyncGenerator[AsyncConnection[Row]]:
+) -> AsyncGenerator[tuple[AsyncConnection[Row], ServerState]]:
     """A transaction whose statements all see the same runs; waits for a connection until then."""
     async with (
         connection_within(pool, until - monotonic()) as connection,
         connection.transaction(),
     ):
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        await connection.execute(_LIMIT, [str(round(longest * 1000))])
+        async with connection.pipeline():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            looked = await connection.execute(_BEGIN, [str(round(longest * 1000))])
+        [row] = await looked.fetchall()
         try:
-            yield connection
+            yield connection, state_of(row)
         except errors.QueryCanceled:
             raise QueryError(
                 f"the answer took longer than {longest:g} s",
                 hint="add a condition on state, workflow or an attribute",
             ) from None
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Groups put together from the rows of several statements: values of the key, then a number."""
-
-    groups: dict[Any, CountGroup] = field(default_factory=dict[Any, CountGroup])
-
-    @classmethod
-    def of(cls, group_by: Sequence[Operand]) -> Self:
-        """Nothing yet; without groups that is the number 0."""
-        return cls() if group_by else cls({(): CountGroup((), 0)})
-
-    def add(self, rows: Iterable[Row]) -> int:
-        """Answers how many runs these rows stand for."""
-        added = 0
-        for *values, number in rows:
-            same = tuple(map(canonical, values))
-            known = self.groups.get(same)
-            total = number if known is None else known.count + number
-            self.groups[same] = CountGroup(tuple(values), total)
-            added += number
-        if len(self.groups) > MAX_GROUPS:
-            raise QueryError(f"more than {MAX_GROUPS:,} groups", hint="group by fewer fields")
-        return added
-
-    def largest_first(self) -> list[CountGroup]:
-        found: list[CountGroup] = []
-        by_size = sorted(self.groups.values(), key=attrgetter("count"), reverse=True)
-        for _, tied in groupby(by_size, key=attrgetter("count")):
-            same = list(tied)  # ranking a key takes longer than all else
-            found += sorted(same, key=lambda g: group_rank(g.key)) if len(same) > 1 else same
-        return found
 
 
 class _Count:
@@ -240,7 +207,7 @@ class _Count:
         self._condition = condition
         self._read_at = read_at
         self._group_by = group_by
-        self.tally = _Tally.of(group_by)
+        self.tally = Tally.of(group_by)
         self.steps: list[Step] = []
 
     async def from_runs(self, deadline: float, *, exact: bool) -> bool:
@@ -252,7 +219,6 @@ class _Count:
 
         Answers whether nothing is left to be counted.
         """
-        await self._connection.execute(_PREPARE)
         columns, where, compiler = self._compiled(self._condition)
         whole = await self._explained(*_whole(columns, where, compiler.params, RUNS))
         guessed = whole.cost > CHEAP and (whole.by_attributes or whole.cost > COSTLY)
@@ -275,9 +241,7 @@ class _Count:
         found, enough = 0, True
         try:
             async with self._connection.transaction():
-                await self._limit(seconds)
-                rows = await self._rows(*whole.asked)
-                await self._limit(_DAY)  # or it strikes as the savepoint is released
+                rows = await self._rows_within(seconds, *whole.asked)
             found = self.tally.add(rows)
         except errors.QueryCanceled:
             enough = False
@@ -291,24 +255,21 @@ class _Count:
         began = monotonic()
         share, found, read, complete = (deadline - began) / 10, 0, 0, False
         try:
-            async with self._connection.transaction():
-                while not complete and (left := deadline - monotonic()) > _SHORTEST:
-                    await self._limit(left)
-                    started = monotonic()
-                    rows = await self._rows(statement, parameters)
-                    found += self.tally.add([row[1:-1] for row in rows if row[0]])
-                    seen, wanted = sum(row[-2] for row in rows), parameters["wanted"]
-                    read += seen
-                    complete = seen < wanted
-                    if not complete:
-                        parameters["before"] = min(row[-1] for row in rows)
-                        now = monotonic()
-                        fitting = wanted * min(share, (deadline - now) / 2) / (now - started)
-                        parameters["wanted"] = int(
-                            min(max(fitting, 100), GROWTH * wanted, LARGEST_WINDOW)
-                        )
-                await self._limit(_DAY)
-        except errors.QueryCanceled:
+            while not complete and (left := deadline - monotonic()) > _SHORTEST:
+                started = monotonic()
+                rows = await self._rows_within(left, statement, parameters)
+                found += self.tally.add([row[1:-1] for row in rows if row[0]])
+                seen, wanted = sum(row[-2] for row in rows), parameters["wanted"]
+                read += seen
+                complete = seen < wanted
+                if not complete:
+                    parameters["before"] = min(row[-1] for row in rows)
+                    now = monotonic()
+                    fitting = wanted * min(share, (deadline - now) / 2) / (now - started)
+                    parameters["wanted"] = int(
+                        min(max(fitting, 100), GROWTH * wanted, LARGEST_WINDOW)
+                    )
+        except errors.QueryCanceled:  # and nothing more is asked in this transaction
             complete = False
         self.steps.append(Step("walk", index, read, found, monotonic() - began))
         return complete
@@ -334,17 +295,30 @@ class _Count:
         )
         return columns, where, Compiler(parameters)
 
+    async def _rows_within(
+        self, seconds: float, statement: str, parameters: Mapping[str, Any]
+    ) -> list[Row]:
+        """In one round trip. Raises `QueryCanceled`; the transaction has failed then."""
+        try:
+            async with self._connection.pipeline():
+                await self._limit(seconds)
+                cursor = await self._sent(statement, parameters)
+                await self._limit(_DAY)  # or it strikes as the transaction ends
+        except errors.PipelineAborted as error:  # which is what the last statement meets
+            raise errors.QueryCanceled from error
+        return await cursor.fetchall()
+
     async def _limit(self, seconds: float) -> None:
         milliseconds = max(1, round(min(seconds, _DAY) * 1000))
         await self._connection.execute(_LIMIT, [str(milliseconds)])
 
-    async def _rows(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+    async def _sent(self, statement: str, parameters: Mapping[str, Any]) -> AsyncCursor[Row]:
         # Never prepared: a plan for any parameters would not fit these.
-        cursor = await self._connection.execute(statement.encode(), parameters, prepare=False)
-        return await cursor.fetchall()
+        return await self._connection.execute(statement.encode(), parameters, prepare=False)
 
     async def _explained(self, statement: str, parameters: Mapping[str, Any]) -> _Explained:
-        [(found,)] = await self._rows(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+        sent = await self._sent(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+        [(found,)] = await sent.fetchall()
         return _Explained(statement, parameters, found[0]["Plan"])
 
     async def _rows_read(self, plan: _Explained) -> int:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, LiteralString
 
-from psycopg import AsyncConnection
-
 from continuum.store.postgres.session import Row
 
 SERVER_STATE: Final[LiteralString] = """
@@ -36,12 +34,6 @@ class ServerState:
     at: datetime
     source: Literal["primary", "replica"]
     lag: float | None
-
-
-async def server_state(connection: AsyncConnection[Row]) -> ServerState:
-    """Look at the server of this connection."""
-    [row] = await (await connection.execute(SERVER_STATE)).fetchall()
-    return state_of(row)
 
 
 def state_of(row: Row) -> ServerState:
