@@ -105,6 +105,7 @@ async def worker(
             where = ""
             if address is not None:
                 where = f", {await stack.enter_async_context(_served(node, address))}"
+            stack.enter_context(node.heeding_signals())
             await stack.enter_async_context(node)
             names = ", ".join(sorted(app.workflows)) or "activities"
             say(f"worker {os.getpid()} runs {names}{where}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -95,12 +96,20 @@ class LocalWorker:
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""
-        if self not in self._backend.workers:
-            await self.__aenter__()
-        try:
-            await self._worker.run()
-        finally:
-            await self._stop_sweeping()
+        with self.heeding_signals():
+            if self not in self._backend.workers:
+                await self.__aenter__()
+            try:
+                await self._worker.run()
+            finally:
+                await self._stop_sweeping()
+
+    def heeding_signals(self) -> AbstractContextManager[None]:
+        """Inside, SIGTERM and SIGINT end `run` instead of the process, also those that come before.
+
+        `run` does so by itself; a program that enters the worker first begins with this.
+        """
+        return self._worker.stop_request.heeding_signals()
 
     async def drain(self, timeout: float | None = None) -> None:
         """Take nothing new, let activities finish, give every run back.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal as signals
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
@@ -37,6 +36,7 @@ from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
 from continuum.worker.service import Service
 from continuum.worker.serving import Serving
+from continuum.worker.stopping import StopRequest
 from continuum.worker.timers import Timers
 from continuum.worker.tokens import Tokens
 from continuum.worker.wake import POLL, Wake
@@ -115,7 +115,7 @@ class Worker:
         self._drain_timeout = drain_timeout
         self.accepting = self._begun = False
         self.drained: asyncio.Task[None] | None = None
-        self._stop_asked = asyncio.Event()
+        self.stop_request = StopRequest()
         self.tokens = Tokens(store)
         self.runner = Runner(
             self.clock, self._versions, on_ended=self._hint_ended, on_mail=self._mail_sent
@@ -228,17 +228,13 @@ class Worker:
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""
-        if not self.accepting:
-            await self.start()
-        loop = asyncio.get_running_loop()
-        for number in (signals.SIGTERM, signals.SIGINT):
-            loop.add_signal_handler(number, self._stop_asked.set)
-        try:
-            await self._stop_asked.wait()
-        finally:
-            await self.drain()
-            for number in (signals.SIGTERM, signals.SIGINT):
-                loop.remove_signal_handler(number)
+        with self.stop_request.heeding_signals():
+            if not self.accepting:
+                await self.start()
+            try:
+                await self.stop_request.wait()
+            finally:
+                await self.drain()
 
     async def drain(self, timeout: float | None = None) -> None:
         """Give everything back and leave; bounded by `timeout` seconds (default drain_timeout).

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from rich.text import Text
 from textual import events
@@ -40,8 +40,8 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
 class HeardConsole(ConsoleApp):
     """A console whose toasts are known also after they have gone: a machine can stall that long."""
 
-    def __init__(self, session: Session, *, query: RunsQuery | None) -> None:
-        super().__init__(session, query=query)
+    def __init__(self, session: Session, **options: Any) -> None:
+        super().__init__(session, **options)
         self.heard: list[str] = []
 
     def notify(

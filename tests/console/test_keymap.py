@@ -10,12 +10,11 @@ import pytest
 
 from console import actions
 from console.__main__ import WRONG_USAGE, main
-from console.app import ConsoleApp
 from console.keymap import keys_file, read_keymap, textual_key
 from console.sample import SampleSource
 from console.session import Session
 from continuum.errors import ConfigurationError
-from tests.console.driving import Driver
+from tests.console.driving import Driver, HeardConsole
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,7 @@ def written(path: Path, text: str) -> Path:
 async def with_keys(file: Path) -> AsyncGenerator[Driver]:
     """A console with the keys of a file."""
     session = Session(SampleSource(), None, clock=lambda: 0.0)
-    app = ConsoleApp(session, keymap=read_keymap(file))
+    app = HeardConsole(session, keymap=read_keymap(file))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         ui = Driver(app, pilot)
         await ui.settled()

@@ -59,7 +59,7 @@ def test_every_step_exists() -> None:
         if words[2] == "continuum.cli":
             assert words[3] in COMMANDS, line
         ran.add(words[2])
-    assert ran == {"ruff", "basedpyright", "pytest", "continuum.cli"}
+    assert ran == {"ruff", "basedpyright", "compileall", "pytest", "continuum.cli"}
 
 
 @pytest.mark.parametrize("app", ["continuum.demo.shop", "shop.flows"])

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from datetime import datetime
+from typing import Any
 
 import pytest
 
+from continuum import Continuum
 from continuum.errors import ConfigurationError, WorkflowNotFound
+from continuum.store.postgres.store import PostgresStore
 from continuum.store.protocol import StoreUnavailable
 from continuum.worker.node import Worker
 from tests import servers
@@ -41,6 +45,31 @@ async def test_a_signal_drains_the_worker(cluster: Cluster, number: signal.Signa
     await asyncio.wait_for(running, 10)
     assert await cluster.rows("SELECT lease_owner FROM continuum_leases") == [(None,)]
     assert await cluster.rows("SELECT * FROM continuum_nodes") == []
+
+
+async def test_a_signal_that_comes_as_the_node_joins_drains_it(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees the node may send one at once; a program that heeds them from then on drains."""
+    join = PostgresStore.register_node
+
+    async def noticed(store: PostgresStore, *args: Any) -> datetime:
+        now = await join(store, *args)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return now
+
+    monkeypatch.setattr(PostgresStore, "register_node", noticed)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the tests would end
+    try:
+        async with Continuum(dsn) as ct:
+            node = ct.worker([flows.waiting])
+            with node.heeding_signals():
+                async with node:
+                    assert len(await ct.nodes()) == 1
+                    await asyncio.wait_for(node.run(), 10)
+            assert await ct.nodes() == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def test_only_loaded_workflows_start_here(cluster: Cluster) -> None:
