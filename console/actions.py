@@ -144,6 +144,7 @@ ACTIONS: Final = (
     Action("unmark", ("u",), "Unmark", "Take all marks.", False, (RUNS,)),
     Action("all_matching", ("A",), "All", "Act upon the whole query.", True, (RUNS,)),
     Action("query", ("slash",), "Query", "Ask: state = 'failed'.", False, (RUNS,), 4),
+    Action("form", ("f2",), "Form", "Build the query from rows.", False, (RUNS,)),
     Action("filter", ("slash",), "Filter", "Only by: by ann act cancel.", False, (JOURNAL,), 4),
     Action("entry", ("d",), "Entry", "All that is recorded of it.", False, (JOURNAL,), 3),
     Action("more", ("m",), "More", "Search on behind the last run.", False, (RUNS,)),

@@ -73,12 +73,17 @@ def choices_size(offers: Sequence[Offer], note: str, rows: int) -> tuple[int, in
     return max(24, min(72, widest + 5), cell_len(note) + 2), min(rows, lines)
 
 
+def first_shown(count: int, marked: int, room: int) -> int:
+    """The first of so many choices that is in view together with the marked one."""
+    return max(0, min(marked - room + 1, count - room))
+
+
 def choices(
     offers: Sequence[Offer], marked: int, note: str, width: int, height: int, palette: Palette
 ) -> Text:
     """The choices around the marked one, and a note about them in the last row."""
     room = height - bool(note)
-    begin = max(0, min(marked - room + 1, len(offers) - room))
+    begin = first_shown(len(offers), marked, room)
     lines = list[Text]()
     for number, offer in enumerate(offers[begin : begin + room], begin):
         lines.append(_choice(offer, width, palette, marked=number == marked))

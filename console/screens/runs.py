@@ -17,6 +17,7 @@ from textual.containers import Container
 from textual.content import Content
 
 from console import actions, pages, verbs
+from console.dialogs.query_form import QueryFormDialog
 from console.messages import OpenRun, ScopeChanged, ShowMode
 from console.present import notices
 from console.present.plain import short_id
@@ -314,6 +315,21 @@ class RunsScreen(PeekingScreen[Answer]):
         """Open the query bar; nothing is read while it is being typed."""
         self.live.suspend()
         self.query_one(QueryBar).open(self.runs_query)
+
+    def do_form(self) -> None:
+        """The query as rows, or what is being typed."""
+        typed = self.query_one(QueryBar).typed
+        dialog = QueryFormDialog(self.session, self.runs_query, typed)
+        self.app.push_screen(dialog, self._formed)
+
+    def _formed(self, expression: str | None) -> None:
+        bar = self.query_one(QueryBar)
+        if expression is not None:
+            bar.close()
+            self._leave_bar()
+            self.ask(self.runs_query.changed(expression=expression))
+        elif bar.typed is not None:
+            self.call_later(self.live.suspend)  # the line is still being typed in
 
     def expected(self) -> int | None:
         """As the tabs of the states count them."""

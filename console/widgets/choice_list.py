@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.text import Text
+from textual import events
 from textual.geometry import Offset
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -22,6 +24,9 @@ class ChoiceList(Widget):
 
     offers: reactive[Sequence[Offer]] = reactive[Sequence[Offer]](())
     marked: reactive[int] = reactive(0)
+
+    class Picked(Message):
+        """A choice was clicked, and is marked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +52,25 @@ class ChoiceList(Widget):
         """Mark another one, round the end."""
         if self.offers:
             self.marked = (self.marked + step) % len(self.offers)
+
+    def mark(self, text: str) -> None:
+        """Mark the choice that says this, if there is one."""
+        found = [number for number, offer in enumerate(self.offers) if offer.text == text]
+        if found:
+            self.marked = found[0]
+
+    def on_click(self, event: events.Click) -> None:
+        """Mark what is under the pointer."""
+        event.stop()
+        number = asking.first_shown(len(self.offers), self.marked, self._room) + event.y
+        if event.y < self._room and number < len(self.offers):
+            self.marked = number
+            self.post_message(self.Picked())
+
+    @property
+    def _room(self) -> int:
+        """Rows for choices."""
+        return self.size.height - bool(self._note)
 
     @property
     def chosen(self) -> Offer | None:

@@ -1,4 +1,4 @@
-"""The query form without its widgets: rows make the tree they were made of, edits do as they say."""
+"""The query form without widgets: rows make the tree they are made of, edits do as they say."""
 
 from __future__ import annotations
 

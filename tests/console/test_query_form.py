@@ -1,0 +1,364 @@
+"""The query form on screen: by keys alone, text and rows following each other, and mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from console.dialogs.query_form import QueryFormDialog
+from console.form.rows import ORDER
+from console.sample import SampleSource
+from console.source import RunsQuery
+from console.widgets.choice_list import ChoiceList
+from console.widgets.expression_line import ExpressionLine
+from console.widgets.form_keys import FormKeys
+from console.widgets.form_rows import FormRows
+from console.widgets.query_bar import QueryBar
+from tests.console.driving import Driver, console, wait_until
+from tests.console.test_hostile import HOSTILE, assert_harmless, hostile_source
+
+BOTH = "state = 'failed' and attributes.region in ('eu', 'us')"
+
+
+def form(ui: Driver) -> QueryFormDialog:
+    """The dialog on top."""
+    found = ui.app.screen
+    assert isinstance(found, QueryFormDialog)
+    return found
+
+
+def cell(ui: Driver) -> ExpressionLine:
+    """The line of the cell that is edited."""
+    return form(ui).cell_line
+
+
+async def offered(ui: Driver, text: str) -> None:
+    """The marked choice of the cell is this one."""
+    await wait_until(lambda: cell(ui).chosen and cell(ui).chosen.text == text, f"choice {text}")
+
+
+async def opened(ui: Driver, key: str = "f2") -> None:
+    """The form is on top."""
+    await ui.settled()
+    await ui.press(key)
+    await ui.on_screen("QueryFormDialog")
+
+
+def lines(ui: Driver) -> list[str]:
+    """What stands in the rows."""
+    found = form(ui).query_one(FormRows)
+    shown = [found.render_line(y).text.rstrip() for y in range(found.size.height)]
+    return [" ".join(line.split()) for line in shown if line]
+
+
+async def answered(ui: Driver, expression: str) -> None:
+    """The list answers this expression."""
+    await ui.on_screen("RunsScreen")
+    assert ui.runs.runs_query.expression == expression
+    await wait_until(lambda: ui.runs.page is not None, "an answer")
+    assert ui.runs.focused is ui.runs.list
+
+
+async def test_a_query_is_built_by_keys_alone() -> None:
+    """Field, operator and values are picked; the list answers what they say."""
+    async with console(SampleSource()) as ui:
+        await opened(ui)
+        await ui.press("a")
+        await ui.type("sta")
+        await offered(ui, "state")
+        await ui.press("enter")
+        await offered(ui, "=")
+        await ui.press("enter")
+        await wait_until(lambda: cell(ui).chosen, "states with their numbers")
+        await ui.type("fa")
+        await offered(ui, "'failed'")
+        await ui.press("enter")
+        assert form(ui).text == "state = 'failed'"
+        await ui.press("a")
+        await ui.type("reg")
+        await offered(ui, "attributes.region")
+        await ui.press("enter")
+        await ui.type("in")
+        await ui.press("enter")
+        await wait_until(lambda: cell(ui).chosen, "regions with their numbers")
+        await ui.type("eu")
+        await offered(ui, "'eu'")
+        await ui.press("tab")
+        await offered(ui, ",")
+        await ui.press("tab")
+        await ui.type("us")
+        await offered(ui, "'us'")
+        await ui.press("tab", "enter")
+        assert form(ui).text == BOTH
+        await ui.press("r")
+        await answered(ui, BOTH)
+        await wait_until(lambda: ui.runs.list.rows, "rows")
+        found = {(run.state, run.attributes["region"]) for run in ui.runs.list.rows}
+        assert {state for state, _ in found} == {"failed"}
+        assert {region for _, region in found} <= {"eu", "us"}
+
+
+async def test_a_cell_changes_the_text() -> None:
+    """One cell of what is asked already; the rest of the text stays."""
+    query = RunsQuery(None, "state = 'failed' and duration > 5 order by duration")
+    async with console(SampleSource(), query=query) as ui:
+        await opened(ui)
+        assert lines(ui) == [
+            "all of", "▸ state = 'failed'", "duration > 5", "order by duration smallest first",
+        ]  # fmt: skip
+        await ui.press("down", "right", "enter")
+        await ui.type("<=")
+        await ui.press("enter")
+        assert form(ui).text == "state = 'failed' and duration <= 5 order by duration"
+        await ui.press("o", "right", "enter")
+        await ui.type("la")
+        await ui.press("enter")
+        assert form(ui).text == "state = 'failed' and duration <= 5 order by duration desc"
+        await ui.press("d")
+        assert form(ui).text == "state = 'failed' and duration <= 5"
+        await ui.press("u")
+        assert form(ui).text == "state = 'failed' and duration <= 5 order by duration desc"
+        assert form(ui).rows.line.path == ORDER
+        await ui.press("home", "down", "n", "up", "c")
+        assert form(ui).text == "state != 'failed' or duration <= 5 order by duration desc"
+        await ui.press("r")
+        await answered(ui, "state != 'failed' or duration <= 5 order by duration desc")
+
+
+async def test_the_rows_follow_the_text() -> None:
+    """As soon as it can be read; Enter in it asks."""
+    query = RunsQuery(None, "state = 'failed'")
+    async with console(SampleSource(), query=query) as ui:
+        await opened(ui)
+        await ui.press("slash", "end")
+        await ui.type(" or not (paused or stuck)")
+        assert lines(ui) == [
+            "any of", "▸ state = 'failed'", "none of", "paused = true", "stuck = true",
+        ]  # fmt: skip
+        await ui.press("escape")
+        assert form(ui).focused is form(ui).rows
+        await ui.press("u")
+        assert form(ui).text == "state = 'failed'"
+        assert lines(ui) == ["all of", "▸ state = 'failed'"]
+        await ui.press("slash", "end")
+        await ui.type(" and stuck")
+        await ui.press("enter")
+        await answered(ui, "state = 'failed' and stuck")
+
+
+async def test_a_mistake_in_the_text_keeps_the_rows() -> None:
+    """Dimmed, and not to be changed; the mark stands below its place; nothing is asked."""
+    query = RunsQuery(None, "state = 'failed'")
+    async with console(SampleSource(), query=query) as ui:
+        await opened(ui)
+        await ui.press("slash", "end")
+        await ui.type(" and wrkflow = 'x'")
+        await ui.shows("did you mean workflow?")
+        assert form(ui).rows.stale
+        assert lines(ui) == ["all of", "▸ state = 'failed'"]
+        shown = ui.text().splitlines()
+        typed = next(row for row in shown if "wrkflow" in row and "/ " in row)
+        marked = next(row for row in shown if "^" in row)
+        assert marked.index("^") == typed.index("wrkflow")
+        await ui.press("enter")
+        assert type(ui.app.screen) is QueryFormDialog
+        await ui.press("escape", "n")
+        await ui.toasts("the text cannot be read")
+        assert form(ui).text == "state = 'failed' and wrkflow = 'x'"
+        await ui.press("r")
+        assert form(ui).focused is form(ui).line.input
+        await ui.press("escape", "u")
+        assert form(ui).text == "state = 'failed'"
+        assert not form(ui).rows.stale
+
+
+@pytest.mark.parametrize("expression", ["state='failed'  and(stuck)", "", "started_at > -2h"])
+async def test_what_is_not_changed_stays_as_it_was(expression: str) -> None:
+    """Opened, looked at and run, byte for byte; and Esc leaves a changed one alone."""
+    async with console(SampleSource(), query=RunsQuery(None, expression)) as ui:
+        await opened(ui)
+        await ui.press("down", "right", "up", "escape")
+        await answered(ui, expression)
+        await ui.press("f2", "r")
+        await answered(ui, expression)
+        await ui.press("f2", "home", "a")
+        await ui.type("duration")
+        await ui.press("enter", "enter")
+        await ui.type("5")
+        await ui.press("enter")
+        assert form(ui).text != expression
+        await ui.press("escape")
+        await answered(ui, expression)
+
+
+async def test_a_half_filled_row_is_not_asked() -> None:
+    """It is marked, says what is missing, and stands in no text."""
+    async with console(SampleSource(), query=RunsQuery(None, "state = 'failed'")) as ui:
+        await opened(ui)
+        await ui.press("a")
+        await ui.type("workflow")
+        await ui.press("enter", "escape")
+        await ui.shows("! row 2: no operator is chosen")
+        assert lines(ui)[-1] == "! workflow operator? a value?"
+        assert form(ui).text == "state = 'failed'"
+        await ui.press("home", "r")
+        await ui.toasts("a row is not finished")
+        assert (form(ui).rows.line.path, form(ui).rows.cell) == ((1,), 1)
+        await ui.press("enter", "enter")
+        assert "workflow =" in ui.text()
+        await ui.press("escape", "r")
+        await ui.toasts("a row is not finished")
+        await ui.shows("! row 2: a value is missing")
+        await ui.press("d", "r")
+        await answered(ui, "state = 'failed'")
+
+
+async def test_a_wrong_value_stays_in_its_cell() -> None:
+    """With the words of the language and a mark; the row is as before when the cell is left."""
+    async with console(SampleSource(), query=RunsQuery(None, "started_at > -2h")) as ui:
+        await opened(ui)
+        await ui.press("right", "right", "enter")
+        await ui.type("-2 hours")
+        await ui.press("enter")
+        await ui.shows("^")
+        assert cell(ui).display
+        await ui.press("escape")
+        assert form(ui).text == "started_at > -2h"
+        assert form(ui).rows.has_focus
+
+
+async def test_another_field_asks_for_what_no_longer_fits() -> None:
+    """Its value is asked for again, with what is wrong; Esc leaves the row marked."""
+    async with console(SampleSource(), query=RunsQuery(None, "workflow = 'x'")) as ui:
+        await opened(ui)
+        await ui.press("enter")
+        await ui.type("state")
+        await ui.press("enter")
+        await ui.shows("no state 'x'")
+        await ui.press("escape")
+        assert lines(ui)[-1] == "! state = 'x'"
+        assert form(ui).text == ""
+        await ui.press("u")
+        assert form(ui).text == "workflow = 'x'"
+
+
+async def test_groups_are_built_negated_and_removed() -> None:
+    """`any of` in `all of`, with a row to fill at once; without its row it goes."""
+    async with console(SampleSource(), query=RunsQuery(None, "stuck")) as ui:
+        await opened(ui)
+        await ui.press("A")
+        await ui.type("paused")
+        await ui.press("enter", "enter")
+        await ui.type("true")
+        await ui.press("enter", "a")
+        await ui.type("key")
+        await ui.press("enter")
+        await ui.type("is null")
+        await ui.press("enter")
+        assert form(ui).text == "stuck = true and (paused = true or key is null)"
+        await ui.press("up", "up", "n")
+        assert form(ui).text == "stuck = true and not (paused = true or key is null)"
+        await ui.press("enter")
+        await ui.type("not all")
+        await ui.press("enter")
+        assert form(ui).text == "stuck = true and not (paused = true and key is null)"
+        await ui.press("down", "delete", "d")
+        assert lines(ui) == ["all of", "▸ stuck = true"]
+
+
+async def test_from_the_open_bar() -> None:
+    """The form takes what is being typed, also a mistake, and Esc goes back to it."""
+    async with console(SampleSource(), query=RunsQuery(None, "stuck")) as ui:
+        await ui.settled()
+        await ui.press("slash")
+        await ui.type("state = 'fail")
+        await ui.press("f2")
+        await ui.on_screen("QueryFormDialog")
+        assert form(ui).text == "state = 'fail"
+        await ui.shows("the string has no end")
+        await ui.press("escape")
+        await ui.on_screen("RunsScreen")
+        bar = ui.runs.query_one(QueryBar)
+        assert bar.typed == "state = 'fail"
+        await ui.press("end")
+        await ui.type("ed'")
+        await ui.press("f2", "down", "n", "r")
+        await answered(ui, "state != 'failed'")
+        assert bar.typed is None
+
+
+async def test_without_the_key() -> None:
+    """`:form` opens it, for terminals that have no F2."""
+    async with console(SampleSource()) as ui:
+        await ui.settled()
+        await ui.press("colon")
+        await ui.type("form")
+        await ui.press("enter")
+        await ui.on_screen("QueryFormDialog")
+
+
+async def test_the_mouse_works() -> None:
+    """A cell is chosen and opened, a choice taken, a key of the last lines pressed."""
+    query = RunsQuery(None, "state = 'failed' and stuck")
+    async with console(SampleSource(), query=query) as ui:
+        await opened(ui)
+        await ui.pilot.click(FormRows, offset=(5, 2))
+        assert form(ui).rows.line.path == (1,)
+        await ui.pilot.click(FormRows, offset=(5, 1))
+        await ui.pilot.click(FormRows, offset=(5, 1))
+        assert cell(ui).display
+        await ui.press("escape")
+        await ui.press("right")
+        await ui.press("enter")
+        await offered(ui, "=")
+        choices = cell(ui).query_one(ChoiceList)
+        await ui.pilot.click(choices, offset=(3, 1))
+        await wait_until(lambda: form(ui).text == "state != 'failed' and stuck = true", "the text")
+        keys = form(ui).query_one(FormKeys)
+        shown = [text.split("negate")[0] for text in ui.text().splitlines() if "negate" in text][0]
+        await ui.pilot.click(keys, offset=(len(shown) - keys.region.x, 0))
+        await wait_until(lambda: form(ui).text == "state = 'failed' and stuck = true", "the text")
+
+
+@pytest.mark.parametrize("text", [*HOSTILE.values(), "x" * 10_000, "'\"", "🚀שלום", "a b"])
+async def test_hostile_keys_and_values(text: str) -> None:
+    """Shown safely, within their cells, and picked as they are."""
+    source = hostile_source(text)
+    for number, run in enumerate(source.all_runs):
+        source.all_runs[number] = replace(run, attributes={text: text})
+    async with console(source, size=(80, 24)) as ui:
+        await opened(ui)
+        assert form(ui).namespace is None
+        await ui.press("a")
+        await wait_until(lambda: any("attributes" in each.text for each in
+                                     cell(ui).query_one(ChoiceList).offers), "keys")  # fmt: skip
+        await ui.type("attributes.")
+        await ui.press("enter", "enter")
+        assert_harmless(ui)
+        await wait_until(lambda: cell(ui).chosen, "values")
+        assert_harmless(ui)
+        await ui.press("enter")
+        assert_harmless(ui)
+        if "\0" in text:
+            return
+        width = {len(line) for line in ui.text().splitlines()}
+        assert max(width) <= 80
+        row = form(ui).rows.line.node
+        assert row.operand.path == (text,)
+        assert row.condition.value == text
+        await ui.press("slash")
+        assert_harmless(ui)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (200, 50)])
+async def test_long_values_are_cut(size: tuple[int, int]) -> None:
+    """Nothing overlaps, whatever the sizes; all keys are in the last lines."""
+    long = f"attributes.{'k' * 300} in ('{'v' * 300}', 'w') and stuck"
+    async with console(SampleSource(), size=size, query=RunsQuery(None, long)) as ui:
+        await opened(ui)
+        [_, row, *_] = lines(ui)
+        assert row.count("…") == 2
+        assert "… in" in row
+        for key in ("add group", "all/any", "run it", "Esc leave"):
+            assert key in ui.text()
