@@ -42,6 +42,21 @@ def one_line(text: str, limit: int = 300) -> str:
     return escaped
 
 
+def stand_ins(text: str) -> str:
+    """The text with one visible character for each that is none, so that all keep their places.
+
+    Example:
+        >>> stand_ins("a\\x1bb\\u202ec")
+        'a\u241bb\ufffdc'
+    """
+    return _UNSAFE.sub(_stand_in, text)
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
+
+
 def lines(text: str, limit: int = 400) -> list[str]:
     """The text line by line, each made safe, at most `limit` of them; tabs become four spaces."""
     found = text[: limit * 1000].replace("\r\n", "\n").replace("\t", "    ").split("\n")

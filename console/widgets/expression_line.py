@@ -23,6 +23,7 @@ from console.present import asking
 from console.present.plain import one_line
 from console.run_facts import RunFacts
 from console.widgets.choice_list import ChoiceList
+from console.widgets.plain_input import PlainInput
 from console.widgets.problem_line import ProblemLine
 from continuum.errors import QueryError
 
@@ -90,7 +91,7 @@ class ExpressionLine(Widget):
         """Prompt and text; problem and choices below."""
         with Horizontal():
             yield Static("/", classes="prompt", markup=False)
-            yield Input(select_on_focus=True, compact=True)
+            yield PlainInput(select_on_focus=True, compact=True)
         yield ProblemLine()
         yield ChoiceList()
 
@@ -199,6 +200,10 @@ class ExpressionLine(Widget):
         offers = completion.offers(self._place, known)
         if self._before:
             offers = [each for each in offers if each.text != ")"]
+        if not offers and self._before.endswith("("):  # a whole value: another may follow
+            following = completion.expected(f"{self._before}{typed} ")
+            if following is not None and following.take is Take.COMMA:
+                self._place, offers = following, [Offer(",", "another value")]
         begin = max(0, self._place.start - len(self._before)) - int(line.scroll_offset.x)
         choices.show(offers, begin + self._indent, self._facts.note)
         choices.mark(line.value if self.untouched else "")

@@ -15,8 +15,9 @@ from console.acts_source import ActsPage
 from console.app import ConsoleApp
 from console.sample import SampleSource
 from console.sample_reports import NOW, sample_audit
+from console.screens.live import LiveScreen
 from console.session import Session
-from console.source import Workforce
+from console.source import RunsQuery, Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import DatabaseUnavailable
 from continuum.health.report import Facts, HealthReport
@@ -73,7 +74,12 @@ STATES: dict[str, Callable[[], SampleSource]] = {
     "empty": without_anything,
     "error": Away,
 }
-SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5", "peek": "d"}
+SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5", "peek": "d", "form": "f2"}
+QUERIES = {
+    "form": "state = 'failed' and attributes.region in ('eu', 'us') and (duration > 60 or not "
+    "(attributes.\"customer tier\" like 'gold%' or owner is null)) order by duration desc",
+}
+"""What the list answers, where that is not everything."""
 
 
 @contextmanager
@@ -93,14 +99,16 @@ def in_utc() -> Iterator[None]:
 
 async def picture(screen: str, size: tuple[int, int], state: str) -> str:
     """The text of a screen once it has its answer."""
-    app = ConsoleApp(Session(STATES[state](), None, clock=lambda: 0.0))
+    query = RunsQuery(None, QUERIES.get(screen, ""))
+    app = ConsoleApp(Session(STATES[state](), None, clock=lambda: 0.0), query=query)
     app.animation_level = "none"
     with in_utc():
         async with app.run_test(size=size, notifications=True) as pilot:
             ui = Driver(app, pilot)
             await ui.settled()
             await ui.press(SCREENS[screen])
-            await wait_until(lambda: ui.answered, "an answer")
+            await wait_until(lambda: not isinstance(app.screen, LiveScreen) or ui.answered,
+                             "an answer")  # fmt: skip
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
             await wait_until(lambda: ui.runs.peek_pane.feed.idle, "the events beside the list")
             before = None
