@@ -86,6 +86,11 @@ REVIEW: Final = (">", ">", "j", "k")
 GOOD: Final = (">", ">", ">", "j", "k")
 FAILED: Final = (">", ">", ">", ">", "j", "k")
 PLANNED: Final = ("*", "X", "wait", "y", "wait")
+BUILT: Final = RunsQuery(
+    None,
+    "state in ('failed', 'suspended') and attributes.plan = 'pro' and (duration > 60 or not "
+    "(attributes.region in ('eu', 'us') or owner is null)) order by duration desc",
+)
 SHOTS: Final = (
     Shot("runs-80x24", (80, 24)),
     Shot("runs-100x30", (100, 30), ("j", "j", "j"), namespace="orders"),
@@ -93,6 +98,9 @@ SHOTS: Final = (
     Shot("runs-200x50", (200, 50), ("j", "j")),
     Shot("runs-light", (120, 32), theme=LIGHT.name),
     Shot("runs-filter", (100, 30), ("/",), query=PRO),
+    Shot(
+        "query-builder", (100, 30), ("f2", "down", "right", "right", "enter", "wait"), query=BUILT
+    ),
     Shot("runs-empty", (80, 24), namespace="archive"),
     Shot("runs-read-only", (100, 30), ("X",), read_only=True),
     Shot("database-away", (100, 30), ("r",), source=Failing),

@@ -303,23 +303,17 @@ class QueryFormDialog(ModalScreen[str | None]):
         if line.untouched and not line.marked_by_hand and cell.content:
             self._close_cell()
             return
-        if line.chosen is not None and (line.marked_by_hand or line.untouched):
-            line.accept()
-            if picks.is_list(cell):
-                return  # another may follow
-        written = line.input.value
+        chosen, typed = line.with_choice, line.input.value
+        meant = line.marked_by_hand or line.untouched
+        if chosen is not None and meant and picks.is_list(cell):
+            line.accept()  # another may follow
+            return
+        wanted = [typed] if chosen is None else [chosen[0]] if meant else [typed, chosen[0]]
         try:
-            form = picks.taken(self.form, cell, written, self._facts.known)
+            form = self._first_taken(cell, wanted)
         except QueryError as error:
-            if line.chosen is None:
-                line.complain(error)
-                return
-            line.accept()
-            try:
-                form = picks.taken(self.form, cell, line.input.value, self._facts.known)
-            except QueryError as still:
-                line.complain(still)
-                return
+            line.complain(error)
+            return
         self._cell = None
         self._change(form, cell.path, cell.number)
         following = picks.next_cell(form, cell.path)
@@ -327,6 +321,21 @@ class QueryFormDialog(ModalScreen[str | None]):
             self._close_cell()
         else:
             self._open(following)
+
+    def _first_taken(self, cell: picks.Cell, wanted: list[str]) -> Form:
+        """The form with the first of these that the cell takes.
+
+        Raises:
+            QueryError: it takes none of them; says why not the first.
+        """
+        first: QueryError | None = None
+        for each in wanted:
+            try:
+                return picks.taken(self.form, cell, each, self._facts.known)
+            except QueryError as error:
+                first = first or error
+        assert first is not None
+        raise first
 
     def on_expression_line_left(self, event: ExpressionLine.Left) -> None:
         """From the text down to the rows; a cell is not left so."""

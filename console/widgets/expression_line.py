@@ -230,22 +230,27 @@ class ExpressionLine(Widget):
         if not self.accept():
             self.post_message(self.Left(self))
 
-    def accept(self) -> bool:
-        """Put the marked choice into the text; whether there was one."""
+    @property
+    def with_choice(self) -> tuple[str, int] | None:
+        """The text as it would be with the marked choice, and the cursor in it."""
         offer, line = self.chosen, self.input
         if offer is None:
-            return False
+            return None
         if self._choose is not None:
-            made, cursor = offer.text, len(offer.text)
-        elif self._place is None:
+            return offer.text, len(offer.text)
+        if self._place is None:
+            return None
+        typed, at = ("", 0) if self.untouched else (line.value, line.cursor_position)
+        head = self._before
+        made, cursor = completion.accept(head + typed, len(head) + at, self._place, offer)
+        return made[len(head) :], cursor - len(head)
+
+    def accept(self) -> bool:
+        """Put the marked choice into the text; whether there was one."""
+        found = self.with_choice
+        if found is None:
             return False
-        else:
-            typed, at = ("", 0) if self.untouched else (line.value, line.cursor_position)
-            head = self._before
-            made, cursor = completion.accept(head + typed, len(head) + at, self._place, offer)
-            made, cursor = made[len(head) :], cursor - len(head)
-        line.value = made
-        line.cursor_position = cursor
+        self.input.value, self.input.cursor_position = found
         self.untouched = False
         self.complete()
         return True

@@ -334,11 +334,13 @@ async def test_hostile_keys_and_values(text: str) -> None:
         await wait_until(lambda: any("attributes" in each.text for each in
                                      cell(ui).query_one(ChoiceList).offers), "keys")  # fmt: skip
         await ui.type("attributes.")
+        if "\0" in text:
+            await ui.press("tab", "enter")
+            await ui.shows("a NUL")
+            assert_harmless(ui)
+            return
         await ui.press("enter")
         assert_harmless(ui)
-        if "\0" in text:
-            await ui.shows("a NUL")
-            return
         await ui.press("enter")
         await wait_until(lambda: cell(ui).chosen, "values")
         assert_harmless(ui)
