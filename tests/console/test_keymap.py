@@ -108,7 +108,7 @@ async def test_the_keys_in_force_are_those_that_are_shown(tmp_path: Path) -> Non
         ('[runs]\nmark = "j"\n', 2, "mark: 'j' moves the cursor"),
         ('[runs]\nmark = "Ctrl+P"\n', 2, "mark: 'Ctrl+P' opens the palette"),
         ('[runs]\nmark = "X"\n', 2, "mark: 'X' is the key of cancel on runs"),
-        ('[runs]\nmark = "F2"\nviews = "F2"\n', 3, "'F2' is the key of mark on runs"),
+        ('[runs]\nmark = "F3"\nviews = "F3"\n', 3, "'F3' is the key of mark on runs"),
         ('[everywhere]\nrefresh = "n"\n', 2, "refresh: 'n' is the key of namespace on runs"),
     ],
 )
