@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import pytest
 
+from console.app import ConsoleApp
 from console.dialogs.query_form import QueryFormDialog
 from console.form.rows import ORDER, Row
 from console.sample import SampleSource
-from console.source import RunsQuery
+from console.session import Session
+from console.source import ClientSource, RunsQuery
 from console.widgets.choice_list import ChoiceList
 from console.widgets.expression_line import ExpressionLine
 from console.widgets.form_keys import FormKeys
 from console.widgets.form_rows import FormRows
 from console.widgets.query_bar import QueryBar
+from continuum import Continuum
 from continuum.query.tree import Attribute, Compare, Comparison
 from tests.console.driving import Driver, console, wait_until
 from tests.console.test_hostile import HOSTILE, assert_harmless, hostile_source
+from tests.console.test_query_bar import shop_flow
 
 BOTH = "state = 'failed' and attributes.region in ('eu', 'us')"
 
@@ -366,3 +370,40 @@ async def test_long_values_are_cut(size: tuple[int, int]) -> None:
         assert "… in" in row
         for key in ("add group", "all/any", "run it", "Esc leave"):
             assert key in ui.text()
+
+
+async def test_the_database_fills_the_cells(dsn: str) -> None:
+    """Against PostgreSQL: keys with shares, values with counts, and the rows they lead to."""
+    async with Continuum(dsn) as client, client.worker([shop_flow]):
+        for number in range(4):
+            attributes = {"region": "eu" if number else "us"}
+            run = await client.start(shop_flow, number, attributes=attributes)
+            await run.result(timeout=20)
+        async with console(ClientSource(client), namespace="default") as ui:
+            await wait_until(lambda: len(ui.runs.list.rows) == 4, "four runs")
+            await opened(ui)
+            await ui.press("a")
+            await ui.type("reg")
+            await offered(ui, "attributes.region")
+            await ui.press("enter", "enter")
+            await offered(ui, "'eu'")
+            await ui.shows("'us'")
+            await ui.press("down", "enter", "r")
+            await answered(ui, "attributes.region = 'us'")
+            await wait_until(lambda: len(ui.runs.list.rows) == 1, "one run")
+
+
+async def test_in_plain_characters() -> None:
+    """With `--ascii` nothing else, in as many cells; also what is typed and chosen."""
+    app = ConsoleApp(Session(hostile_source("\x1b漢"), None), plain=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        ui = Driver(app, pilot)  # pyright: ignore[reportArgumentType]
+        await opened(ui)
+        await ui.press("a")
+        await ui.type("attributes.")
+        await ui.press("tab")
+        typed = ui.text()
+        await ui.press("escape")
+        for text in (typed, ui.text()):
+            assert text.isascii()
+            assert {len(line) for line in text.splitlines()} == {80}
