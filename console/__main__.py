@@ -33,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--query", metavar="EXPR", help="open on a query: \"state = 'failed'\"")
     found.add_argument(
-        "--app", metavar="MODULE[:OBJECT]", help="audit the live runs against this code"
+        "--app",
+        metavar="MODULE[:OBJECT]",
+        help="audit the live runs against this code; know its signals",
     )
     found.add_argument("--read-only", action="store_true", help="refuse every change")
     found.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")

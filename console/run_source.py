@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from continuum import Continuum
+from continuum.client.expecting import ExpectedPayload, ExpectedSignals
+from continuum.declare.registry import AnyWorkflow
 from continuum.model import HistoryEvent, Run, RunState, WaitNode
 
 SHOWN_PAYLOAD: Final = 64 * 1024
@@ -70,12 +73,25 @@ class RunReads(Protocol):
         """The latest run of the same workflow and version that completed, except itself."""
         ...
 
+    async def expected(self, run: Run) -> Mapping[str, ExpectedPayload | None]:
+        """The signals that its code waits for, with their payloads as far as the code is loaded.
+
+        None of any type, or of one that is not sure; nothing when the code is not loaded.
+        """
+        ...
+
 
 class ClientRunReads:
-    """The real thing, over one `Continuum` client."""
+    """The real thing, over one `Continuum` client.
 
-    def __init__(self, client: Continuum) -> None:
+    Args:
+        client: open.
+        flows: the code that is loaded.
+    """
+
+    def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] = ()) -> None:
         self._client = client
+        self._signals = ExpectedSignals(flows)
 
     async def events(self, run_id: UUID, span: Span) -> Sequence[HistoryEvent]:
         """A part of the journal."""
@@ -135,3 +151,7 @@ class ClientRunReads:
             budget=PARTNER_BUDGET,
         )
         return next((found for found in page.entries if found.id != run.id), None)
+
+    async def expected(self, run: Run) -> Mapping[str, ExpectedPayload | None]:
+        """What its code waits for; source files are read, so not on the loop that draws."""
+        return await asyncio.to_thread(self._signals.of, run)

@@ -27,6 +27,7 @@ from console.sample_reads import SampleReads
 from console.sample_reports import NOW, sample_audit, sample_health, sample_workforce
 from console.source import PAGE, Counts, Pulse, RunsPage, RunsQuery, Workforce
 from continuum.audit.report import AuditReport
+from continuum.client.expecting import ExpectedPayload
 from continuum.errors import RunNotFound, RunTerminal
 from continuum.health.report import HealthReport
 from continuum.model import (
@@ -80,6 +81,9 @@ class SampleSource:
     signals: list[tuple[UUID, str, object]] = field(default_factory=list[tuple[UUID, str, object]])
     cancels: list[tuple[UUID, str | None, bool]] = field(
         default_factory=list[tuple[UUID, str | None, bool]]
+    )
+    expected: dict[str, ExpectedPayload | None] = field(
+        default_factory=dict[str, ExpectedPayload | None]
     )
     bulk: SampleBulk = field(init=False)
     acts: Acts = field(init=False)
@@ -167,7 +171,9 @@ class SampleSource:
     def run_reads(self) -> RunReads:
         """What there is to know of one run."""
         return SampleReads(
-            lambda: self.all_runs, lambda run: self.journals.get(run.id) or sample_history(run)
+            lambda: self.all_runs,
+            lambda run: self.journals.get(run.id) or sample_history(run),
+            self.expected,
         )
 
     async def namespaces(self) -> Sequence[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from console.run_source import CHILDREN, ChildPage, Span
 from continuum.client.chains import Chain
+from continuum.client.expecting import ExpectedPayload
 from continuum.errors import RunNotFound
 from continuum.model import HistoryEvent, QueueLoad, Run, RunState, StoredValue, WaitNode
 
@@ -21,10 +22,14 @@ class SampleReads:
     Args:
         runs: all there are, in any order.
         journal: of a run.
+        signals: what the code of each run waits for.
     """
 
     runs: Callable[[], Sequence[Run]]
     journal: Callable[[Run], Sequence[HistoryEvent]]
+    signals: Mapping[str, ExpectedPayload | None] = field(
+        default_factory=dict[str, ExpectedPayload | None]
+    )
 
     def _run(self, run_id: UUID) -> Run:
         found = self._found(run_id)
@@ -94,6 +99,10 @@ class SampleReads:
             and other.id != run.id
         ]
         return max(found, key=lambda other: other.started_at, default=None)
+
+    async def expected(self, run: Run) -> Mapping[str, ExpectedPayload | None]:
+        """The same for every run."""
+        return self.signals
 
 
 def _cut(event: HistoryEvent, largest: int) -> HistoryEvent:

@@ -242,12 +242,12 @@ class ClientSource:
 
     Args:
         client: open.
-        flows: the code that is audited; None takes what live workers have loaded.
+        flows: the code that is loaded; without it what live workers have loaded is audited.
     """
 
     def __init__(self, client: Continuum, flows: Sequence[AnyWorkflow] | None = None) -> None:
         self._client = client
-        self.run_reads: RunReads = ClientRunReads(client)
+        self.run_reads: RunReads = ClientRunReads(client, flows or ())
         self.bulk: Bulk = ClientBulk(client)
         self.acts: Acts = ClientActs(client)
         self.holds: Holds = ClientHolds(client)

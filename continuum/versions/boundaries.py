@@ -15,6 +15,8 @@ from continuum.versions.text import Text
 
 Resolve = Callable[[ast.expr], tuple[Found, list[str]] | None]
 
+_COMPUTED: Final = "signals of computed names"
+_SIGNAL: Final = "signal "
 _WAITS: Final = frozenset({"continuum.wait_signal", "continuum.engine.api.wait_signal"})
 _EFFECTS: Final = frozenset({"continuum.side_effect", "continuum.engine.api.side_effect"})
 
@@ -45,9 +47,11 @@ def boundary_of_call(node: ast.Call, dotted: str | None, resolve: Resolve) -> Bo
     given = {each.arg: each.value for each in node.keywords}
     if dotted in _WAITS:
         name = node.args[0] if node.args else given.get("name")
-        label = "signals of computed names"
+        label = _COMPUTED
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            label = f"signal {name.value}"
+            label = f"{_SIGNAL}{name.value}"
+        if None in given:  # **options
+            return Boundary(label, [Unresolved(f"**{ast.unparse(given[None])}")])
         return Boundary(label, [_annotation(given.get("type"), resolve)])
     if dotted in _EFFECTS:
         fn = node.args[0] if node.args else given.get("fn")
@@ -55,6 +59,20 @@ def boundary_of_call(node: ast.Call, dotted: str | None, resolve: Resolve) -> Bo
         value = None if found is None or found[1] else found[0].value
         return Boundary("side effects", [_returned(value)])
     return None
+
+
+def awaited_signals(texts: Iterable[Text]) -> Iterator[tuple[str | None, Any]]:
+    """The name and type of every wait for a signal; no name where it is computed.
+
+    Args:
+        texts: of everything that a workflow reaches.
+    """
+    for text in texts:
+        for each in text.typed:
+            if each.label == _COMPUTED:
+                yield None, each.types[0]
+            elif each.label.startswith(_SIGNAL):
+                yield each.label.removeprefix(_SIGNAL), each.types[0]
 
 
 def _call_boundaries(label: str, declared: Any) -> Iterator[Boundary]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, Final, cast
 
-from continuum.versions.boundaries import boundaries_of
+from continuum.versions.boundaries import awaited_signals, boundaries_of
 from continuum.versions.build import application_modules
 from continuum.versions.naming import Names, names_of
 from continuum.versions.normalise import Writer
@@ -92,6 +92,14 @@ class VersionedCode:
     def reached(self) -> list[Definition]:
         """The definitions that it reaches whatever patches are taken, itself the first."""
         return list(_reach(self._root, {}))
+
+    @property
+    def signals(self) -> list[tuple[str | None, Any]]:
+        """Name and type of each wait for a signal, in every branch; a computed name is None.
+
+        A type that the source does not tell is `Unresolved`.
+        """
+        return list(awaited_signals(self._reached()))
 
     @property
     def opaque(self) -> list[Site]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
-_UNIONS: Final = (typing.Union, types.UnionType)
+UNIONS: Final = (typing.Union, types.UnionType)
 _QUALIFIERS: Final = frozenset({"Required", "NotRequired", "ReadOnly"})
 
 
@@ -68,20 +68,22 @@ def codec_schema(boundaries: Iterable[Boundary]) -> CodecSchema:
     return CodecSchema(shown, digest.hexdigest())
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
+    """One field of a class; without a name it is known by its position."""
+
     name: str
     type: Any
     required: bool
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """What is stored of an object of a class."""
 
     word: str
-    fields: Sequence[_Field]
+    fields: Sequence[Field]
 
 
-class _Types(ABC):
+class Types(ABC):
     """Writes annotations; what a class is called is a matter of the two kinds."""
 
     def boundary(self, boundary: Boundary) -> str:
@@ -113,7 +115,7 @@ class _Types(ABC):
 
     def _generic(self, origin: Any, annotation: Any) -> str:
         arguments = typing.get_args(annotation)
-        if origin in _UNIONS:
+        if origin in UNIONS:
             return " | ".join(sorted({self.text(each) for each in arguments}))
         if origin is typing.Literal:
             return f"Literal[{', '.join(sorted(map(repr, arguments)))}]"
@@ -126,14 +128,14 @@ class _Types(ABC):
         return f"{self._class(origin)}[{', '.join(map(self.text, arguments))}]"
 
     def _class(self, cls: Any) -> str:
-        layout = _layout(cls)
+        layout = layout_of(cls)
         return _plain_name(cls) if layout is None else self._structured(cls, layout)
 
     @abstractmethod
-    def _structured(self, cls: type, layout: _Layout) -> str:
+    def _structured(self, cls: type, layout: Layout) -> str:
         """A class with fields."""
 
-    def _written(self, layout: _Layout) -> str:
+    def _written(self, layout: Layout) -> str:
         fields = [
             f"{each.name}{': ' if each.name else ''}{self.text(each.type)}"
             f"{'' if each.required else ' = default'}"
@@ -142,13 +144,13 @@ class _Types(ABC):
         return f"{layout.word}({', '.join(fields)})" if fields else layout.word
 
 
-class _Named(_Types):
+class _Named(Types):
     """Classes by name, for people."""
 
     def __init__(self) -> None:
-        self._classes: dict[type, _Layout] = {}
+        self._classes: dict[type, Layout] = {}
 
-    def _structured(self, cls: type, layout: _Layout) -> str:
+    def _structured(self, cls: type, layout: Layout) -> str:
         self._classes[cls] = layout
         return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -164,7 +166,7 @@ class _Named(_Types):
         return found
 
 
-class _Exact(_Types):
+class _Exact(Types):
     """Classes by what they hold; one that holds itself by how far out it stands."""
 
     def __init__(self) -> None:
@@ -172,7 +174,7 @@ class _Exact(_Types):
         self._outermost = 0
         self._known: dict[type, str] = {}
 
-    def _structured(self, cls: type, layout: _Layout) -> str:
+    def _structured(self, cls: type, layout: Layout) -> str:
         depth = len(self._inside)
         if cls in self._inside:
             at = self._inside.index(cls)
@@ -201,7 +203,7 @@ def _plain_name(cls: Any) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _layout(cls: Any) -> _Layout | None:
+def layout_of(cls: Any) -> Layout | None:
     """What is stored of an object of a class with fields or members; None for other types."""
     if not isinstance(cls, type):
         return None
@@ -209,16 +211,16 @@ def _layout(cls: Any) -> _Layout | None:
     cls = cast("type[Any]", cls)
     if issubclass(cls, enum.Enum):
         members = sorted(f"{name}={each.value!r}" for name, each in cls.__members__.items())
-        return _Layout(f"enum[{', '.join(members)}]", ())
+        return Layout(f"enum[{', '.join(members)}]", ())
     hints = _hints(cls)
     if hasattr(cls, "__pydantic_core_schema__") and hasattr(cls, "model_fields"):
-        return _Layout("object", [
-            _Field(each.alias or name, each.annotation, each.is_required())
+        return Layout("object", [
+            Field(each.alias or name, each.annotation, each.is_required())
             for name, each in sorted(of.model_fields.items())
         ])  # fmt: skip
     if typing.is_typeddict(cls):
-        return _Layout("object", [
-            _Field(name, hints[name], name in of.__required_keys__) for name in sorted(hints)
+        return Layout("object", [
+            Field(name, hints[name], name in of.__required_keys__) for name in sorted(hints)
         ])  # fmt: skip
     if hasattr(cls, "__struct_fields__"):
         return _struct(of, hints)
@@ -231,23 +233,23 @@ def _layout(cls: Any) -> _Layout | None:
     elif hasattr(cls, "__attrs_attrs__"):
         given = {each.name: str(each.default) == "NOTHING" for each in of.__attrs_attrs__}
     elif issubclass(cls, tuple) and hasattr(of, "_fields"):
-        return _Layout("array", [
-            _Field("", hints.get(name, Any), name not in of._field_defaults)
+        return Layout("array", [
+            Field("", hints.get(name, Any), name not in of._field_defaults)
             for name in of._fields
         ])  # fmt: skip
     else:
         return None
-    return _Layout("object", [
-        _Field(name, hints.get(name, Any), required) for name, required in sorted(given.items())
+    return Layout("object", [
+        Field(name, hints.get(name, Any), required) for name, required in sorted(given.items())
     ])  # fmt: skip
 
 
-def _struct(cls: Any, hints: Mapping[str, Any]) -> _Layout:
+def _struct(cls: Any, hints: Mapping[str, Any]) -> Layout:
     config = cls.__struct_config__
     names = cls.__struct_fields__
     required = len(names) - len(cls.__struct_defaults__)
     fields = [
-        _Field(encoded, hints.get(name, Any), index < required)
+        Field(encoded, hints.get(name, Any), index < required)
         for index, (name, encoded) in enumerate(
             zip(names, cls.__struct_encode_fields__, strict=True)
         )
@@ -255,8 +257,8 @@ def _struct(cls: Any, hints: Mapping[str, Any]) -> _Layout:
     tag = "" if config.tag is None else f" {config.tag_field}={config.tag!r}"
     strict = " strict" if config.forbid_unknown_fields else ""
     if config.array_like:
-        return _Layout(f"array{tag}{strict}", [each._replace(name="") for each in fields])
-    return _Layout(f"object{tag}{strict}", sorted(fields, key=lambda each: each.name))
+        return Layout(f"array{tag}{strict}", [each._replace(name="") for each in fields])
+    return Layout(f"object{tag}{strict}", sorted(fields, key=lambda each: each.name))
 
 
 def _hints(cls: type) -> dict[str, Any]:
