@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from console.source import RunsQuery, Source
-    from continuum import Continuum
-    from continuum.declare.registry import AnyWorkflow
+    from console.connections import Connections
+    from console.session import Session
+    from console.source import RunsQuery
     from continuum.profiles import Profile
 
 OK, WRONG_USAGE, UNREACHABLE = 0, 2, 3
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked without a database, then connect and open."""
     from console.app import theme_names
+    from console.connections import Connections
     from console.keymap import keys_file, read_keymap
+    from console.shelf import Shelf, views_file
     from console.source import RunsQuery
     from console.themes import DEFAULT_THEME
     from continuum.declare.registry import load_app
@@ -69,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
         return _refuse(f"--profile: {error}")
     if options.demo and profile is not None:
         return _refuse("--demo runs a shop in a database: say which by --dsn, not by a profile")
+    # what the command line says holds for every database that is gone to
+    own_theme, forbidden = options.theme or DEFAULT_THEME, options.read_only
     if profile is not None:
         options.theme = options.theme or profile.theme
         options.read_only = options.read_only or profile.read_only
@@ -97,73 +101,49 @@ def run(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("the console needs a terminal (in a script use: continuum query)")
     try:
-        return asyncio.run(_open(options, profile, query, flows))
+        shelf = Shelf(views_file())
+        connections = Connections(flows, read_only=forbidden, theme=own_theme, shelf=shelf)
+        return asyncio.run(_open(options, connections, profile, query))
     except KeyboardInterrupt:
         return OK
 
 
 async def _open(
     options: argparse.Namespace,
+    connections: Connections,
     profile: Profile | None,
     query: RunsQuery,
-    flows: Sequence[AnyWorkflow] | None,
 ) -> int:
-    from console.source import ClientSource
-    from continuum import Continuum, ContinuumError, DatabaseUnavailable
-    from continuum.profiles import profile_codec
+    from continuum import ContinuumError, DatabaseUnavailable
 
     _progress("connecting…")
     try:
-        named = Continuum(options.dsn)
-        if profile is not None:
-            named = Continuum(
-                profile.dsn,
-                codec=profile_codec(profile),
-                direct_dsn=profile.direct_dsn,
-                read_dsn=profile.read_dsn,
-            )
-        client = await named.__aenter__()
+        opened = await connections.open(profile, options.dsn)
     except DatabaseUnavailable as error:
         return _refuse(str(error), UNREACHABLE)
     except ContinuumError as error:
         return _refuse(str(error))
-    try:
-        _progress("")
-        await _look_only_if_sealed(client, options)
-        options.read_only = options.read_only or (await client.server()).read_only
-        options.danger = profile is not None and profile.danger
-        return await _show(ClientSource(client, flows), options, query)
-    finally:
-        await client.__aexit__(None, None, None)
+    _progress("")
+    if opened.sealed is not None:
+        print(f"this session is read-only: {opened.sealed}", file=sys.stderr)  # noqa: T201
+    return await _show(opened.session, connections, options, query)
 
 
-async def _look_only_if_sealed(client: Continuum, options: argparse.Namespace) -> None:
-    """What this session would write, the workers of a database with another codec cannot read."""
-    from continuum import PayloadSealed
-
-    try:
-        await client.check_codec()
-    except PayloadSealed as error:
-        options.read_only = True
-        print(f"this session is read-only: {error}", file=sys.stderr)  # noqa: T201
-
-
-async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -> int:
+async def _show(
+    session: Session, connections: Connections, options: argparse.Namespace, query: RunsQuery
+) -> int:
     from console.app import ConsoleApp
     from console.demo import DemoProcess
-    from console.session import Session
-    from console.shelf import Shelf, views_file
 
-    shelf = Shelf(views_file())
-    session = Session(
-        source,
-        query.namespace,
-        read_only=options.read_only,
-        danger=options.danger,
-        shelf=shelf,
+    session.namespace = query.namespace
+    app = ConsoleApp(
+        session,
+        theme=options.theme,
+        query=query,
+        plain=options.ascii or not _writes_unicode(),
+        keymap=options.keymap,
+        connections=connections,
     )
-    plain = options.ascii or not _writes_unicode()
-    app = ConsoleApp(session, theme=options.theme, query=query, plain=plain, keymap=options.keymap)
     demo = DemoProcess(options.dsn, options.yes) if options.demo else None
     try:
         if demo is not None:
@@ -174,6 +154,7 @@ async def _show(source: Source, options: argparse.Namespace, query: RunsQuery) -
             _progress("stopping the demo…")
             await demo.stop()
             _progress("")
+        await app.session.close()
     return app.return_code or OK
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -14,9 +15,12 @@ from uuid import UUID
 from textual import events
 from textual.app import App
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 
 from console import actions, acts_query, verbs
+from console.connections import Connections, Opened
+from console.dialogs.context import ContextDialog
 from console.dialogs.namespace import NamespaceDialog
 from console.key_queue import KeyQueue, Turn
 from console.keymap import Keymap
@@ -24,6 +28,7 @@ from console.messages import OpenRun, Ordered, ShowActs, ShowMode, ShowRuns
 from console.palette import ActionCommands, Places
 from console.plain_characters import PlainCharacters
 from console.present import ages
+from console.present.plain import one_line
 from console.refresh import LiveLoop, Trouble
 from console.scope import Scope
 from console.screens.audit import AuditScreen
@@ -37,9 +42,11 @@ from console.session import Session
 from console.source import Pulse, RunsQuery
 from console.themes import DEFAULT_THEME, THEMES, style_variables
 from console.widgets.bars import HeaderBar
-from continuum.errors import QueryError
+from continuum.errors import ContinuumError, QueryError
 
 PULSE_EVERY: Final = 5.0
+BETWEEN: Final = "between"
+"""The mode with nothing on screen, while one database is left for another."""
 
 
 def theme_names() -> list[str]:
@@ -56,6 +63,7 @@ class ConsoleApp(App[None]):
         query: what the list of runs opens on.
         plain: draw with ASCII characters only.
         keymap: the user's keys.
+        connections: opens other databases.
     """
 
     TITLE = "continuum"
@@ -70,6 +78,7 @@ class ConsoleApp(App[None]):
         query: RunsQuery | None = None,
         plain: bool = False,
         keymap: Keymap | None = None,
+        connections: Connections | None = None,
     ) -> None:
         super().__init__()
         actions.use(keymap or {})
@@ -77,6 +86,7 @@ class ConsoleApp(App[None]):
             {f"{screen}.{name}": ",".join(keys) for (screen, name), keys in (keymap or {}).items()}
         )
         self.session = session
+        self._connections = connections or Connections(theme=theme, shelf=session.shelf)
         self._plain = [PlainCharacters()] if plain else []
         self.keys = KeyQueue(self)
         self.pulse: LiveLoop[Pulse] = LiveLoop(
@@ -85,6 +95,10 @@ class ConsoleApp(App[None]):
         for own in THEMES:
             self.register_theme(own)
         self.theme = theme
+        self._add_modes(query)
+
+    def _add_modes(self, query: RunsQuery | None = None) -> None:
+        session = self.session
         self.add_mode(actions.RUNS, partial(RunsScreen, session, query))
         self.add_mode(actions.AUDIT, partial(AuditScreen, session))
         self.add_mode(actions.NODES, partial(NodesScreen, session))
@@ -214,6 +228,8 @@ class ConsoleApp(App[None]):
                 self._show_view(order.text)
             case verbs.NAMESPACE:
                 self._show_namespace(order.scope)
+            case verbs.CONTEXT:
+                self._show_contexts(order.text)
             case verbs.THEME:
                 self._show_theme(order.text)
             case verbs.QUIT:
@@ -248,6 +264,53 @@ class ConsoleApp(App[None]):
     def _show_namespace_chosen(self, scope: Scope | None) -> None:
         if scope is not None:
             self._show_namespace(scope)
+
+    def _show_contexts(self, name: str) -> None:
+        if self._acting:
+            self._complain("an act belongs to this database: close its dialog first")
+            return
+        try:
+            found = self._connections
+            profiles = [found.named(name)] if name else list(found.profiles().values())
+        except ContinuumError as error:
+            self._complain(str(error))
+            return
+        self.push_screen(
+            ContextDialog(found, profiles, self.session.profile), self._switch_database
+        )
+
+    @property
+    def _acting(self) -> bool:
+        """Whether a dialog is open, also below another mode."""
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        return any(screen.is_modal for screen in screens)
+
+    async def _switch_database(self, opened: Opened | str | None) -> None:
+        """Leave every screen, with all that it knows and reads, for the runs over there."""
+        if isinstance(opened, str):
+            self.notify(one_line(opened, 400), severity="error", timeout=10, markup=False)
+        if not isinstance(opened, Opened):
+            return
+        left, self.session = self.session, opened.session
+        self.session.commands = left.commands
+        self.add_mode(BETWEEN, Screen)
+        await self.switch_mode(BETWEEN)
+        self.clear_notifications()
+        for mode in actions.MODES:
+            await self.remove_mode(mode)
+        self._add_modes()
+        self.theme = opened.theme
+        await self.switch_mode(actions.RUNS)
+        await self.remove_mode(BETWEEN)
+        self.pulse.restart()
+        self.run_worker(self._close(left), group="closing", exit_on_error=False)
+        if opened.sealed is not None:
+            self._complain(f"this session is read-only: {opened.sealed}")
+
+    async def _close(self, session: Session) -> None:
+        """Give a connection back; one that cannot be is of no use to anybody any more."""
+        with suppress(ContinuumError, OSError):
+            await session.close()
 
     def _ask(self, query: RunsQuery) -> None:
         self._leave_for(actions.RUNS)

@@ -16,7 +16,7 @@ from console import actions
 from console.messages import OpenRun, Ordered
 from console.scope import Scope
 from console.screens.live import LiveScreen
-from console.verbs import NAMESPACE, QUIT, THEME, VIEW, Order
+from console.verbs import CONTEXT, NAMESPACE, QUIT, THEME, VIEW, Order
 
 Entry = tuple[str, str, Callable[[], object]]
 
@@ -32,7 +32,8 @@ class ActionCommands(Provider):
     async def search(self, query: str) -> Hits:
         """Those that match what is typed."""
         matcher = self.matcher(query)
-        for title, explanation, run in [*self._entries(), *self._views(), *self._themes()]:
+        further = (*self._views(), *self._profiles(), *self._themes())
+        for title, explanation, run in [*self._entries(), *further]:
             if (score := matcher.match(f"{title} {explanation}")) > 0:
                 shown = Content(title)
                 yield Hit(score, shown, run, text=title, help=explanation)
@@ -45,6 +46,7 @@ class ActionCommands(Provider):
                 explanation = f"{refused}: {action.help}" if refused else action.help
                 run = partial(screen.call_later, screen.action_perform, action.name)
                 yield action.title, f"{explanation} ({action.shown_key(screen.action_screen)})", run
+        yield "Database", "Go to another profile.", self._order(Order(CONTEXT))
         yield "Theme", "Choose the colours.", self.app.action_change_theme
         yield "Exit", "Leave the console.", self._order(Order(QUIT))
 
@@ -57,6 +59,11 @@ class ActionCommands(Provider):
             for view in self.screen.session.shelf.views:
                 explanation = view.expression or "Every run."
                 yield f"view {view.name}", explanation, self._order(Order(VIEW, text=view.name))
+
+    def _profiles(self) -> Iterator[Entry]:
+        if isinstance(self.screen, LiveScreen):
+            for name in self.screen.session.profiles():
+                yield f"profile {name}", "Go there.", self._order(Order(CONTEXT, text=name))
 
     def _order(self, order: Order) -> Callable[[], object]:
         return lambda: self.app.post_message(Ordered(order))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -11,6 +11,15 @@ from console.read_only import ReadOnlySource
 from console.shelf import Shelf
 from console.source import Pulse, Source
 from continuum.model import ServerInfo
+
+
+async def _nothing() -> None:
+    """There is nothing to close."""
+
+
+def _none() -> Sequence[str]:
+    """There are no profiles."""
+    return ()
 
 
 @dataclass(slots=True)
@@ -23,6 +32,9 @@ class Session:
         pulse: the numbers of the header; None while they are not known.
         commands: what was typed after `:`, the oldest first.
         shelf: the saved views.
+        profile: the name under which its database was opened; None when it has none.
+        profiles: names of the databases that can be gone to.
+        close: gives the connection back.
     """
 
     source: Source
@@ -34,6 +46,9 @@ class Session:
     clock: Callable[[], float] = monotonic
     commands: list[str] = field(default_factory=list[str])
     shelf: Shelf = field(default_factory=Shelf)
+    profile: str | None = None
+    profiles: Callable[[], Sequence[str]] = _none
+    close: Callable[[], Awaitable[None]] = _nothing
     _seen: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from console.actions import AUDIT, HEALTH, JOURNAL, MODES, NODES, RUN, RUNS, Act
 from console.scope import Scope
 
 NAMESPACE: Final = "ns"
+CONTEXT: Final = "ctx"
 THEME: Final = "theme"
 VIEW: Final = "view"
 QUIT: Final = "quit"
@@ -52,6 +53,7 @@ _MODES: Final = (
 _OTHER: Final = (
     Verb(VIEW, "NAME", "Open a saved view, by its name or number."),
     Verb(NAMESPACE, "[NAME | -A]", "Look at one namespace, or at all.", ("namespace",)),
+    Verb(CONTEXT, "[NAME]", "Go to another database of profiles.toml.", ("profile",)),
     Verb(THEME, "NAME", "Change the colours."),
     Verb(QUIT, "", "Leave the console.", ("q", "exit")),
 )

@@ -71,6 +71,7 @@ class CommandLine(Widget):
         self._actions = actions
         self._choices = choices
         self._namespaces: Sequence[str] = ()
+        self._profiles: Sequence[str] = ()
         self._recalled = 0
 
     def compose(self) -> ComposeResult:
@@ -84,6 +85,7 @@ class CommandLine(Widget):
         """Show the empty line, and read the namespaces meanwhile."""
         self.display = True
         self._recalled = len(self._session.commands)
+        self._profiles = self._session.profiles()
         line = self.query_one(Input)
         line.value = ""
         self.query_one(ProblemLine).clear()
@@ -98,6 +100,7 @@ class CommandLine(Widget):
         """The line completed, or None."""
         found = {name: give() for name, give in self._choices().items()}
         found[verbs.NAMESPACE] = self._namespaces
+        found[verbs.CONTEXT] = self._profiles
         return verbs.suggest(value, self._actions(), found)
 
     def on_input_changed(self) -> None:

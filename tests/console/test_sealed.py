@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-
-import pytest
-
-from console.__main__ import _look_only_if_sealed
+from console.connections import Connections
 from continuum import Continuum, workflow
+from continuum.profiles import Profile
 
 
 class Reversed:
@@ -20,22 +17,23 @@ class Reversed:
         return data[:0:-1]
 
 
+REVERSED = Reversed()
+
+
 @workflow
 async def greet(name: str) -> str:
     return name
 
 
-async def test_without_the_codec_the_session_only_looks(
-    dsn: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_without_the_codec_the_session_only_looks(dsn: str) -> None:
     """It says so; with the codec, and in an empty database, nothing is held back."""
-    for codec, expected in ((None, False), (Reversed(), False), (None, True)):
-        async with Continuum(dsn, codec=codec) as client:
-            options = argparse.Namespace(read_only=False)
-            await _look_only_if_sealed(client, options)
-            assert options.read_only is expected
-            if codec is not None:
+    with_codec = Profile("sealed", dsn, codec=f"{__name__}:REVERSED")
+    for profile, held_back in ((None, False), (with_codec, False), (None, True)):
+        opened = await Connections().open(profile, dsn)
+        await opened.session.close()
+        assert opened.session.read_only is held_back
+        words = "the payloads of this database are sealed by another codec"
+        assert (words in (opened.sealed or "")) is held_back
+        if profile is not None:
+            async with Continuum(dsn, codec=REVERSED) as client:
                 await client.start(greet, "ann")
-    assert "read-only: the payloads of this database are sealed by another codec" in (
-        capsys.readouterr().err
-    )

@@ -1,0 +1,142 @@
+"""Choose another database of profiles.toml, and wait until it answers."""
+
+# pyright: reportUnknownMemberType=false
+# Textual leaves the type of `Widget.workers` open.
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from console.connections import Connections, Opened
+from console.present.notices import explain
+from console.present.plain import one_line
+from console.refresh import NO_ANSWER_AFTER
+from continuum.profiles import Profile
+
+
+class ContextDialog(ModalScreen[Opened | str | None]):
+    """Dismissed with the database that answers, or why it does not; None when it is left.
+
+    It stays open until then, so nothing can be begun on the old database meanwhile.
+
+    Args:
+        connections: opens them.
+        profiles: to choose from; one alone is not asked about.
+        current: the profile that is looked at.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False, priority=True),
+        Binding("down", "cursor(1)", show=False, priority=True),
+        Binding("up", "cursor(-1)", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, connections: Connections, profiles: Sequence[Profile], current: str | None
+    ) -> None:
+        super().__init__()
+        self._connections = connections
+        self._profiles = profiles
+        self._current = current
+        self._shown = list(profiles)
+        self._connecting = False
+
+    def compose(self) -> ComposeResult:
+        """A filter line above the list."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "database"
+            box.border_subtitle = "Enter goes there · Esc stays"
+            yield Input(placeholder="filter")
+            yield OptionList()
+            yield Static(id="note", classes="label")
+
+    def on_mount(self) -> None:
+        """Connect at once where there is nothing to choose."""
+        self.query_one("#note").display = False
+        self._fill("")
+        if len(self._profiles) == 1:
+            self._connect(self._profiles[0])
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list."""
+        self._fill(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Choose the highlighted one."""
+        self.query_one(OptionList).action_select()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Connect to it."""
+        self._connect(self._shown[event.option_index])
+
+    def action_cursor(self, step: int) -> None:
+        """Move while the filter keeps the focus."""
+        options = self.query_one(OptionList)
+        if step > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    def action_close(self) -> None:
+        """Stay; a connection that is being made is given up."""
+        self.workers.cancel_group(self, "connect")
+        self.dismiss(None)
+
+    def _connect(self, profile: Profile) -> None:
+        if self._connecting:
+            return
+        self._connecting = True
+        for widget in self.query("Input, OptionList"):
+            widget.display = False
+        note = self.query_one("#note", Static)
+        note.update(Content(f"connecting to {one_line(profile.name, 40)}…"))
+        note.display = True
+        self.run_worker(self._open(profile), group="connect", exclusive=True, exit_on_error=False)
+
+    async def _open(self, profile: Profile) -> None:
+        name = one_line(profile.name, 40)
+        themes = self.app.available_themes
+        if profile.theme is not None and profile.theme not in themes:
+            self.dismiss(f"{name}: no theme {profile.theme}; there are: {', '.join(themes)}")
+            return
+        try:
+            async with asyncio.timeout(NO_ANSWER_AFTER):
+                opened = await self._connections.open(profile)
+        except TimeoutError:
+            self.dismiss(f"{name}: no answer within {NO_ANSWER_AFTER:.0f} s")
+        except Exception as error:
+            self.dismiss(f"{name}: {explain(error)}")
+        else:
+            self.dismiss(opened)
+
+    def _fill(self, wanted: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        self._shown = [each for each in self._profiles if wanted.lower() in each.name.lower()]
+        options.add_options(self._option(each) for each in self._shown)
+        if self._shown:
+            names = [each.name for each in self._shown]
+            options.highlighted = names.index(self._current) if self._current in names else 0
+
+    def _option(self, profile: Profile) -> Option:
+        mark = "▸ " if profile.name == self._current else "  "
+        where = "" if profile.namespace is None else f"  ns {one_line(profile.namespace, 40)}"
+        return Option(
+            Content.assemble(
+                (mark, "$text-accent"),
+                one_line(profile.name, 40),
+                (where, "$foreground 60%"),
+                ("  read-only" if profile.read_only else "", "$foreground 60%"),
+                ("  danger" if profile.danger else "", "$text-error"),
+            )
+        )
