@@ -82,6 +82,7 @@ class HoldDialog(SendingDialog):
         self._run = run
         self._deliberation = Deliberation(session.clock)
         self._pauses: Sequence[Pause] | None = None
+        self._unread = "reading…"
         self._targets: list[Target] = list(held)
         if selection is not None:
             self._targets = [("pause", selection), ("resume", selection)]
@@ -112,8 +113,8 @@ class HoldDialog(SendingDialog):
         try:
             self._pauses = await self._session.source.holds.pauses()
         except Exception as error:
+            self._unread = "not known"
             self.refused(f"what is paused could not be read: {explain(error)}")
-            return
         options = self.query_one(OptionList)
         for index, target in enumerate(self._targets):
             options.replace_option_prompt_at_index(index, self._line(target))
@@ -135,7 +136,7 @@ class HoldDialog(SendingDialog):
         paused = self._paused(target)
         if not isinstance(target, Held):
             return Content(f" {target[0].capitalize()} {upon(target[1])}")
-        told = {None: "  reading…", True: "  paused", False: ""}[paused]
+        told = {None: f"  {self._unread}", True: "  paused", False: ""}[paused]
         return Content.assemble(f" {words(target)}", (told, "$text-warning"))
 
     @on(OptionList.OptionHighlighted)

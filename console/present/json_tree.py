@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from console.actions import RUN, key
 from console.present.columns import Column
 from console.present.plain import one_line
 from console.present.shapes import is_array, is_object
@@ -206,14 +207,15 @@ class TreeRows:
         del column, changed
         line = Text("  " * row.depth, palette.faint)
         if row.left:
-            return line.append(f"… {row.left:,} more, Enter shows them", palette.warn)
+            more = f"… {row.left:,} more, {key('expand', RUN)} shows them"
+            return line.append(more, palette.warn)
         mark = " " if row.opened is None else "-" if row.opened else "+"
         line.append(f"{mark} ", palette.accent)
         root = row.depth == 0
-        key = palette.strong if root else palette.info
+        ink = palette.strong if root else palette.info
         if row.path == self.tree.found:
-            key += palette.warn
-        line.append(one_line(row.key, 200), key)
+            ink += palette.warn
+        line.append(one_line(row.key, 200), ink)
         line.append("  " if root else ": ", palette.faint)
         return line.append_text(value_text(row, palette))
 
@@ -227,7 +229,8 @@ def value_text(node: Node, palette: Palette) -> Text:
         inside = "" if node.opened else f"  {preview(value, 200)}"
         return Text(f"{count:,} {unit}", palette.faint).append(inside, palette.muted)
     if isinstance(value, Omitted):
-        return Text(f"{size(value.size)}, not loaded: Enter loads it", palette.warn)
+        loads = f"{key('expand', RUN)} loads it"
+        return Text(f"{size(value.size)}, not loaded: {loads}", palette.warn)
     if isinstance(value, str):
         shown = one_line(value[: LONGEST + 1], LONGEST)
         line = Text(f'"{shown}"', palette.good)

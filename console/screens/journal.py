@@ -224,7 +224,8 @@ class JournalScreen(CopyingScreen[Entries]):
         if name in ("open", "entry", "only") and entry is None:
             return "no entry under the cursor"
         if name == "open" and entry is not None and entry.run_id is None:
-            return "it was not done to one run: d shows all of it"
+            shows = actions.key("entry", actions.JOURNAL)
+            return f"it was not done to one run: {shows} shows all of it"
         if name == "only" and entry is not None:
             told = None if column is None else acts.meaning(entry, column.name)
             return None if told is not None else "this cell is no filter: → goes to another"

@@ -33,7 +33,7 @@ class CellList(RowList[T], inherit_bindings=True):
 
     def action_column(self, step: int) -> None:
         """One cell to the left or right."""
-        if self._early.keep(partial(self.action_column, step)):
+        if self.too_early(partial(self.action_column, step)):
             return
         column = self.cursor_column
         if column is not None:

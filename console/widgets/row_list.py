@@ -10,7 +10,7 @@ While nobody has moved it the list follows the newest row instead (`following`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -138,6 +138,10 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self.set_rows(())
         self._early.again()
 
+    def too_early(self, move: Callable[[], None]) -> bool:
+        """Whether there are no rows yet to move in; the move is made when they come."""
+        return self._early.keep(move)
+
     def show_blank(self, text: Text | None) -> None:
         """What to say in the place of rows when there are none."""
         self._blank = text
@@ -202,17 +206,17 @@ class RowList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def action_move(self, step: int) -> None:
         """One row up or down."""
-        if not self._early.keep(partial(self.action_move, step)):
+        if not self.too_early(partial(self.action_move, step)):
             self._go((self.cursor_index or 0) + step)
 
     def action_page(self, step: int) -> None:
         """One screen up or down."""
-        if not self._early.keep(partial(self.action_page, step)):
+        if not self.too_early(partial(self.action_page, step)):
             self._go((self.cursor_index or 0) + step * max(1, self._body_height - 1))
 
     def action_edge(self, end: int) -> None:
         """The first or the last row."""
-        if not self._early.keep(partial(self.action_edge, end)):
+        if not self.too_early(partial(self.action_edge, end)):
             self._go(len(self.rows) - 1 if end else 0)
 
     def to_row(self, index: int) -> None:

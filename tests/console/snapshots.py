@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from textual.screen import ModalScreen
 
 from console.acts_query import ActsQuery
 from console.acts_source import ActsPage
 from console.app import ConsoleApp
 from console.sample import SampleSource
+from console.sample_holds import SampleHolds
 from console.sample_reports import NOW, sample_audit
 from console.screens.live import LiveScreen
 from console.session import Session
@@ -21,11 +24,19 @@ from console.source import RunsQuery, Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import DatabaseUnavailable
 from continuum.health.report import Facts, HealthReport
+from continuum.model import Pause
 from tests.console.driving import Driver, wait_until
 
 FOLDER = Path(__file__).parent / "snapshots"
 AWAY = DatabaseUnavailable("connection to db1:5432 failed: Connection refused")
 SIZES = ((80, 24), (100, 30), (140, 40))
+
+
+class AwayHolds(SampleHolds):
+    """Pauses that cannot be read."""
+
+    async def pauses(self) -> Sequence[Pause]:
+        raise AWAY
 
 
 class AwayActs:
@@ -37,11 +48,12 @@ class AwayActs:
 
 @dataclass(slots=True)
 class Away(SampleSource):
-    """Its reports and its journal cannot be read."""
+    """Its reports, its journal and its pauses cannot be read."""
 
     def __post_init__(self) -> None:
         SampleSource.__post_init__(self)
         self.acts = AwayActs()
+        self.holds = AwayHolds(self._hold, self.now)
 
     async def audit(self) -> AuditReport:
         raise AWAY
@@ -80,6 +92,15 @@ QUERIES = {
     "(attributes.\"customer tier\" like 'gold%' or owner is null)) order by duration desc",
 }
 """What the list answers, where that is not everything."""
+DIALOGS = {"export": "E", "pause": "P"}
+PICTURES = [
+    *((screen, state) for screen in SCREENS for state in STATES),
+    ("export", "data"),
+    ("export", "empty"),
+    ("pause", "data"),
+    ("pause", "error"),
+]
+"""Every screen and dialog with the states that it can be in."""
 
 
 @contextmanager
@@ -102,13 +123,16 @@ async def picture(screen: str, size: tuple[int, int], state: str) -> str:
     query = RunsQuery(None, QUERIES.get(screen, ""))
     app = ConsoleApp(Session(STATES[state](), None, clock=lambda: 0.0), query=query)
     app.animation_level = "none"
-    with in_utc():
+    with in_utc(), chdir("/"):
         async with app.run_test(size=size, notifications=True) as pilot:
             ui = Driver(app, pilot)
             await ui.settled()
-            await ui.press(SCREENS[screen])
+            await ui.press((SCREENS | DIALOGS)[screen])
             await wait_until(lambda: not isinstance(app.screen, LiveScreen) or ui.answered,
                              "an answer")  # fmt: skip
+            if screen in DIALOGS:
+                await wait_until(lambda: isinstance(app.screen, ModalScreen), "the dialog")
+                await ui.quiet("pauses")
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
             await wait_until(lambda: ui.runs.peek_pane.feed.idle, "the events beside the list")
             before = None
@@ -125,11 +149,10 @@ def path(screen: str, size: tuple[int, int], state: str) -> Path:
 def main() -> None:
     """Write all of them."""
     FOLDER.mkdir(exist_ok=True)
-    for screen in SCREENS:
+    for screen, state in PICTURES:
         for size in SIZES:
-            for state in STATES:
-                text = asyncio.run(picture(screen, size, state))
-                path(screen, size, state).write_text(text, encoding="utf-8")
+            text = asyncio.run(picture(screen, size, state))
+            path(screen, size, state).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

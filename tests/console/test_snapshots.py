@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.console.snapshots import SCREENS, SIZES, STATES, path, picture
+from tests.console.snapshots import PICTURES, SIZES, path, picture
 
 
 def steady(text: str) -> str:
@@ -14,9 +14,8 @@ def steady(text: str) -> str:
     return re.sub(r"unreachable \d+s|retry in \d+s|trying now", "", text)
 
 
-@pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(("screen", "state"), PICTURES)
 async def test_the_screen_is_as_it_was(screen: str, size: tuple[int, int], state: str) -> None:
     """In three sizes, with data, without any, and without an answer; to accept what is new:
 

@@ -22,9 +22,12 @@ from console.bulk_source import Selection
 from console.dialogs.attributes import AttributesDialog
 from console.dialogs.cancel import CancelDialog
 from console.dialogs.cancel_many import CancelManyDialog
+from console.dialogs.hold import HoldDialog
 from console.dialogs.plan import PlanDialog
 from console.dialogs.signal import SignalDialog
+from console.hold_source import Held
 from console.sample import NOW, SampleSource, sample_runs
+from console.sample_holds import SampleHolds
 from console.source import RunsQuery
 from continuum.model import Run, RunState
 from tests.console.driving import Clock, Driver, console, wait_until
@@ -33,7 +36,7 @@ REFRESHES: Final = 60
 SEEDS: Final = int(os.environ.get("CONTINUUM_CONSOLE_SEEDS", "10"))
 LIVE: Final = (RunState.RUNNING, RunState.SUSPENDED)
 MOVES: Final = ("j", "k", "down", "up", "g", "G", "pagedown", "f", "space", "v", "u", "r")
-ACTS: Final = ("X", "X", "s", "e")
+ACTS: Final = ("X", "X", "s", "e", "P")
 QUERIES: Final = (
     "",
     "state in ('running', 'suspended')",
@@ -41,6 +44,37 @@ QUERIES: Final = (
     "order by attributes.plan",
     "state in ('running', 'suspended') order by updated_at",
 )
+
+
+@dataclass(slots=True)
+class NotedHolds(SampleHolds):
+    """Which workflows were paused or let go on."""
+
+    done: list[Held] = field(default_factory=list[Held])
+
+    async def pause(self, held: Held, reason: str | None) -> bool:
+        self._note(held)
+        return await SampleHolds.pause(self, held, reason)
+
+    async def resume(self, held: Held, reason: str | None) -> bool:
+        self._note(held)
+        return await SampleHolds.resume(self, held, reason)
+
+    def _note(self, held: Held) -> None:
+        if held.run_id is None:
+            self.done.append(held)
+
+
+@dataclass(slots=True)
+class HeldRuns(SampleSource):
+    """Which runs were paused or let go on, one by one or in a plan."""
+
+    held: list[UUID] = field(default_factory=list[UUID])
+
+    def _hold(self, run_id: UUID, paused: bool) -> bool:
+        changed = SampleSource._hold(self, run_id, paused)
+        self.held.append(run_id)
+        return changed
 
 
 @dataclass(slots=True)
@@ -83,12 +117,14 @@ class Hand:
     """Presses keys, and writes down what they mean when they open a dialog."""
 
     ui: Driver
-    source: SampleSource
+    source: HeldRuns
+    holds: NotedHolds
     clock: Clock
     random: Random
-    aimed: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    aimed: list[tuple[str, object]] = field(default_factory=list[tuple[str, object]])
     opened: int = 0
     highlighted: UUID | None = None
+    workflow: Held | None = None
     marked: list[UUID] = field(default_factory=list[UUID])
 
     def watch(self) -> None:
@@ -99,6 +135,9 @@ class Hand:
             row = self.ui.runs.list.cursor_row
             if not isinstance(screen, PlanDialog):
                 self.highlighted = None if row is None else row.id
+                self.workflow = (
+                    None if row is None else Held(workflow=row.workflow, namespace=row.namespace)
+                )
                 self.marked = list(self.ui.runs.marks)
             return push(screen, *given, **named)
 
@@ -153,9 +192,27 @@ class Hand:
                     await self._plan("attributes", meant)
                 else:
                     self._expect("attributes", meant)
+            case HoldDialog():
+                await self._hold(dialog, meant)
             case _:
                 raise AssertionError(dialog)
         await self._closed()
+
+    async def _hold(self, dialog: HoldDialog, meant: list[UUID]) -> None:
+        """The first thing that it offers, or the one below."""
+        await self.ui.quiet("pauses")
+        if self.random.random() < 0.3:
+            await self.press("down")
+        target = dialog._target
+        await self.press("y")
+        if not isinstance(target, Held):
+            await self._plan("hold", meant)
+        elif target.run_id is not None:
+            self._expect("hold", meant)
+        elif target.workflow is not None and target.namespace is not None:
+            self.aimed.append(("workflow", self.workflow))
+        else:
+            self.aimed.append(("workflow", target))
 
     def _expect(self, act: str, meant: list[UUID]) -> None:
         """Of those that are still there, and for most acts still live."""
@@ -191,9 +248,13 @@ class Hand:
             await self.press("escape")
         raise AssertionError(f"{self.ui.app.screen} does not close")
 
-    def done(self) -> list[tuple[str, UUID]]:
+    def done(self) -> list[tuple[str, object]]:
         """What was really done."""
-        found = [("cancel", run_id) for run_id, _, _ in self.source.cancels]
+        found: list[tuple[str, object]] = [
+            ("cancel", run_id) for run_id, _, _ in self.source.cancels
+        ]
+        found += [("hold", run_id) for run_id in self.source.held]
+        found += [("workflow", held) for held in self.holds.done]
         found += [("signal", run_id) for run_id, _, _ in self.source.signals]
         return found + [("attributes", each[0]) for each in self.source.bulk.attributes_set]
 
@@ -209,13 +270,14 @@ async def test_every_act_hits_what_was_highlighted_when_its_dialog_opened(
     """Sixty refreshes: each act that was gone through with has one target, the one it was for."""
     monkeypatch.setattr("textual.screen.Screen._compositor_refresh", _unpainted)
     random = Random(seed)
-    source = SampleSource(all_runs=sample_runs(30))
+    source = HeldRuns(all_runs=sample_runs(30))
+    source.holds = holds = NotedHolds(source._hold, source.now)
     source.now = NOW
     clock, restless = Clock(), Restless(source, random)
     query = RunsQuery(None, random.choice(QUERIES))
     async with console(source, query=query, clock=clock, size=(60, 15), toasts=False) as ui:
         await ui.settled()
-        live, hand = ui.runs.live, Hand(ui, source, clock, random)
+        live, hand = ui.runs.live, Hand(ui, source, holds, clock, random)
         hand.watch()
         live.toggle_pause()  # from now on a refresh comes when the clock says so
         for _ in range(REFRESHES):
