@@ -268,6 +268,7 @@ async def test_databases_that_cannot_be_gone_to(
             ):
                 await command(ui, f"ctx {name}")
                 await ui.toasts(words)
+                ui.app.clear_notifications()  # they stand above what is looked at here
                 await ui.on_screen("RunsScreen")
                 assert ui.app.session is old
                 assert ui.app.screen is screen
