@@ -162,7 +162,8 @@ class OwnershipStore(Protocol):
     ) -> list[ClaimedRun]:
         """Take up to `limit` free runs that are ready or overdue and load them.
 
-        Not those with two or more takeovers since their last committed turn.
+        Not those with two or more takeovers since their last committed turn; and none for a node
+        that was declared dead (rule 8).
         """
         ...
 

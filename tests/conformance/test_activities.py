@@ -102,6 +102,16 @@ async def test_dead_workers_tasks_crash_with_their_progress(stage: Stage) -> Non
     assert await mail(stage, turn) == [crashed]
 
 
+async def test_rule_8_a_node_that_was_declared_dead_claims_no_tasks(stage: Stage) -> None:
+    """What it took would only be called crashed by the next sweep."""
+    activities = stage.store.activities
+    await queued(stage, task(1))
+    doomed = await stage.register(uuid4(), ttl=LONG_AGO)
+    assert await stage.store.declare_dead(()) == [doomed]
+    assert await activities.claim_tasks(doomed, "gpu", ["a"], 1) == []
+    assert len(await activities.claim_tasks(stage.node, "gpu", ["a"], 1)) == 1
+
+
 async def test_fleet_limits_hold(stage: Stage) -> None:
     """No more attempts at once, and no more per second, than the queue allows."""
     activities = stage.store.activities

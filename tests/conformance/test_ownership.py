@@ -189,6 +189,25 @@ async def test_a_dead_nodes_runs_are_freed_and_fenced(stage: Stage) -> None:
     assert (dead.id, dead.alive, alive.id, alive.owned_runs) == (stage.node, False, survivor, 2)
 
 
+async def test_rule_8_a_node_that_was_declared_dead_claims_nothing_more(stage: Stage) -> None:
+    """It may not have heard of it, and would run again what others are about to."""
+    doomed = await stage.register(uuid4(), ttl=LONG_AGO)
+    free, suspect = await stage.started(), await stage.started()
+    for _ in range(2):
+        taken = {run.run_id for run in await stage.claim(node=doomed)}
+        assert suspect in taken
+        if free in taken:
+            await stage.store.free_unknown(doomed, [suspect])
+        await stage.store.declare_dead(())
+        await stage.store.free_dead(10)
+        doomed = await stage.register(uuid4(), ttl=LONG_AGO)
+    assert await stage.store.declare_dead(()) == [doomed]
+    assert await stage.claim(node=doomed) == []
+    assert await stage.store.claim_suspect(doomed, LOADED, BUILD) == []
+    assert [run.run_id for run in await stage.claim()] == [free]
+    assert [run.run_id for run in await stage.claim_suspect()] == [suspect]
+
+
 async def test_a_lease_of_a_node_without_a_row_is_free(stage: Stage) -> None:
     """A node that was never registered, or is gone, owns nothing."""
     first = await stage.created()

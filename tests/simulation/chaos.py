@@ -86,6 +86,8 @@ class Chaos(Environment):
         self._on_commit = on_commit
         self._write = self.store.commit_turns
         self.store.commit_turns = self._commit  # type: ignore[method-assign]
+        self._rests = self.store.at_rest
+        self.store.at_rest = self._at_rest  # type: ignore[method-assign]
         activities: Any = self.store.activities
         self.keys = Ledger(activities, self.store.tables)
         activities.transaction = self._transaction
@@ -113,6 +115,12 @@ class Chaos(Environment):
         """End."""
         await asyncio.gather(*self._background, return_exceptions=True)
         await super().close()
+
+    def _at_rest(self) -> bool:
+        """Nor may time pass while a worker that was declared dead is about to hear of it."""
+        condemned = self.store.tables.is_condemned
+        late = any(condemned(local.worker.membership.node_id) for local in self._backend.workers)
+        return not late and self._rests()
 
     def _hear_sometimes(self, run_ids: Sequence[UUID]) -> None:
         if self._ears.random() < _HEARD:

@@ -38,7 +38,7 @@ class MemoryOwnership:
         self, node_id: UUID, version_ids: Sequence[int], build: str, limit: int
     ) -> list[ClaimedRun]:
         """See `OwnershipStore.claim`."""
-        if limit < 1:
+        if limit < 1 or self._tables.is_condemned(node_id):
             return []
         free = sorted(self._claimable(version_ids, build, suspect=False), key=_run_id)
         return self._take(free[:limit], node_id)
@@ -47,6 +47,8 @@ class MemoryOwnership:
         self, node_id: UUID, version_ids: Sequence[int], build: str
     ) -> list[ClaimedRun]:
         """See `OwnershipStore.claim_suspect`."""
+        if self._tables.is_condemned(node_id):
+            return []
         suspects = sorted(self._claimable(version_ids, build, suspect=True), key=_run_id)
         return self._take(suspects[:1], node_id)
 

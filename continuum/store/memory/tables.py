@@ -377,6 +377,11 @@ class Tables:
         node = None if node_id is None else self.nodes.get(node_id)
         return node is not None and node.dead_at is None
 
+    def is_condemned(self, node_id: UUID) -> bool:
+        """Whether that node was declared dead; if it lives, it has not heard of it."""
+        node = self.nodes.get(node_id)
+        return node is not None and node.dead_at is not None
+
     def is_serving(self, node: NodeRow) -> bool:
         """Whether the node lives and has not expired."""
         return node.dead_at is None and not self.has_expired(node)

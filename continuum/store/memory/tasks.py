@@ -92,6 +92,8 @@ class MemoryActivities:
     ) -> list[ClaimedTask]:
         """See `ActivityStore`."""
         tables, now = self._tables, self._tables.clock.now()
+        if tables.is_condemned(node_id):
+            return []
         limits = tables.queues.get(queue)
         if limits is not None:
             limit = min(limit, limits.room(tables.claimed_of(queue), now))

@@ -1,7 +1,8 @@
 -- name: claim
 -- Free runs that are ready or overdue, for each version this node can run. The deadline is an
 -- uncorrelated sub-select, so it is one value and an index bound. Runs blocked for another build
--- lie in an index of their own, on both sides of this build's name.
+-- lie in an index of their own, on both sides of this build's name. A node that was declared dead
+-- and has not heard of it gets nothing, here as below: what it took would only be freed again.
 WITH found AS MATERIALIZED (
     SELECT c.run_id
     FROM unnest($2::bigint[]) AS v (version_id)
@@ -38,6 +39,7 @@ UPDATE continuum_leases l
 SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'), ready = false,
     parked = false
 WHERE l.run_id IN (SELECT run_id FROM found)
+  AND NOT EXISTS (SELECT FROM continuum_nodes n WHERE n.id = $1::uuid AND n.dead_at IS NOT NULL)
 RETURNING l.run_id;
 
 -- name: claim_suspect
@@ -55,6 +57,7 @@ WHERE l.run_id = (
           AND (s.ready OR s.wake_at <= (SELECT clock_timestamp()))
         ORDER BY s.takeovers LIMIT 1 FOR UPDATE SKIP LOCKED) AS c
     LIMIT 1)
+  AND NOT EXISTS (SELECT FROM continuum_nodes n WHERE n.id = $1::uuid AND n.dead_at IS NOT NULL)
 RETURNING l.run_id;
 
 -- name: load_runs

@@ -70,6 +70,7 @@ SET lease_owner = $1::uuid, lease_token = nextval('continuum_lease_token_seq'),
     heartbeat_at = clock_timestamp()
 FROM found f
 WHERE t.run_id = f.run_id AND t.incarnation = f.incarnation AND t.command = f.command
+  AND NOT EXISTS (SELECT FROM continuum_nodes n WHERE n.id = $1::uuid AND n.dead_at IS NOT NULL)
 RETURNING t.run_id, t.lease_token, t.incarnation, t.command, t.attempt,
           (SELECT r.namespace FROM continuum_runs r WHERE r.id = t.run_id), t.activity, t.payload,
           t.priority, t.available_at;
