@@ -98,11 +98,14 @@ every_and_tmux = pytest.mark.parametrize("desk", [*TERMINALS, IN_TMUX], indirect
 async def test_find_why_an_order_is_stuck(desk: Desk) -> None:
     """The chain goes from the order over its payment to the activity that is tried again."""
     async with desk.console() as terminal:
-        screen = await desk.does(named("stuck"), terminal)
-        lines = [line for line in screen.splitlines() if "shop:" in line or "charge" in line]
-        assert any("shop:order" in line for line in lines)
-        assert any("shop:payment" in line for line in lines)
-        assert re.search(r"charge.*attempt \d of 9", screen)
+        await desk.does(named("stuck"), terminal)
+        await terminal.until(
+            lambda screen: (
+                "shop:order" in screen
+                and "shop:payment" in screen
+                and re.search(r"charge.*attempt \d of 9", screen) is not None
+            )
+        )
 
 
 GROUPED = (
