@@ -6,25 +6,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.connections import Connections, Opened
+from console.dialogs.narrowing import NarrowingDialog
 from console.present.notices import explain
 from console.present.plain import one_line
 from console.refresh import NO_ANSWER_AFTER
 from continuum.profiles import Profile
 
 
-class ContextDialog(ModalScreen[Opened | str | None]):
+class ContextDialog(NarrowingDialog[Opened | str]):
     """Dismissed with the database that answers, or why it does not; None when it is left.
 
     It stays open until then, so nothing can be begun on the old database meanwhile.
@@ -35,11 +32,8 @@ class ContextDialog(ModalScreen[Opened | str | None]):
         current: the profile that is looked at.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", show=False, priority=True),
-        Binding("down", "cursor(1)", show=False, priority=True),
-        Binding("up", "cursor(-1)", show=False, priority=True),
-    ]
+    TITLE = "database"
+    HINT = "Enter goes there · Esc stays"
 
     def __init__(
         self, connections: Connections, profiles: Sequence[Profile], current: str | None
@@ -51,46 +45,25 @@ class ContextDialog(ModalScreen[Opened | str | None]):
         self._shown = list(profiles)
         self._connecting = False
 
-    def compose(self) -> ComposeResult:
-        """A filter line above the list."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "database"
-            box.border_subtitle = "Enter goes there · Esc stays"
-            yield Input(placeholder="filter")
-            yield OptionList()
-            yield Static(id="note", classes="label")
+    def compose_below(self) -> ComposeResult:
+        """What it waits for."""
+        yield Static(id="note", classes="label")
 
     def on_mount(self) -> None:
         """Connect at once where there is nothing to choose."""
         self.query_one("#note").display = False
-        self._fill("")
+        self.fill()
         if len(self._profiles) == 1:
             self._connect(self._profiles[0])
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the list."""
-        self._fill(event.value)
-
-    def on_input_submitted(self) -> None:
-        """Choose the highlighted one."""
-        self.query_one(OptionList).action_select()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Connect to it."""
         self._connect(self._shown[event.option_index])
 
-    def action_cursor(self, step: int) -> None:
-        """Move while the filter keeps the focus."""
-        options = self.query_one(OptionList)
-        if step > 0:
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
-
-    def action_close(self) -> None:
+    def action_leave(self) -> None:
         """Stay; a connection that is being made is given up."""
         self.workers.cancel_group(self, "connect")
-        self.dismiss(None)
+        super().action_leave()
 
     def _connect(self, profile: Profile) -> None:
         if self._connecting:
@@ -119,14 +92,12 @@ class ContextDialog(ModalScreen[Opened | str | None]):
         else:
             self.dismiss(opened)
 
-    def _fill(self, wanted: str) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
-        self._shown = [each for each in self._profiles if wanted.lower() in each.name.lower()]
-        options.add_options(self._option(each) for each in self._shown)
-        if self._shown:
-            names = [each.name for each in self._shown]
-            options.highlighted = names.index(self._current) if self._current in names else 0
+    def matching(self, wanted: str) -> tuple[Iterable[Option], int]:
+        """By name; the one that is looked at."""
+        self._shown = [each for each in self._profiles if wanted in each.name.lower()]
+        names = [each.name for each in self._shown]
+        first = names.index(self._current) if self._current in names else 0
+        return [self._option(each) for each in self._shown], first
 
     def _option(self, profile: Profile) -> Option:
         mark = "▸ " if profile.name == self._current else "  "

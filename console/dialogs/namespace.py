@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from console.dialogs.narrowing import NarrowingDialog
 from console.present.notices import explain
 from console.present.plain import one_line
 from console.scope import Scope
 from console.session import Session
 
 
-class NamespaceDialog(ModalScreen[Scope | None]):
+class NamespaceDialog(NarrowingDialog[Scope]):
     """Those that hold runs, and all of them together; typing narrows the list."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", show=False, priority=True),
-        Binding("down", "cursor(1)", show=False, priority=True),
-        Binding("up", "cursor(-1)", show=False, priority=True),
-    ]
+    TITLE = "namespace"
+    HINT = "Enter chooses · Esc keeps"
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -35,14 +29,9 @@ class NamespaceDialog(ModalScreen[Scope | None]):
         self._shown: list[str | None] = []
         self._entered = False
 
-    def compose(self) -> ComposeResult:
-        """A filter line above the list."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "namespace"
-            box.border_subtitle = "Enter chooses · Esc keeps"
-            yield Input(placeholder="filter")
-            yield OptionList()
-            yield Static("reading…", id="note", classes="label")
+    def compose_below(self) -> ComposeResult:
+        """How the reading goes."""
+        yield Static("reading…", id="note", classes="label")
 
     def on_mount(self) -> None:
         """Read the names while the dialog is open already."""
@@ -57,44 +46,32 @@ class NamespaceDialog(ModalScreen[Scope | None]):
             note.add_class("problem")
             return
         note.display = False
-        self._fill(self.query_one(Input).value)
+        self.fill()
         if self._entered:
             self.on_input_submitted()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self) -> None:
         """Narrow the list; what was entered before is not meant any more."""
         self._entered = False
-        self._fill(event.value)
+        super().on_input_changed()
 
     def on_input_submitted(self) -> None:
         """Choose the highlighted one, as soon as it is known."""
         self._entered = self._names is None
-        self.query_one(OptionList).action_select()
+        super().on_input_submitted()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Close with it."""
         self.dismiss(Scope(self._shown[event.option_index]))
 
-    def action_cursor(self, step: int) -> None:
-        """Move while the filter keeps the focus."""
-        options = self.query_one(OptionList)
-        if step > 0:
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
-
-    def _fill(self, wanted: str) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
-        if self._names is None:
-            return
-        matching = [name for name in self._names if wanted.lower() in name.lower()]
-        self._shown = [*([] if wanted else [None]), *matching]
-        for name in self._shown:
-            options.add_option(self._option(name))
-        if self._shown:
-            current = self._session.namespace
-            options.highlighted = self._shown.index(current) if current in self._shown else 0
+    def matching(self, wanted: str) -> tuple[Iterable[Option], int]:
+        """All of them together, unless some are wanted; the one that is looked at."""
+        names = [name for name in self._names or () if wanted in name.lower()]
+        everything: list[str | None] = [] if wanted or self._names is None else [None]
+        self._shown = [*everything, *names]
+        current = self._session.namespace
+        first = self._shown.index(current) if current in self._shown else 0
+        return [self._option(name) for name in self._shown], first
 
     def _option(self, name: str | None) -> Option:
         mark = "▸ " if name == self._session.namespace else "  "

@@ -21,7 +21,7 @@ class PartnerDialog(ModalScreen[UUID | None]):
     def compose(self) -> ComposeResult:
         """One line."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "Compare with"
+            box.border_title = "compare with"
             box.border_subtitle = "Esc keeps what is compared"
             yield Static("The id of the other run", classes="label")
             yield Input(placeholder="0199c2f4-51ce-7d0a-9c1f-52a7f0c3b1d8", compact=True)

@@ -211,6 +211,11 @@ def about_leases(condition: Condition) -> list[Condition]:
     return [part for part in conjuncts(condition) if set(_fields_of(part)) <= set(LEASE_FIELDS)]
 
 
+def is_of_leases(operand: Operand) -> bool:
+    """Whether only live runs have it, in their leases."""
+    return isinstance(operand, Field) and operand.name in LEASE_FIELDS
+
+
 def reads_leases(condition: Condition) -> bool:
     """Whether the condition has to look at the leases of live runs at all."""
     return not set(LEASE_FIELDS).isdisjoint(_fields_of(condition))

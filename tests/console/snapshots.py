@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from unittest.mock import patch
 
 from textual.screen import ModalScreen
 
@@ -20,6 +22,7 @@ from console.sample_holds import SampleHolds
 from console.sample_reports import NOW, sample_audit
 from console.screens.live import LiveScreen
 from console.session import Session
+from console.shots import Failing
 from console.source import RunsQuery, Workforce
 from continuum.audit.report import AuditReport
 from continuum.errors import DatabaseUnavailable
@@ -85,22 +88,55 @@ STATES: dict[str, Callable[[], SampleSource]] = {
     "data": SampleSource,
     "empty": without_anything,
     "error": Away,
+    "away": Failing,
 }
-SCREENS = {"audit": "2", "nodes": "3", "health": "4", "journal": "5", "peek": "d", "form": "f2"}
+RUN = ("greater_than_sign", "greater_than_sign", "enter")
+"""The first run that is suspended."""
+SCREENS = {
+    "audit": ("2",), "nodes": ("3",), "health": ("4",), "journal": ("5",),
+    "peek": ("d",), "form": ("f2",),
+}  # fmt: skip
+TABS = {
+    "runs": ("r",),
+    "run": RUN,
+    "timeline": (*RUN, "right_square_bracket"),
+    "values": (*RUN, *["right_square_bracket"] * 2),
+    "family": (*RUN, *["right_square_bracket"] * 3),
+    "waits": (*RUN, "w"),
+    "diff": (*RUN, "left_square_bracket"),
+}
+DIALOGS = {
+    "export": ("E",), "pause": ("P",), "signal": (*RUN, "s"), "cancel": (*RUN, "X"),
+    "cancel-many": ("asterisk", "X"), "attributes": (*RUN, "e"), "namespaces": ("n",),
+    "keys": ("question_mark",), "views": ("B",), "save-view": ("b",), "copy": ("y",),
+    "compare-with": (*RUN, "D"), "database": ("colon", "c", "t", "x", "enter"),
+}  # fmt: skip
+KEYS = SCREENS | TABS | DIALOGS
 QUERIES = {
     "form": "state = 'failed' and attributes.region in ('eu', 'us') and (duration > 60 or not "
     "(attributes.\"customer tier\" like 'gold%' or owner is null)) order by duration desc",
 }
 """What the list answers, where that is not everything."""
-DIALOGS = {"export": "E", "pause": "P"}
 PICTURES = [
-    *((screen, state) for screen in SCREENS for state in STATES),
-    ("export", "data"),
+    *((screen, state) for screen in SCREENS for state in ("data", "empty", "error")),
+    *((tab, "data") for tab in TABS),
+    *((dialog, "data") for dialog in DIALOGS),
+    ("runs", "empty"),
+    ("runs", "away"),
     ("export", "empty"),
-    ("pause", "data"),
+    ("namespaces", "empty"),
     ("pause", "error"),
 ]
 """Every screen and dialog with the states that it can be in."""
+PROFILES = """
+[production]
+dsn = "postgresql://db1/shop"
+namespace = "orders"
+danger = true
+[replica]
+dsn = "postgresql://db2/shop"
+read_only = true
+"""
 
 
 @contextmanager
@@ -118,21 +154,32 @@ def in_utc() -> Iterator[None]:
         time.tzset()
 
 
+@contextmanager
+def profiles() -> Iterator[None]:
+    """Databases to choose from; none of them is connected to."""
+    with NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(PROFILES)
+        file.flush()
+        with patch.dict(os.environ, CONTINUUM_PROFILES=file.name):
+            yield
+
+
 async def picture(screen: str, size: tuple[int, int], state: str) -> str:
     """The text of a screen once it has its answer."""
     query = RunsQuery(None, QUERIES.get(screen, ""))
     app = ConsoleApp(Session(STATES[state](), None, clock=lambda: 0.0), query=query)
     app.animation_level = "none"
-    with in_utc(), chdir("/"):
+    with in_utc(), chdir("/"), profiles():
         async with app.run_test(size=size, notifications=True) as pilot:
             ui = Driver(app, pilot)
             await ui.settled()
-            await ui.press((SCREENS | DIALOGS)[screen])
-            await wait_until(lambda: not isinstance(app.screen, LiveScreen) or ui.answered,
-                             "an answer")  # fmt: skip
+            for key in KEYS[screen]:
+                await ui.press(key)
+                await wait_until(lambda: not isinstance(app.screen, LiveScreen) or ui.answered,
+                                 "an answer")  # fmt: skip
             if screen in DIALOGS:
                 await wait_until(lambda: isinstance(app.screen, ModalScreen), "the dialog")
-                await ui.quiet("pauses")
+                await ui.quiet("pauses", "namespaces", "learn")
             await wait_until(lambda: app.pulse.idle, "the numbers of the header")
             await wait_until(lambda: ui.runs.peek_pane.feed.idle, "the events beside the list")
             before = None

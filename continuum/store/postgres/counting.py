@@ -17,7 +17,7 @@ from continuum.errors import QueryError
 from continuum.model import AttributeIndex, Plan, Stamp, Step
 from continuum.query.compile import Compiler, compile_count
 from continuum.query.fields import check_groupable
-from continuum.query.outline import reads_attributes
+from continuum.query.outline import is_of_leases, reads_attributes
 from continuum.query.times import pin
 from continuum.query.tree import All, Compare, Comparison, Condition, Field, Operand, Query, all_of
 from continuum.store.postgres.asking import (
@@ -28,7 +28,12 @@ from continuum.store.postgres.asking import (
     connection_within,
 )
 from continuum.store.postgres.attribute_indexes import DeclaredIndexes, index_name
-from continuum.store.postgres.count_windows import by_key, by_start, window_statement
+from continuum.store.postgres.count_windows import (
+    Windows,
+    by_key,
+    by_start,
+    window_statement,
+)
 from continuum.store.postgres.counters import COUNTERS, RUNS, CountSource, count_source
 from continuum.store.postgres.reads import Pool
 from continuum.store.postgres.server_state import SERVER_STATE, ServerState, state_of
@@ -277,7 +282,7 @@ class _Count:
     def _window(self) -> Statement:
         """The statement that counts the next runs, the newest first."""
         columns, _, compiler = self._compiled(All())
-        return window_statement(by_start(self._condition), columns, compiler, MAX_GROUPS + 2)
+        return self._through(by_start(self._condition), columns, compiler)
 
     def _keyed(self) -> tuple[str, Statement] | None:
         """A declared index, and the same in its order."""
@@ -286,8 +291,11 @@ class _Count:
         if found is None:
             return None
         index, windows = found
-        statement = window_statement(windows, columns, compiler, MAX_GROUPS + 2)
-        return index_name(index.id), statement
+        return index_name(index.id), self._through(windows, columns, compiler)
+
+    def _through(self, windows: Windows, columns: Sequence[str], compiler: Compiler) -> Statement:
+        leases = any(is_of_leases(operand) for operand in self._group_by)
+        return window_statement(windows, columns, compiler, MAX_GROUPS + 2, leases=leases)
 
     def _compiled(self, condition: Condition) -> tuple[list[str], str, Compiler]:
         columns, where, parameters = compile_count(
