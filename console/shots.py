@@ -137,6 +137,10 @@ SHOTS: Final = (
     Shot("nodes-140x40", (140, 40), ("3",)),
     Shot("health-80x24", (80, 24), ("4",)),
     Shot("health-140x40", (140, 40), ("4",)),
+    Shot("journal-80x24", (80, 24), ("5",)),
+    Shot("journal-140x40", (140, 40), ("5", "j", "j")),
+    Shot("peek-100x30", (100, 30), ("j", "j", "d")),
+    Shot("peek-140x40", (140, 40), ("j", "j", "d")),
     Shot("audit-runs", (100, 30), ("2", "enter"), theme=SAFE_DARK.name),
 )
 

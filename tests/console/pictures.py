@@ -20,6 +20,7 @@ PICTURED: Final = (
     "runs-80x24", "runs-140x40", "runs-filter", "runs-light", "run-140x40", "run-children",
     "run-timeline-200x50", "run-waits-80x24", "run-diff-200x50", "plan-100x30", "audit-140x40",
     "nodes-140x40", "health-140x40", "query-builder",
+    "journal-140x40", "peek-140x40",
 )  # fmt: skip
 """Those that the pages show, and one of each screen."""
 

@@ -1,9 +1,10 @@
-"""What the screens show, as text: `python -m tests.console.snapshots` writes the files anew."""
+"""What the screens show, as text: `python -m tests.console.snapshots [NAME...]` writes it anew."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -194,9 +195,12 @@ def path(screen: str, size: tuple[int, int], state: str) -> Path:
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all of them, or those named so."""
     FOLDER.mkdir(exist_ok=True)
+    wanted = sys.argv[1:]
     for screen, state in PICTURES:
+        if wanted and screen not in wanted:
+            continue
         for size in SIZES:
             text = asyncio.run(picture(screen, size, state))
             path(screen, size, state).write_text(text, encoding="utf-8")
