@@ -139,8 +139,8 @@ SHOTS: Final = (
     Shot("health-140x40", (140, 40), ("4",)),
     Shot("journal-80x24", (80, 24), ("5",)),
     Shot("journal-140x40", (140, 40), ("5", "j", "j")),
-    Shot("peek-100x30", (100, 30), ("j", "j", "d")),
-    Shot("peek-140x40", (140, 40), ("j", "j", "d")),
+    Shot("peek-100x30", (100, 30), ("j", "j", "d", "wait")),
+    Shot("peek-140x40", (140, 40), ("j", "j", "d", "wait")),
     Shot("audit-runs", (100, 30), ("2", "enter"), theme=SAFE_DARK.name),
 )
 
@@ -196,7 +196,9 @@ def _settled(app: ConsoleApp) -> bool:
     live = cast("LiveScreen[Any]", app.screen).live
     screen = app.screen
     # The focus comes back from the line a moment after what was typed there is obeyed.
-    if isinstance(screen, RunsScreen) and screen.top and not (screen.focused and screen.counted):
+    if isinstance(screen, RunsScreen) and not (
+        screen.peek_pane.feed.idle and (not screen.top or (screen.focused and screen.counted))
+    ):
         return False
     known = app.pulse.idle and (app.pulse.loads > 0 or app.pulse.trouble is not None)
     return known and live.idle and (live.loads > 0 or live.trouble is not None)

@@ -92,10 +92,14 @@ class ActRows:
 def outcome(row: OperatorAct, palette: Palette) -> Text:
     """What came of it, and what it was about: `signalled fraud_review`."""
     line = Text(one_line(row.outcome, 100), palette.text)
-    told = [
-        one_line(value, 60) if isinstance(value, str) else f"{one_line(key, 40)} {preview(value)}"
-        for key, value in row.detail.items()
-    ]
+    told: list[str] = []
+    for key, value in row.detail.items():
+        if isinstance(value, str):
+            told.append(one_line(value, 60))
+        else:  # what was set, not: set set
+            told.append(
+                f"{'' if key == row.outcome else one_line(key, 40)} {preview(value)}".strip()
+            )
     return line.append("".join(f" {each}" for each in told), palette.faint)
 
 
