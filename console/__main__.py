@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     found.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     found.add_argument("--theme", metavar="NAME", help="colours; an unknown name lists them all")
+    found.add_argument(
+        "--timings", metavar="FILE", type=Path, help="write how long keys took to be painted, JSON"
+    )
     found.add_argument("--demo", action="store_true", help="run the demo shop beside the console")
     found.add_argument(
         "--yes", action="store_true", help="with --demo: on a database that holds other runs, too"
@@ -98,6 +102,11 @@ def run(options: argparse.Namespace) -> int:
         flows = None if options.app is None else load_app(options.app).versions
     except ContinuumError as error:
         return _refuse(f"--app: {error}")
+    try:
+        if options.timings is not None:
+            options.timings.touch()  # not to find out at the end
+    except OSError as error:
+        return _refuse(f"--timings: {error}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("the console needs a terminal (in a script use: continuum query)")
     try:
@@ -134,6 +143,7 @@ async def _show(
 ) -> int:
     from console.app import ConsoleApp
     from console.demo import DemoProcess
+    from console.timings import Timings
 
     session.namespace = query.namespace
     app = ConsoleApp(
@@ -144,6 +154,10 @@ async def _show(
         keymap=options.keymap,
         connections=connections,
     )
+    timings = None
+    if options.timings is not None:
+        timings = Timings(app)
+        app.keys.handled = timings.handled
     demo = DemoProcess(options.dsn, options.yes) if options.demo else None
     try:
         if demo is not None:
@@ -155,6 +169,8 @@ async def _show(
             await demo.stop()
             _progress("")
         await app.session.close()
+    if timings is not None:
+        timings.write(options.timings)
     return app.return_code or OK
 
 

@@ -12,8 +12,9 @@ its turn, which takes about a millisecond and is not noticed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 from textual import events
@@ -43,10 +44,14 @@ class KeyQueue:
 
     Args:
         app: gets a `Turn` for each.
+
+    Attributes:
+        handled: told of each key, when all that came of it is done, the moment when its turn came.
     """
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
+        self.handled: Callable[[float], None] | None = None
         self._typed: asyncio.Queue[Typed] = asyncio.Queue()
         self._dispatched = 0
 
@@ -67,10 +72,13 @@ class KeyQueue:
         await self.settled()
         while True:
             event = await self._typed.get()
+            began = perf_counter()
             if self._typed.empty():
                 await self._hand_on(event)
             else:
                 await self._hand_on_together(event)
+            if self.handled is not None:
+                self.handled(began)
 
     async def _hand_on_together(self, event: Typed) -> None:
         """As long as more keys wait nothing is painted, but for a moment now and then.
