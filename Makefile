@@ -14,8 +14,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test test-console test-cluster simulate lint release-check bench bench-query bench-peer \
-  screenshots lock clean
+.PHONY: help demo test test-console test-cluster simulate lint release-check bench bench-query bench-console \
+  bench-peer screenshots lock clean
 
 help:
 	@echo "make demo          the console on a live demo shop (20 s and a summary without a terminal)"
@@ -28,6 +28,7 @@ help:
 	@echo "make release-check all of it, the suite in paranoid mode too, and an audit of APP=$(APP): before a release"
 	@echo "make bench         speed against a raw psycopg script on this machine"
 	@echo "make bench-query   queries on RUNS=$(RUNS) runs, kept for the next time (10,000,000 need 20 GB)"
+	@echo "make bench-console the console on RUNS=$(RUNS) runs while more start and end"
 	@echo "make bench-peer    install DBOS beside them, for comparison in bench-query"
 	@echo "make screenshots   screenshots/*.svg and .png from the demo; ARGS=runs: those only"
 	@echo "make lock          renew requirements.lock (needs uv)"
@@ -74,6 +75,9 @@ bench: $(READY)
 
 bench-query: $(READY)
 	RUNS=$(RUNS) $(RUN) bench.query $(ARGS)
+
+bench-console: $(READY)
+	RUNS=$(RUNS) $(RUN) bench.console
 
 bench-peer: $(READY)
 	@directory=$$($(RUN) bench.query.load) && $(PYTHON) -m venv "$$directory/peer-venv" && \

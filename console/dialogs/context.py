@@ -32,7 +32,7 @@ class ContextDialog(NarrowingDialog[Opened | str]):
         current: the profile that is looked at.
     """
 
-    TITLE = "database"
+    HEADING = "database"
     HINT = "Enter goes there · Esc stays"
 
     def __init__(

@@ -15,7 +15,7 @@ from console.dialogs.narrowing import NarrowingDialog
 class KeysDialog(NarrowingDialog[str]):
     """Generated from the action registry; dismissed with the name of the chosen action."""
 
-    TITLE = "keys"
+    HEADING = "keys"
     HINT = "Enter runs it · Esc closes"
     CLASSES = "dialog keys"
 

@@ -19,7 +19,7 @@ from console.session import Session
 class NamespaceDialog(NarrowingDialog[Scope]):
     """Those that hold runs, and all of them together; typing narrows the list."""
 
-    TITLE = "namespace"
+    HEADING = "namespace"
     HINT = "Enter chooses · Esc keeps"
 
     def __init__(self, session: Session) -> None:

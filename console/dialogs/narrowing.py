@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 class NarrowingDialog(ModalScreen[Answer | None]):
     """Typing narrows the list, arrows move in it, Enter chooses; the line keeps the focus.
 
-    Subclasses set `TITLE` and `HINT`, call `fill` when there is something to list, and answer to
+    Subclasses set `HEADING` and `HINT`, call `fill` when there is something to list, and answer to
     `OptionList.OptionSelected`.
     """
 
@@ -29,14 +29,14 @@ class NarrowingDialog(ModalScreen[Answer | None]):
         Binding("down", "cursor(1)", show=False, priority=True),
         Binding("up", "cursor(-1)", show=False, priority=True),
     ]
-    TITLE: ClassVar[str] = ""
+    HEADING: ClassVar[str] = ""
     HINT: ClassVar[str] = ""
     CLASSES: ClassVar[str] = "dialog"
 
     def compose(self) -> ComposeResult:
         """The line above the list, and what the dialog has below it."""
         with Vertical(classes=self.CLASSES) as box:
-            box.border_title = self.TITLE
+            box.border_title = self.HEADING
             box.border_subtitle = self.HINT
             yield PlainInput(placeholder="filter")
             yield OptionList()
