@@ -43,7 +43,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     found.add_argument("--theme", metavar="NAME", help="colours; an unknown name lists them all")
     found.add_argument(
-        "--timings", metavar="FILE", type=Path, help="write how long keys took to be painted, JSON"
+        "--timings",
+        metavar="FILE",
+        type=Path,
+        help="write the work between keys and their repaint, JSON",
     )
     found.add_argument("--demo", action="store_true", help="run the demo shop beside the console")
     found.add_argument(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic, perf_counter
+from time import monotonic, thread_time
 from typing import Any, Final
 
 from textual import events
@@ -46,7 +46,7 @@ class KeyQueue:
         app: gets a `Turn` for each.
 
     Attributes:
-        handled: told of each key, when all that came of it is done, the moment when its turn came.
+        handled: told, when all that came of a key is done, the CPU time when its turn came.
     """
 
     def __init__(self, app: App[Any]) -> None:
@@ -72,7 +72,7 @@ class KeyQueue:
         await self.settled()
         while True:
             event = await self._typed.get()
-            began = perf_counter()
+            began = thread_time()
             if self._typed.empty():
                 await self._hand_on(event)
             else:

@@ -1,18 +1,18 @@
-"""`--timings FILE`: how long keys took to be painted, measured inside the program."""
+"""`--timings FILE`: the work between a key and its repaint, measured inside the program."""
 
 from __future__ import annotations
 
 import json
 import resource
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 from textual.app import App
 
 
 class Timings:
-    """Milliseconds from a key to the screen that shows what it did.
+    """Milliseconds of CPU from a key to the screen that shows what it did.
 
     Args:
         app: whose repaints end a key.
@@ -27,7 +27,7 @@ class Timings:
         self._app.call_after_refresh(self._painted, began)
 
     def _painted(self, began: float) -> None:
-        self._keys.append(1000 * (perf_counter() - began))
+        self._keys.append(1000 * (thread_time() - began))
 
     def report(self) -> dict[str, float]:
         """How many keys, their times, and the most memory that the program had."""

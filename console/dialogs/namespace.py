@@ -48,17 +48,17 @@ class NamespaceDialog(NarrowingDialog[Scope]):
         note.display = False
         self.fill()
         if self._entered:
-            self.on_input_submitted()
+            self.query_one(OptionList).action_select()
+
+    # Textual calls these before those of the base.
 
     def on_input_changed(self) -> None:
-        """Narrow the list; what was entered before is not meant any more."""
+        """What was entered before is not meant any more."""
         self._entered = False
-        super().on_input_changed()
 
     def on_input_submitted(self) -> None:
-        """Choose the highlighted one, as soon as it is known."""
+        """Enter counts as soon as the names are known."""
         self._entered = self._names is None
-        super().on_input_submitted()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Close with it."""
