@@ -118,7 +118,7 @@ class Worker:
         self.stop_request = StopRequest()
         self.tokens = Tokens(store)
         self.runner = Runner(
-            self.clock, self._versions, on_ended=self._hint_ended, on_mail=self._mail_sent
+            self.clock, self._versions, on_news=self._hints.runs_ended, on_mail=self._mail_sent
         )
         self.committer = Committer(
             store,
@@ -327,9 +327,6 @@ class Worker:
     def _batch_done(self) -> None:
         self.runner.batch_done()
         self.releases.consider()
-
-    def _hint_ended(self, ended: Sequence[tuple[UUID, RunEnd]]) -> None:
-        self._hints.runs_ended([run_id for run_id, _ in ended])
 
     def _mail_sent(self, run_ids: Sequence[UUID]) -> None:
         """Runs of this process posted to these, or inserted them."""

@@ -67,7 +67,7 @@ class Runner:
         clock: Clock,
         versions: LoadedVersions,
         *,
-        on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
+        on_news: Callable[[Sequence[UUID]], None],
         on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
         self.runs: dict[UUID, OwnedRun] = {}
@@ -82,7 +82,7 @@ class Runner:
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
         self._versions = versions
-        self._news = News(on_ended, on_mail)
+        self._news = News(on_news, on_mail)
         self.on_end, self.batch_done = self._news.on_end, self._news.tell
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
@@ -274,7 +274,7 @@ class Runner:
         self.observer.committed(run, turn)
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
-        if turn.posts or turn.children:
+        if turn.posts or turn.children or turn.answers:
             self._news.posted(turn)
         if turn.end is not None:
             self._finish(run, turn.end)
