@@ -245,7 +245,8 @@ class Driver:
         for cut in [*boundaries, len(self.journal)]:
             again = self.crashed(events=cut)
             assert again.execution.drift is None, f"after {cut} events: {again.drift}"
-            assert again.execution.collect().entries == []
+            collected = again.execution.collect()
+            assert (collected.entries, list(collected.answers)) == ([], [])
             for live in self.snapshots:
                 if live.events == cut and not live.ended:
                     picture = again.execution.picture
