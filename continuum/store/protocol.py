@@ -299,7 +299,11 @@ class HintSender(Protocol):
         ...
 
     def runs_ended(self, run_ids: Sequence[UUID]) -> None:
-        """These runs ended, or answered a question: wake whoever waits for that."""
+        """Wake whoever waits for these results."""
+        ...
+
+    def runs_answered(self, run_ids: Sequence[UUID]) -> None:
+        """Wake whoever has asked these runs something."""
         ...
 
     def poll_now(self) -> None:

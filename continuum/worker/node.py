@@ -31,6 +31,7 @@ from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
 from continuum.worker.housekeeping import Housekeeping
 from continuum.worker.membership import Membership
+from continuum.worker.news import News
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
@@ -117,9 +118,8 @@ class Worker:
         self.drained: asyncio.Task[None] | None = None
         self.stop_request = StopRequest()
         self.tokens = Tokens(store)
-        self.runner = Runner(
-            self.clock, self._versions, on_news=self._hints.runs_ended, on_mail=self._mail_sent
-        )
+        news = News(hints.runs_ended, hints.runs_answered, self._mail_sent)
+        self.runner = Runner(self.clock, self._versions, news)
         self.committer = Committer(
             store,
             random,
