@@ -112,9 +112,22 @@ async def apologising() -> None:
 
 
 @workflow
+async def hesitating() -> Any:
+    """Reads one more question between what fails and its own end."""
+    try:
+        await note("charge")
+    except continuum.ActivityFailed:
+        await continuum.wait_signal("give up")
+        raise
+    late = await continuum.wait_question("late", type=int)
+    late.answer(late.value + 1)
+    return late.id
+
+
+@workflow
 async def forgetful() -> str:
     """Never asks."""
     return await continuum.wait_signal("go", type=str)
 
 
-ALL = [parcel, leaving, counting, deciding, charging, apologising, forgetful]
+ALL = [parcel, leaving, counting, deciding, charging, apologising, hesitating, forgetful]

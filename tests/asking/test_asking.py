@@ -266,6 +266,25 @@ async def test_a_retried_run_answers_what_it_was_asked_before(ct: Continuum) -> 
     assert await run.result(30) == "done"
 
 
+async def test_what_was_asked_after_the_failure_is_delivered_again(ct: Continuum) -> None:
+    """With its id, to the run that is tried again: whoever asked gets the answer."""
+    flows.broken.add("charge")
+    run = await ct.start(flows.hesitating)
+    await waits_for(ct, run, "signal give up")
+    with pytest.raises(ResultTimeout):
+        await run.ask("late", 1, id="q", timeout=0)
+    await run.signal("give up")
+    with pytest.raises(QuestionUnanswered):
+        await run.ask("late", 1, id="q", timeout=30)
+    with pytest.raises(RunTerminal):
+        await run.ask("late", 1, id="other")
+    flows.broken.clear()
+    assert await ct.retry(run.id)
+    assert await run.ask("late", 1, id="q", timeout=30) == 2
+    assert await run.result(30) == "q"
+    assert (await kinds(ct, run.id)).count("question_received") == 2
+
+
 async def test_what_a_failed_run_has_never_read_may_be_asked_again(ct: Continuum) -> None:
     """It went with the inbox: after a retry the same id asks anew; what was read is kept."""
     store, node = ct._backend.store, uuid4()

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from continuum import Continuum, QuestionUnanswered
+from continuum import Continuum, QuestionUnanswered, ResultTimeout
 from tests.asking import flows
 from tests.asking.flows import Address
 from tests.asking.test_asking import ELM, OAK, kinds, waits_for
@@ -123,6 +123,23 @@ async def test_an_asker_that_is_killed_gets_the_answer_later(shell: Shell) -> No
             assert json.loads(answer) == {"doubled": 26}
             assert (await kinds(ct, run.id)).count("question_received") == 1
             await run.cancel(force=True)
+
+
+async def test_a_question_waits_for_a_worker_and_outlives_one(dsn: str) -> None:
+    """Asked of a run that nobody owns, and held by a run whose worker has gone: one question."""
+    flows.reset()
+    async with Continuum(dsn) as ct:
+        run = await ct.start(flows.deciding)
+        with pytest.raises(ResultTimeout):
+            await run.ask("decide", 1, id="first", timeout=0)
+        async with ct.worker(flows.ALL):
+            await waits_for(ct, run, "signal go")
+        waiting = asyncio.create_task(run.ask("decide", 1, id="first", timeout=60))
+        async with ct.worker(flows.ALL):
+            await run.signal("go")
+            assert await run.ask("decide", 2, timeout=30) == ["second", 2]
+            assert await waiting == ["first", 1]
+        assert (await kinds(ct, run.id)).count("question_received") == 2
 
 
 async def test_without_hints_the_poll_finds_the_answer(
