@@ -145,12 +145,13 @@ class Questions(Mailbox[QuestionReceived]):
                 why = None if check is None else self._objection(name, check, value)
                 if why is None:
                     return Question(body, value, close)
-            self.close(body.message, Answer(body.question, refusal=storable_text(why, MAX_TEXT)))
+            answer = Answer(body.question, refusal=storable_text(why, MAX_TEXT))
+            self.close(body.message, answer, unfit=True)
             return REFUSED
 
         return self.receive(name, timeout, accept)
 
-    def close(self, message: int, answer: Answer) -> bool:
+    def close(self, message: int, answer: Answer, *, unfit: bool = False) -> bool:
         """Answer or refuse an open question; whether the run is not latched.
 
         Raises:
@@ -168,7 +169,7 @@ class Questions(Mailbox[QuestionReceived]):
             said = QuestionAnswered(body.name, body.question, Raw(answer.value))
         else:
             kind = EventKind.QUESTION_REFUSED
-            said = QuestionRefused(body.name, body.question, answer.refusal or "")
+            said = QuestionRefused(body.name, body.question, answer.refusal or "", unfit)
         if self._log.issue(kind, said) is None:
             return False
         del self.open[message]

@@ -145,12 +145,16 @@ class QuestionAnswered(msgspec.Struct, frozen=True):
     value: Raw
 
 
-class QuestionRefused(msgspec.Struct, frozen=True):
-    """Whoever asked is told this reason, with the turn."""
+class QuestionRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whoever asked is told this reason, with the turn.
+
+    `unfit` says that the payload was not what the wait is for: the code has not seen the question.
+    """
 
     name: str
     question: str
     reason: str
+    unfit: bool = False
 
 
 class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ import pytest
 
 import continuum
 from continuum import DefinitionError, NotInWorkflow, PayloadError, Question, workflow
+from continuum.journal.events import EventKind
 from continuum.journal.turn import Answer
 from tests.unit.engine.driver import Driver
 from tests.unit.engine.flows import a, b
@@ -109,6 +110,8 @@ def test_a_payload_that_does_not_fit_is_refused_and_the_wait_goes_on() -> None:
     assert "street" in (run.answers[2].refusal or "")
     assert run.execution.wake_at == due
     assert run.ask("move", HOME, "good").result == "Elm"
+    refused = [e.body() for e in run.journal if e.kind is EventKind.QUESTION_REFUSED]
+    assert [body.unfit for body in refused] == [True] * 3
     assert run.answers[3:] == [Answer("good", value=b"1")]
     run.check_replays()
 
