@@ -246,8 +246,9 @@ class Execution(ActivityEvents):
             collected.attributes, self._context.attributes = self._context.attributes, None
         if self._context.published is not None:
             collected.published, self._context.published = self._context.published, None
-        if self._mail.questions.answers:
-            collected.answers, self._mail.questions.answers = self._mail.questions.answers, []
+        asked = self._mail.asked
+        if asked is not None and asked.answers:
+            collected.answers, asked.answers = asked.answers, []
         if children.new:
             collected.children, children.new = children.new, []
         if children.posts:
@@ -287,7 +288,7 @@ class Execution(ActivityEvents):
     def forked(self, run_id: UUID) -> None:
         """What was replayed up to here is a copy; what its id decides is its own from now on."""
         self._context.stand_for(run_id)
-        self._mail.questions.disown()
+        self._mail.forked()
 
     def unentered(self, kind: EventKind, body: Any) -> None:
         """Its code was never entered: the journal has nothing but its end."""

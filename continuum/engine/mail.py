@@ -14,13 +14,27 @@ from continuum.journal.events import Entry, EventKind, QuestionReceived, SignalR
 
 
 class Mail:
-    """The mailboxes of one run."""
+    """The mailboxes of one run.
 
-    __slots__ = ("questions", "signals")
+    Attributes:
+        signals: its signals.
+        asked: its questions; None while there has been none, which saves most runs the memory.
+    """
+
+    __slots__ = ("_log", "_loop", "asked", "signals")
 
     def __init__(self, log: CommandLog, loop: DeterministicLoop) -> None:
+        self._log = log
+        self._loop = loop
         self.signals = Signals(log, loop)
-        self.questions = Questions(log, loop)
+        self.asked: Questions | None = None
+
+    @property
+    def questions(self) -> Questions:
+        """Its questions, from now on."""
+        if self.asked is None:
+            self.asked = Questions(self._log, self._loop)
+        return self.asked
 
     def deliver(self, body: SignalReceived | QuestionReceived) -> None:
         """Something arrived."""
@@ -31,7 +45,13 @@ class Mail:
 
     def waiters(self) -> list[Waiter[Any]]:
         """Everybody who waits."""
-        return [*self.signals.waiters(), *self.questions.waiters()]
+        signals = self.signals.waiters()
+        return signals if self.asked is None else [*signals, *self.asked.waiters()]
+
+    def forked(self) -> None:
+        """What it was asked so far was asked of another run."""
+        if self.asked is not None:
+            self.asked.disown()
 
     def carried(self, at: datetime) -> list[Entry]:
         """What the next incarnation begins with.
@@ -39,10 +59,10 @@ class Mail:
         Signals that no code has seen, and questions that were not answered, taken or not: the code
         that had taken one is gone.
         """
-        return [
-            *(Entry(EventKind.SIGNAL_RECEIVED, None, body, at) for body in self.signals.untaken()),
-            *(
-                Entry(EventKind.QUESTION_RECEIVED, None, body, at)
-                for body in self.questions.open.values()
-            ),
-        ]
+        untaken, asked = self.signals.untaken(), self.asked
+        entries = [Entry(EventKind.SIGNAL_RECEIVED, None, body, at) for body in untaken]
+        if asked is not None:
+            entries += [
+                Entry(EventKind.QUESTION_RECEIVED, None, body, at) for body in asked.open.values()
+            ]
+        return entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from continuum.engine.commands import CommandLog
 from continuum.engine.futures import DurableFuture
@@ -69,23 +69,20 @@ class Waiter(Generic[M]):
 class Mailbox(Generic[M]):
     """Buffers messages that nobody awaits yet and hands the others over.
 
-    Args:
-        log, loop: of the run.
+    Attributes:
         what: "signal" or "question".
-        kind, awaited: the command of a wait, and its body for a name.
+        kind, awaited: the command of a wait, and its body, which is made from a name.
     """
 
-    __slots__ = ("_awaited", "_buffer", "_kind", "_log", "_loop", "_waiters", "_what")
+    __slots__ = ("_buffer", "_log", "_loop", "_waiters")
 
-    def __init__(
-        self, log: CommandLog, loop: DeterministicLoop, what: str, kind: EventKind,
-        awaited: Callable[[str], Any],
-    ) -> None:  # fmt: skip
+    what: ClassVar[str]
+    kind: ClassVar[EventKind]
+    awaited: ClassVar[type[Any]]
+
+    def __init__(self, log: CommandLog, loop: DeterministicLoop) -> None:
         self._log = log
         self._loop = loop
-        self._what = what
-        self._kind = kind
-        self._awaited = awaited
         self._buffer: dict[str, list[M]] = {}
         self._waiters: dict[str, list[Waiter[M]]] = {}
 
@@ -119,7 +116,7 @@ class Mailbox(Generic[M]):
         Raises:
             TimeoutError: none came within `timeout` seconds.
         """
-        body = self._log.issue(self._kind, self._awaited(name))
+        body = self._log.issue(self.kind, self.awaited(name))
         command = self._log.count
         if body is not None:
             while not self._log.latched and (buffered := self._take(name)) is not None:
@@ -127,8 +124,8 @@ class Mailbox(Generic[M]):
                 if taken is not REFUSED:
                     return taken
             if timeout is not None and timeout <= 0 and not self._log.latched:
-                raise TimeoutError(f"no {self._what} {name!r} has arrived")
-        waiter = Waiter(self._what, command, name, self._loop.create_future(), accept)
+                raise TimeoutError(f"no {self.what} {name!r} has arrived")
+        waiter = Waiter(self.what, command, name, self._loop.create_future(), accept)
         self._waiters.setdefault(name, []).append(waiter)
         if timeout is not None:
             waiter.timer = self._loop.call_later(timeout, waiter.expire)

@@ -37,12 +37,13 @@ def picture_of(
         ],
         "awaited": [(waiter.what, waiter.command, waiter.name) for waiter in mail.waiters()],
         "signals that nobody took": [(body.name, body.message) for body in mail.signals.untaken()],
-        "questions that nobody took": [body.message for body in mail.questions.untaken()],
-        "open questions": list(mail.questions.open.values()),
         "cancellation": (cancellation.requested, cancellation.delivered, cancellation.reason),
         "patches": patches.decided,
         "tasks": [(task.get_name(), waiting_location(task.get_coro())) for task in loop.tasks],
     }
+    if mail.asked is not None and mail.asked.open:
+        picture["questions that nobody took"] = [body.message for body in mail.asked.untaken()]
+        picture["open questions"] = list(mail.asked.open.values())
     if context.generator is not None:
         picture["random state"] = context.generator.state
     return picture

@@ -101,8 +101,12 @@ class Questions(Mailbox[QuestionReceived]):
 
     __slots__ = ("answers", "open")
 
+    what = "question"
+    kind = EventKind.QUESTION_AWAITED
+    awaited = QuestionAwaited
+
     def __init__(self, log: CommandLog, loop: DeterministicLoop) -> None:
-        super().__init__(log, loop, "question", EventKind.QUESTION_AWAITED, QuestionAwaited)
+        super().__init__(log, loop)
         self.open: dict[int, QuestionReceived] = {}
         self.answers: list[Answer] = []
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from continuum.codec.annotations import DecodeFailure, ValueCodec
 from continuum.codec.payloads import payload_codec
-from continuum.engine.commands import CommandLog
-from continuum.engine.loop import DeterministicLoop
 from continuum.engine.mailbox import Mailbox
 from continuum.errors import PayloadError
 from continuum.journal.events import EventKind, SignalAwaited, SignalReceived
@@ -19,8 +17,9 @@ class Signals(Mailbox[SignalReceived]):
 
     __slots__ = ()
 
-    def __init__(self, log: CommandLog, loop: DeterministicLoop) -> None:
-        super().__init__(log, loop, "signal", EventKind.SIGNAL_AWAITED, SignalAwaited)
+    what = "signal"
+    kind = EventKind.SIGNAL_AWAITED
+    awaited = SignalAwaited
 
     def wait(self, name: str, timeout: float | None) -> Coroutine[Any, Any, bytes]:
         """The next signal of this name.
