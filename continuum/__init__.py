@@ -47,8 +47,10 @@ if TYPE_CHECKING:
         uuid4,
         wait_signal,
     )
+    from continuum.engine.asking import wait_question
     from continuum.engine.children import ChildHandle
     from continuum.engine.publishing import publish
+    from continuum.engine.questions import Question
     from continuum.engine.saga import Saga
     from continuum.errors import (
         ActivityCancelled,
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
         PayloadSealed,
         PlanError,
         QueryError,
+        QuestionRefused,
+        QuestionUnanswered,
         ReasonRequired,
         RepairRefused,
         ResultTimeout,
@@ -131,6 +135,7 @@ __all__ = [
     "transaction",
     # inside a workflow
     "ChildHandle",
+    "Question",
     "Saga",
     "children",
     "continue_as_new",
@@ -149,6 +154,7 @@ __all__ = [
     "start_child",
     "today",
     "uuid4",
+    "wait_question",
     "wait_signal",
     # errors
     "ActivityCancelled",
@@ -176,6 +182,8 @@ __all__ = [
     "PayloadSealed",
     "PlanError",
     "QueryError",
+    "QuestionRefused",
+    "QuestionUnanswered",
     "ReasonRequired",
     "RepairRefused",
     "ResultTimeout",
@@ -211,8 +219,10 @@ _HOMES = {
         "run_child", "saga", "set_attributes", "side_effect", "sleep", "start_child", "today",
         "uuid4", "wait_signal",
     ],
+    "continuum.engine.asking": ["wait_question"],
     "continuum.engine.children": ["ChildHandle"],
     "continuum.engine.publishing": ["publish"],
+    "continuum.engine.questions": ["Question"],
     "continuum.engine.saga": ["Saga"],
     "continuum.model": ["HistoryEvent", "NodeInfo", "Page", "Pause", "Run"],
     "continuum.operators.acts": ["OperatorAct"],

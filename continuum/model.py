@@ -366,13 +366,14 @@ class Wait:
     Attributes:
         kind: "other" is whatever `text` says, such as code that fits the journal.
         text: for people, as in `Run.waiting_on`.
-        until: when it is over by itself: a timer, the time limit of a signal, the next attempt.
+        until: when it is over by itself: a timer, the time limit of a signal or question, the next
+            attempt.
         run_id: of the child, or None.
         then: what the child waits for in turn; None when that was not followed.
         queue: in which the attempt of the activity waits.
     """
 
-    kind: Literal["child", "signal", "timer", "activity", "other"]
+    kind: Literal["child", "signal", "question", "timer", "activity", "other"]
     text: str
     until: datetime | None = None
     run_id: UUID | None = None

@@ -14,7 +14,17 @@ from console.present.history import body
 from console.present.plain import one_line
 from console.present.shapes import is_object
 from console.present.step_rows import shape
-from console.present.steps import ACTIVITY, CHILD, DONE, EVENT, FAILED, SIGNAL, TIMER, Step
+from console.present.steps import (
+    ACTIVITY,
+    CHILD,
+    DONE,
+    EVENT,
+    FAILED,
+    QUESTION,
+    SIGNAL,
+    TIMER,
+    Step,
+)
 from console.present.values import preview
 from console.themes import Palette
 
@@ -182,7 +192,7 @@ def step_line(step: Step | None, palette: Palette, *, quiet: bool) -> Text:
         return Text("")
     glyph, words, tone = shape(step)
     line = Text(f"{glyph} ", palette.faint if quiet else getattr(palette, tone))
-    named = step.name if step.kind in (ACTIVITY, SIGNAL, CHILD) and step.name else words
+    named = step.name if step.kind in (ACTIVITY, SIGNAL, QUESTION, CHILD) and step.name else words
     line.append(one_line(named, 100), palette.muted if quiet else palette.text)
     if (lasted := step.lasted) is not None and step.kind != EVENT:
         line.append(f" {ages.duration(lasted.total_seconds())}", palette.faint)

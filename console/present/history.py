@@ -34,6 +34,10 @@ _LOOK: Final[dict[str, tuple[str, str, str]]] = {
     "timer_cancelled": ("⊘", "timer cancelled", "muted"),
     "signal_awaited": ("◌", "waits for signal", "accent"),
     "signal_received": ("«", "signal", "info"),
+    "question_awaited": ("◌", "waits for question", "accent"),
+    "question_received": ("«", "question", "info"),
+    "question_answered": ("✓", "answers", "good"),
+    "question_refused": ("⊘", "refuses", "warn"),
     "side_effect": ("=", "side effect", "muted"),
     "attributes_set": ("#", "attributes", "muted"),
     "value_published": ("◉", "publishes", "info"),
@@ -256,6 +260,10 @@ def _started(found: Mapping[str, Any], event: HistoryEvent) -> str:
     return f"{again}{pin} on {_text(found, 'runtime')}"
 
 
+def _named_value(found: Mapping[str, Any]) -> str:
+    return f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
+
+
 _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] = {
     "run_started": _started,
     "activity_scheduled": _scheduled,
@@ -272,16 +280,16 @@ _DETAIL: Final[Mapping[str, Callable[[Mapping[str, Any], HistoryEvent], str]]] =
     "timer_fired": lambda found, _: "",
     "timer_cancelled": lambda found, _: f"command {found.get('target', '?')}",
     "signal_awaited": lambda found, _: _text(found, "name"),
-    "signal_received": lambda found, _: (
-        f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
-    ),
+    "signal_received": lambda found, _: _named_value(found),
+    "question_awaited": lambda found, _: _text(found, "name"),
+    "question_received": lambda found, _: _named_value(found),
+    "question_answered": lambda found, _: _named_value(found),
+    "question_refused": lambda found, _: f"{_text(found, 'name')} {_text(found, 'reason')}",
     "side_effect": lambda found, _: (
         _failure(found) if "error" in found else f"= {preview(found.get('value'), 300)}"
     ),
     "attributes_set": lambda found, _: preview(found.get("attributes"), 300),
-    "value_published": lambda found, _: (
-        f"{_text(found, 'name')} {preview(found.get('value'), 300)}"
-    ),
+    "value_published": lambda found, _: _named_value(found),
     "patch_decided": _patch,
     "run_adopted": _adopted,
     "run_retried": _retried,

@@ -21,6 +21,7 @@ from console.present.steps import (
     EVENT,
     FAILED,
     LIVE,
+    QUESTION,
     QUEUED,
     RETRYING,
     SIGNAL,
@@ -175,7 +176,7 @@ class StepRows:
 def _given(step: Step) -> str:
     """What the step was begun with."""
     head = step.head
-    if head.type == "signal_awaited":
+    if head.type in ("signal_awaited", "question_awaited"):
         return ""
     return one_line(said(head), SHOWN_ARGUMENTS)
 
@@ -184,7 +185,7 @@ def _ended(step: Step) -> str:
     """What its last event says; without what is in the row already."""
     last = step.last
     found = body(last)
-    if last.type == "signal_received" and is_object(found):
+    if last.type in ("signal_received", "question_received") and is_object(found):
         return preview(found.get("value"), 300)
     if last.type in ("activity_started", "activity_released"):
         return f"{look(last.type)[1]} {said(last)}".replace("attempt started ", "")
@@ -193,10 +194,12 @@ def _ended(step: Step) -> str:
     return said(last)
 
 
+_WORDS: Final = {TIMER: "timer", SIGNAL: "signal", QUESTION: "question", CHILD: "child"}
+
+
 def shape(step: Step) -> tuple[str, str, str]:
     """Glyph, words and tone of a step."""
     if step.kind == EVENT:
         return look(step.head.type)
     glyph, tone = OUTCOMES.get(step.outcome, ("·", "text"))
-    words = {TIMER: "timer", SIGNAL: "signal", CHILD: "child"}.get(step.kind, "activity")
-    return glyph, words, tone
+    return glyph, _WORDS.get(step.kind, "activity"), tone

@@ -14,6 +14,7 @@ from console.present.shapes import is_object
 from continuum.model import HistoryEvent
 
 ACTIVITY, TIMER, SIGNAL, CHILD, EVENT = "activity", "timer", "signal", "child", "event"
+QUESTION: Final = "question"
 
 LIVE, RETRYING, QUEUED = "running", "retrying", "scheduled"
 WAITING, DONE, FAILED, CANCELLED = "waiting", "completed", "failed", "cancelled"
@@ -23,9 +24,12 @@ _HEADS: Final = {
     "activity_scheduled": ACTIVITY,
     "timer_started": TIMER,
     "signal_awaited": SIGNAL,
+    "question_awaited": QUESTION,
     "child_started": CHILD,
     "child_carried": CHILD,
 }
+_AWAITED: Final = frozenset({"signal_awaited", "question_awaited"})
+_RECEIVED: Final = {"signal_received": SIGNAL, "question_received": QUESTION}
 _TARGETED: Final = {
     "activity_cancelled": ACTIVITY,
     "timer_cancelled": TIMER,
@@ -58,6 +62,8 @@ _OUTCOME: Final = {
     "timer_cancelled": CANCELLED,
     "signal_awaited": WAITING,
     "signal_received": DONE,
+    "question_awaited": WAITING,
+    "question_received": DONE,
     "child_started": LIVE,
     "child_carried": LIVE,
     "child_completed": DONE,
@@ -78,8 +84,8 @@ class Step:
     """One command with everything that happened to it.
 
     Attributes:
-        kind: "activity", "timer", "signal", "child", or "event" for anything that has no duration.
-        name: of the activity, signal or child; empty when its first event is not held.
+        kind: one of the kinds above; "event" for anything that has no duration.
+        name: of the activity, signal, question or child; empty when its first event is not held.
         events: oldest first.
         outcome: how it stands; empty for an event that is neither good nor bad.
     """
@@ -158,18 +164,23 @@ class _Folding:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._open: dict[tuple[str, int, int], Step] = {}
-        self._waiters: defaultdict[str, deque[Step]] = defaultdict(deque)
-        self._early: defaultdict[str, deque[Step]] = defaultdict(deque)
+        self._waiters: defaultdict[tuple[str, str], deque[Step]] = defaultdict(deque)
+        self._early: defaultdict[tuple[str, str], deque[Step]] = defaultdict(deque)
+        """Of each kind and name."""
+        self._took: dict[str, Step] = {}
+        """Which step has a question, by its id."""
         self._timers_of: dict[tuple[int, int], Step] = {}
         self._doubtful: set[int] = set()
         """Waits whose time was over, if the timer after them was their limit."""
         self._before: HistoryEvent | None = None
 
     def add(self, event: HistoryEvent) -> None:
-        if event.type == "signal_awaited":
+        if event.type in _AWAITED:
             self._await(event)
-        elif event.type == "signal_received":
-            self._receive(event)
+        elif (what := _RECEIVED.get(event.type)) is not None:
+            self._receive(what, event)
+        elif event.type == "question_refused" and _field(event, "unfit"):
+            self._refuse(event)
         elif event.type in _HEADS:
             self._begin(event)
         elif (kind := _PARTS.get(event.type) or _TARGETED.get(event.type)) is not None:
@@ -190,11 +201,11 @@ class _Folding:
         if (
             event.type == "timer_started"
             and before is not None
-            and before.type == "signal_awaited"
+            and before.type in _AWAITED
             and event.command is not None
             and event.command == (before.command or 0) + 1
         ):
-            waiter = self._open.get((SIGNAL, before.incarnation, before.command or 0))
+            waiter = self._open.get((_HEADS[before.type], before.incarnation, before.command or 0))
             if waiter is not None:
                 self._timers_of[event.incarnation, event.command] = waiter
 
@@ -213,22 +224,47 @@ class _Folding:
 
     def _await(self, event: HistoryEvent) -> None:
         name = one_line(_text(event, "name"), 200)
-        if self._early[name]:
-            self._early[name].popleft().events.append(event)
+        kind = _HEADS[event.type]
+        if self._early[kind, name]:
+            self._early[kind, name].popleft().events.append(event)
             return
-        step = self._append(Step(SIGNAL, name), event)
-        self._open[SIGNAL, event.incarnation, event.command or 0] = step
-        self._waiters[name].append(step)
+        step = self._append(Step(kind, name), event)
+        self._open[kind, event.incarnation, event.command or 0] = step
+        self._waiters[kind, name].append(step)
 
-    def _receive(self, event: HistoryEvent) -> None:
+    def _receive(self, kind: str, event: HistoryEvent) -> None:
         name = one_line(_text(event, "name"), 200)
-        if waiters := self._waiters[name]:
+        step = self._taker(kind, name, event)
+        if kind == QUESTION:
+            self._took[_text(event, "question")] = step
+
+    def _taker(self, kind: str, name: str, event: HistoryEvent) -> Step:
+        """The wait that it ends, or a step of its own when it is early."""
+        if waiters := self._waiters[kind, name]:
             certain = (waiter for waiter in waiters if id(waiter) not in self._doubtful)
             waiter = next(certain, waiters[0])
             waiters.remove(waiter)
             _extend(waiter, event)
+            return waiter
+        step = self._append(Step(EVENT, name), event)
+        self._early[kind, name].append(step)
+        return step
+
+    def _refuse(self, event: HistoryEvent) -> None:
+        """The payload of a question did not fit: the wait that it had ended goes on."""
+        step = self._took.pop(_text(event, "question"), None)
+        if step is None:
+            self._append(Step(EVENT), event)
             return
-        self._early[name].append(self._append(Step(EVENT, name), event))
+        if step.kind == EVENT:  # it was early, and is an event no less; the wait begins now
+            awaited = step.events.pop() if step.last.type in _AWAITED else None
+            _extend(step, event)
+            if awaited is not None:
+                self._await(awaited)
+            return
+        step.events.append(event)
+        step.outcome = WAITING
+        self._waiters[QUESTION, step.name].appendleft(step)
 
     def _append(self, step: Step, event: HistoryEvent) -> Step:
         _extend(step, event)

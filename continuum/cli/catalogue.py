@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "show": CommandEntry("show", "Show one run, what it waits for, and its history."),
     "start": CommandEntry("start", "Start a run and print its id."),
     "signal": CommandEntry("signal", "Send a signal to one run, or to all that match."),
+    "ask": CommandEntry("ask", "Ask a run something and print its answer."),
     "cancel": CommandEntry("cancel", "Cancel runs, cooperatively or by force."),
     "retry": CommandEntry("retry", "Try failed runs again, from the activity that failed."),
     "restart": CommandEntry("restart", "Start runs that have ended anew, with the same input."),

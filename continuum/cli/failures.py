@@ -44,6 +44,8 @@ _ANSWERS_NO = (
     errors.WorkflowFailed,
     errors.WorkflowCancelled,
     errors.ResultTimeout,
+    errors.QuestionRefused,
+    errors.QuestionUnanswered,
     errors.DuplicateRun,
     errors.ScheduleExists,
     errors.ScheduleNotFound,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from continuum.client.answers import AnswerWaiter
 from continuum.client.waiting import EndWaiter
 from continuum.store.activities import WorkerStore
 from continuum.store.adopting import AdoptionStore
@@ -116,6 +117,11 @@ class Backend(Protocol):
     @property
     def waiter(self) -> EndWaiter:
         """Waits for the ends of runs."""
+        ...
+
+    @property
+    def answers(self) -> AnswerWaiter:
+        """Waits for answers to questions."""
         ...
 
     @property

@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from continuum.client.blocking_asking import BlockingAsking
 from continuum.client.blocking_attributes import BlockingAttributes
 from continuum.client.blocking_auditing import BlockingAuditing
 from continuum.client.blocking_journaling import BlockingJournaling
@@ -66,6 +67,48 @@ class BlockingRunHandle(Generic[R_co]):
     def signal(self, name: str, payload: Any = None, *, delivery_id: str | None = None) -> None:
         """Send it a signal."""
         self._client.call(self._handle.signal(name, payload, delivery_id=delivery_id))
+
+    @overload
+    def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        timeout: float | None = None,
+    ) -> Any: ...
+    @overload
+    def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        type: type[R],
+        timeout: float | None = None,
+    ) -> R: ...
+    @overload
+    def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        type: Any = None,
+        timeout: float | None = None,
+    ) -> Any: ...
+    def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,  # noqa: A002
+        type: Any = None,  # noqa: A002
+        timeout: float | None = None,
+    ) -> Any:
+        """Ask it something and wait for the answer; see `Continuum.ask`."""
+        asked = self._handle.ask(name, payload, id=id, type=type, timeout=timeout)
+        return self._client.call(asked)
 
     def cancel(self, *, reason: str | None = None, force: bool = False) -> None:
         """Ask it to stop."""
@@ -123,6 +166,7 @@ class BlockingContinuum(
     BlockingSchedules,
     BlockingPausing,
     BlockingPruning,
+    BlockingAsking,
 ):
     """`Continuum` for synchronous code; made by `Continuum.blocking`, a context manager.
 

@@ -19,7 +19,9 @@ from continuum.model import QueueLoad, Run, Wait, WaitNode
 MOST_RUNS: Final = 50
 """Runs of one chain that are looked up."""
 
-_NEXT: Final = re.compile(r", (?=child [0-9a-f]{8}-|signal |timer until |activity |and \d+ more$)")
+_NEXT: Final = re.compile(
+    r", (?=child [0-9a-f]{8}-|signal |question |timer until |activity |and \d+ more$)"
+)
 _CHILD: Final = re.compile(r"child ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 _TIME: Final = re.compile(r"(?:until|retry at) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
 _QUEUE: Final = re.compile(r"activity \S+ in queue (\S+?)(?: attempt \d+ of \d+)?$")
@@ -47,6 +49,8 @@ def _wait(text: str) -> Wait:
         return Wait("activity", text, until, queue=QueueLoad(queue[1]) if queue else None)
     if text.startswith("signal "):
         return Wait("signal", text, until)
+    if text.startswith("question "):
+        return Wait("question", text, until)
     if text.startswith("timer "):
         return Wait("timer", text, until)
     return Wait("other", text)

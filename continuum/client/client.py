@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from continuum.client.acting import Acting
+from continuum.client.asking import Asking
 from continuum.client.attributes import Attributes
 from continuum.client.auditing import Auditing
 from continuum.client.identifiers import check_timeout, find_run_id, optional_namespace
@@ -42,7 +43,7 @@ Ts = TypeVarTuple("Ts")
 
 class Continuum(
     Starts, Looking, Steering, Attributes, Auditing, Replaying, Operating, Planning, Journaling,
-    Schedules, Pausing, Pruning,
+    Schedules, Pausing, Pruning, Asking,
 ):  # fmt: skip
     """A client of one database; an async context manager.
 
@@ -60,7 +61,8 @@ class Continuum(
         direct_dsn: the same database around the transaction pooler that `dsn` leads through;
             default: `CONTINUUM_DIRECT_DSN`.
         operator: who acts, for the operator journal; default: `CONTINUUM_OPERATOR`, else the user
-            of this machine. Signals and attributes are recorded only when somebody is named.
+            of this machine. Signals, questions and attributes are recorded only when
+            somebody is named.
         reason: why, for acts for which no other reason is given.
 
     Raises:

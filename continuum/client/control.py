@@ -1,4 +1,4 @@
-"""Calls that write: start, signal, cancel, set attributes. Simultaneous ones share commits."""
+"""Calls that write: start, signal, ask, cancel, set attributes. Simultaneous ones share commits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from continuum.client.sharing import SharedCommits
 from continuum.codec.attributes import check_attributes, check_json, check_name
-from continuum.errors import AttributesError, RunNotFound, RunTerminal
+from continuum.errors import AttributesError, PayloadError, RunNotFound, RunTerminal
 from continuum.journal.turn import NewRun
 from continuum.operators.acts import Act
 from continuum.store.protocol import (
@@ -18,6 +18,7 @@ from continuum.store.protocol import (
     NewMessage,
     PostOutcome,
 )
+from continuum.store.questions import NewQuestion, QuestionKey
 from continuum.store.reading import ReadStore
 from continuum.store.starts import StartOrder, StartOutcome
 from continuum.telemetry.calling import calling
@@ -104,6 +105,40 @@ class Control:
         with calling("signal", name, **{"run.id": str(run_id), "signal": name}):
             _check_posted(run_id, await self._posts.submit(message))
 
+    async def ask(
+        self,
+        key: QuestionKey,
+        name: str,
+        payload: Any,
+        namespace: str | None,
+        act: Act | None,
+    ) -> None:
+        """Ask a run, unless it was asked this already.
+
+        Raises:
+            RunNotFound, RunTerminal, ReasonRequired: nothing was asked.
+            PayloadError: likewise; or the id is that of a question of another name.
+        """
+        run_id, question_id = key
+        check_name(name, "question name")
+        check_name(question_id, "question id")
+        value = check_json(payload, f"payload of question {name}")
+        question = NewQuestion(run_id, question_id, name, value, namespace, act)
+        with calling("ask", name, **{"run.id": str(run_id), "question": name}):
+            outcome = await self._store.questions.ask(question)
+        if outcome.state is None:
+            raise RunNotFound(run_id)
+        if outcome.known is not None and outcome.known != name:
+            raise PayloadError(
+                f"run {run_id}: question id {question_id!r} is that of a question"
+                f" {outcome.known!r}",
+                hint="ids are unique within a run; without id= one is made",
+            )
+        if outcome.posted is not None:
+            self._tell([outcome.posted])
+        elif outcome.known is None:
+            raise RunTerminal(run_id, outcome.state)
+
     async def cancel(self, run_id: UUID, namespace: str | None, act: Act, *, force: bool) -> None:
         """Ask a run to stop, or end it at once; for the reason of the act."""
         if not force:
@@ -163,11 +198,16 @@ class Control:
     async def _post_all(self, messages: Sequence[NewMessage]) -> Sequence[PostOutcome]:
         outcomes = await self._store.post(messages)
         posted = [outcome.posted for outcome in outcomes if outcome.posted is not None]
-        if posted and self._workers:
-            self._workers[0].deliver_local(posted)
-        elif posted:
-            self._hints.runs_changed(list({message.run_id: None for message in posted}))
+        if posted:
+            self._tell(posted)
         return outcomes
+
+    def _tell(self, posted: Sequence[InboxMessage]) -> None:
+        """Whoever owns the runs that got these."""
+        if self._workers:
+            self._workers[0].deliver_local(posted)
+        else:
+            self._hints.runs_changed(list({message.run_id: None for message in posted}))
 
 
 def _check_posted(run_id: UUID, outcome: PostOutcome) -> None:

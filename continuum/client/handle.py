@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from continuum.declare.workflow import Workflow
     from continuum.model import Run
 
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -63,6 +64,47 @@ class RunHandle(Generic[R_co]):
     ) -> None:
         """Send it a signal; see `Continuum.signal`."""
         await self._client.signal(self.id, name, payload, delivery_id=delivery_id)
+
+    @overload
+    async def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        timeout: float | None = None,
+    ) -> Any: ...
+    @overload
+    async def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        type: type[T],
+        timeout: float | None = None,
+    ) -> T: ...
+    @overload
+    async def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        type: Any = None,
+        timeout: float | None = None,
+    ) -> Any: ...
+    async def ask(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        id: str | None = None,  # noqa: A002
+        type: Any = None,  # noqa: A002
+        timeout: float | None = None,
+    ) -> Any:
+        """Ask it something and wait for the answer; see `Continuum.ask`."""
+        return await self._client.ask(self.id, name, payload, id=id, type=type, timeout=timeout)
 
     async def cancel(self, *, reason: str | None = None, force: bool = False) -> None:
         """Ask it to stop; see `Continuum.cancel`."""

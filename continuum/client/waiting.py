@@ -1,18 +1,30 @@
-"""Waits for the ends of runs: all waiters share one listener, one poll, one read."""
+"""Waits for what runs bring about: all waiters of a kind share one listener, one poll, one read."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from continuum.errors import DatabaseUnavailable, QueryError, RunNotFound
 from continuum.journal.ends import RunEnd
 from continuum.model import RunState
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 POLL: Final = 1.0
 """Seconds after which a lost hint is made good."""
@@ -21,8 +33,8 @@ _REMEMBERED: Final = 10_000
 _REMEMBERED_SIZE: Final = 4096
 
 
-class EndListener(Protocol):
-    """Hears from other processes that runs have ended."""
+class Listener(Protocol):
+    """Hears from other processes what happened to runs."""
 
     async def start(self) -> None:
         """Connect and listen; losses are repaired by itself."""
@@ -33,90 +45,46 @@ class EndListener(Protocol):
         ...
 
 
-class EndWaiter:
-    """Wakes whoever waits for a run's end.
+Listen = Callable[[Callable[[Sequence[UUID]], None], Callable[[], None]], Listener]
+"""Builds a listener from its hint and reconnect callbacks."""
+
+
+class Waiter(ABC, Generic[K, V]):
+    """Wakes whoever waits for something that a run brings about.
 
     Args:
-        ends: reads how runs ended, as `ReadStore.ends`.
-        listener: builds the shared listener from its hint and reconnect callbacks; started when
-            something may end in another process.
-        elsewhere: which of these runs no worker of this process owns; the ends of the others will
-            be delivered, so the poll leaves them out.
+        find: looks at what is awaited: absent is what there is not, None what is to come.
+        listener: builds the listener; started when it may happen in another process.
         poll: seconds between two looks at everything else that is waited for.
     """
 
     def __init__(
         self,
-        ends: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, RunEnd | None]]],
-        listener: Callable[[Callable[[Sequence[UUID]], None], Callable[[], None]], EndListener],
-        elsewhere: Callable[[Iterable[UUID]], Collection[UUID]] = list,
+        find: Callable[[Sequence[K]], Awaitable[Mapping[K, V | None]]],
+        listener: Listen,
         poll: float = POLL,
     ) -> None:
-        self._ends = ends
-        self._elsewhere = elsewhere
+        self._find = find
         self._listener = listener(self.hint, self.look_at_all)
         self._poll = poll
-        self._waiting: dict[UUID, set[asyncio.Future[RunEnd]]] = {}
-        self._here: set[UUID] = set()
-        self._unlooked: dict[UUID, None] = {}
-        self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
+        self._waiting: dict[K, set[asyncio.Future[V]]] = {}
+        self._unlooked: dict[K, None] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._listening = False
         self._idle = True
 
-    async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
-        """The end of the run, as soon as it is committed.
-
-        Args:
-            run_id: of any run.
-            here: a worker of this process took it, so most likely it will `deliver` the end;
-                neither the database nor the listener is asked before the next poll.
-
-        Raises:
-            RunNotFound: there is no such run.
-        """
-        known = self._recent.get(run_id)
-        if known is not None:
-            if known.state is not RunState.FAILED:
-                return known
-            here = False  # an operator may have had it tried again since: ask
-        future: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(run_id, set()).add(future)
-        if not self._tasks:
-            self._tasks.append(asyncio.create_task(self._look(), name="continuum-ends"))
-        if here:
-            self._here.add(run_id)
-            if self._idle:
-                self._wake.set()
-        else:
-            self._unlooked[run_id] = None
-            self._wake.set()
-            self._listen_from_now()
-        try:
-            return await future
-        finally:
-            self._forget(run_id, future)
-
-    def deliver(self, run_id: UUID, end: RunEnd) -> None:
-        """A worker of this process committed this end."""
-        if end.result is None or len(end.result) <= _REMEMBERED_SIZE:
-            self._recent[run_id] = end
-            if len(self._recent) > _REMEMBERED:
-                self._recent.popitem(last=False)
-        for future in self._waiting.get(run_id, ()):
-            if not future.done():
-                future.set_result(end)
-
+    @abstractmethod
     def hint(self, run_ids: Sequence[UUID]) -> None:
-        """These runs have ended, or without ids: some have."""
-        if not run_ids:
-            # Most likely the many runs that a worker here has just ended and delivered.
-            run_ids = [run_id for run_id in self._waiting if run_id not in self._here]
-        for run_id in run_ids:
-            if self._is_awaited(run_id):
-                self._unlooked[run_id] = None
-                self._wake.set()
+        """Something happened to these runs, or without ids: to some."""
+
+    @abstractmethod
+    def _overlooked(self) -> Collection[K]:
+        """What the poll has to look at."""
+
+    @abstractmethod
+    def _run_of(self, key: K) -> UUID:
+        """The run that brings it about."""
 
     def look_at_all(self) -> None:
         """Hints may have been lost."""
@@ -137,10 +105,42 @@ class EndWaiter:
                 if not future.done():
                     future.set_exception(DatabaseUnavailable("the client was closed", hint=""))
 
+    async def _wait(self, key: K, *, look: bool) -> V:
+        """What is awaited; with `look` the database is asked before the next poll.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, set()).add(future)
+        if not self._tasks:
+            self._tasks.append(asyncio.create_task(self._look(), name="continuum-waiter"))
+        if look:
+            self._unlooked[key] = None
+            self._wake.set()
+            self._listen_from_now()
+        elif self._idle:
+            self._wake.set()
+        try:
+            return await future
+        finally:
+            self._forget(key, future)
+
+    def _hint_at(self, keys: Iterable[K]) -> None:
+        for key in keys:
+            if self._is_awaited(key):
+                self._unlooked[key] = None
+                self._wake.set()
+
+    def _give(self, key: K, found: V) -> None:
+        for future in self._waiting.get(key, ()):
+            if not future.done():
+                future.set_result(found)
+
     def _listen_from_now(self) -> None:
         if not self._listening:
             self._listening = True
-            task = asyncio.create_task(self._listen(), name="continuum-ends-listener")
+            task = asyncio.create_task(self._listen(), name="continuum-waiter-listener")
             self._tasks.append(task)
 
     async def _listen(self) -> None:
@@ -154,16 +154,15 @@ class EndWaiter:
                 self.look_at_all()
                 return
 
-    def _forget(self, run_id: UUID, future: asyncio.Future[RunEnd]) -> None:
-        futures = self._waiting.get(run_id)
+    def _forget(self, key: K, future: asyncio.Future[V]) -> None:
+        futures = self._waiting.get(key)
         if futures is not None:
             futures.discard(future)
             if not futures:
-                del self._waiting[run_id]
-                self._here.discard(run_id)
+                del self._waiting[key]
 
-    def _is_awaited(self, run_id: UUID) -> bool:
-        return any(not future.done() for future in self._waiting.get(run_id, ()))
+    def _is_awaited(self, key: K) -> bool:
+        return any(not future.done() for future in self._waiting.get(key, ()))
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -184,42 +183,107 @@ class EndWaiter:
             self._wake.clear()
             while self._unlooked:
                 batch = list(islice(self._unlooked, _BATCH))
-                for run_id in batch:
-                    del self._unlooked[run_id]
-                await self._read([run_id for run_id in batch if self._is_awaited(run_id)])
+                for key in batch:
+                    del self._unlooked[key]
+                await self._read([key for key in batch if self._is_awaited(key)])
 
     def _poll_all(self) -> None:
-        """Everything that no worker of this process owns."""
-        due = self._elsewhere(self._waiting)
+        due = self._overlooked()
         if due:
             self._unlooked.update(dict.fromkeys(due))
             self._listen_from_now()
 
-    async def _read(self, run_ids: Sequence[UUID]) -> None:
-        if not run_ids:
+    async def _read(self, keys: Sequence[K]) -> None:
+        if not keys:
             return
         try:
-            ends = await self._ends(run_ids)
+            found = await self._find(keys)
         except (DatabaseUnavailable, QueryError):
             return  # the run goes on without us; the next poll looks again
         except Exception as error:
-            if len(run_ids) == 1:
-                self._fail(run_ids[0], error)
+            if len(keys) == 1:
+                self._fail(keys[0], error)
                 return
-            for run_id in run_ids:  # one unreadable result must not fail its neighbours
-                await self._read([run_id])
+            for key in keys:  # one that is unreadable must not fail its neighbours
+                await self._read([key])
             return
-        for run_id in run_ids:
-            end = ends.get(run_id)
-            for future in self._waiting.get(run_id, ()):
-                if future.done():
-                    continue
-                if end is not None:
-                    future.set_result(end)
-                elif run_id not in ends:
-                    future.set_exception(RunNotFound(run_id))
+        for key in keys:
+            answer = found.get(key)
+            if answer is not None:
+                self._give(key, answer)
+            elif key not in found:
+                self._fail(key, RunNotFound(self._run_of(key)))
 
-    def _fail(self, run_id: UUID, error: Exception) -> None:
-        for future in self._waiting.get(run_id, ()):
+    def _fail(self, key: K, error: Exception) -> None:
+        for future in self._waiting.get(key, ()):
             if not future.done():
                 future.set_exception(error)
+
+
+class EndWaiter(Waiter[UUID, RunEnd]):
+    """Wakes whoever waits for a run's end.
+
+    Args:
+        ends: reads how runs ended, as `ReadStore.ends`.
+        listener: as of `Waiter`.
+        elsewhere: which of these runs no worker of this process owns; the ends of the others will
+            be delivered, so the poll leaves them out.
+        poll: as of `Waiter`.
+    """
+
+    def __init__(
+        self,
+        ends: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, RunEnd | None]]],
+        listener: Listen,
+        elsewhere: Callable[[Iterable[UUID]], Collection[UUID]] = list,
+        poll: float = POLL,
+    ) -> None:
+        super().__init__(ends, listener, poll)
+        self._elsewhere = elsewhere
+        self._here: set[UUID] = set()
+        self._recent: OrderedDict[UUID, RunEnd] = OrderedDict()
+
+    async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
+        """The end of the run, as soon as it is committed.
+
+        Args:
+            run_id: of any run.
+            here: a worker of this process took it, so most likely it will `deliver` the end;
+                neither the database nor the listener is asked before the next poll.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        known = self._recent.get(run_id)
+        if known is not None:
+            if known.state is not RunState.FAILED:
+                return known
+            here = False  # an operator may have had it tried again since: ask
+        if here:
+            self._here.add(run_id)
+        return await self._wait(run_id, look=not here)
+
+    def deliver(self, run_id: UUID, end: RunEnd) -> None:
+        """A worker of this process committed this end."""
+        if end.result is None or len(end.result) <= _REMEMBERED_SIZE:
+            self._recent[run_id] = end
+            if len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)
+        self._give(run_id, end)
+
+    def hint(self, run_ids: Sequence[UUID]) -> None:
+        """These runs have ended, or without ids: some have."""
+        # Most likely the many runs that a worker here has just ended and delivered.
+        self._hint_at(run_ids or [each for each in self._waiting if each not in self._here])
+
+    def _overlooked(self) -> Collection[UUID]:
+        """Everything that no worker of this process owns."""
+        return self._elsewhere(self._waiting)
+
+    def _run_of(self, key: UUID) -> UUID:
+        return key
+
+    def _forget(self, key: UUID, future: asyncio.Future[RunEnd]) -> None:
+        super()._forget(key, future)
+        if key not in self._waiting:
+            self._here.discard(key)

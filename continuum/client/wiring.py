@@ -16,6 +16,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
+from continuum.client.listening import SharedListener
 from continuum.client.waiting import EndWaiter
 from continuum.codec.hooks import PayloadCodec
 from continuum.errors import ConfigurationError
@@ -33,6 +34,7 @@ from continuum.store.postgres.session import BlockingSession, Session, Sessions
 from continuum.system import ObservedClock
 
 if TYPE_CHECKING:
+    from continuum.client.answers import AnswerWaiter
     from continuum.client.local_worker import LocalWorker
     from continuum.store.pauses import PauseStore
     from continuum.store.postgres.attributes import PostgresAttributes
@@ -176,9 +178,22 @@ class PostgresBackend:
     @kept
     def waiter(self) -> EndWaiter:
         """Waits for the ends of runs."""
-        waiter = EndWaiter(self.reads.ends, self._ended_listener, self._elsewhere)
+        waiter = EndWaiter(self.reads.ends, self._news.join, self._elsewhere)
         self._resources.push_async_callback(waiter.close)
         return waiter
+
+    @kept
+    def answers(self) -> AnswerWaiter:
+        """Waits for answers to questions."""
+        from continuum.client.answers import AnswerWaiter
+
+        waiter = AnswerWaiter(self.store.questions.replies, self._news.join)
+        self._resources.push_async_callback(waiter.close)
+        return waiter
+
+    @kept
+    def _news(self) -> SharedListener:
+        return SharedListener(self._ended_listener)
 
     @classmethod
     async def open(

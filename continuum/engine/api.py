@@ -17,22 +17,13 @@ from continuum.declare.functions import misplaced
 from continuum.declare.workflow import Startable, Workflow
 from continuum.engine.children import ChildCall, ChildHandle, ParentClose
 from continuum.engine.context import RunInfo, WorkflowContext, context_of
+from continuum.engine.durations import seconds_of
 from continuum.engine.rng import Rng
 from continuum.engine.saga import Saga
 from continuum.engine.signals import signal_codec
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-
-def _seconds(duration: object, what: str) -> float:
-    """A duration in seconds; a workflow may also wait for ever, or not at all."""
-    if isinstance(duration, timedelta):
-        return duration.total_seconds()
-    number = isinstance(duration, int | float) and not isinstance(duration, bool)
-    if not number or duration != duration:
-        raise misplaced(f"{what} takes a timedelta or seconds, not {duration!r:.80}")
-    return float(cast("float", duration))
 
 
 def sleep(duration: timedelta | float) -> Coroutine[Any, Any, None]:
@@ -49,7 +40,7 @@ def sleep(duration: timedelta | float) -> Coroutine[Any, Any, None]:
         await continuum.sleep(timedelta(days=30))
     """
     context_of("sleep")
-    return asyncio.sleep(_seconds(duration, "sleep"))
+    return asyncio.sleep(seconds_of(duration, "sleep"))
 
 
 @overload
@@ -98,7 +89,7 @@ def wait_signal(
     """
     run = context_of("wait_signal")
     check_name(name, "signal name")
-    seconds = None if timeout is None else _seconds(timeout, "wait_signal(timeout=)")
+    seconds = None if timeout is None else seconds_of(timeout, "wait_signal(timeout=)")
     return run.wait_signal(name, seconds, signal_codec(Any if type is None else type))
 
 
@@ -334,9 +325,10 @@ def continue_as_new(*args: Any) -> NoReturn:
     """End this incarnation of the run and begin the next, with new arguments and a fresh history.
 
     The run keeps its id: signals, cancel and result go on. Activities in flight are cancelled,
-    timers are forgotten; live children and signals that nobody took are carried over. It never
-    returns, and the code is left where it stands: no `except`, no compensation of a saga and no
-    effect in a `finally` happens. A run that was asked to stop ends cancelled instead.
+    timers are forgotten; live children, signals that nobody took and questions without an answer
+    are carried over. It never returns, and the code is left where it stands: no `except`, no
+    compensation of a saga and no effect in a `finally` happens. A run that was asked to stop ends
+    cancelled instead.
 
     Args:
         args: of the next incarnation, for the workflow's own parameters.

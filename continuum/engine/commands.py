@@ -29,10 +29,12 @@ class CommandLog:
         latched: nothing the code does has an effect any more (drift, end or drop).
         dropped: the coroutines are being closed; calls are refused.
         replaying: commands are compared instead of appended.
+        busy_with: the `side_effect` function that is executing; it may do real I/O.
+        checking: the check of a question that is executing; it may not.
     """
 
-    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "changed", "count",
-                 "drift", "dropped", "entries", "last", "latched", "now",
+    __slots__ = ("_expected", "_position", "_refused", "_stimulus", "busy_with", "changed",
+                 "checking", "count", "drift", "dropped", "entries", "last", "latched", "now",
                  "replaying")  # fmt: skip
 
     def __init__(self, now: datetime) -> None:
@@ -46,6 +48,7 @@ class CommandLog:
         self.dropped = False
         self.replaying = False
         self.busy_with: str | None = None
+        self.checking: str | None = None
         self._expected: Sequence[Event] = ()
         self._position = 0
         self._stimulus = ""
@@ -102,10 +105,11 @@ class CommandLog:
         """A command inside a `side_effect` function would be missing in every replay.
 
         Raises:
-            NonDeterminismError: one is executing.
+            NonDeterminismError: one is executing, or the check of a question.
         """
-        if self.busy_with is not None:
-            raise NonDeterminismError(f"a workflow call inside {self.busy_with}")
+        inside = self.busy_with or self.checking
+        if inside is not None:
+            raise NonDeterminismError(f"a workflow call inside {inside}")
 
     def refuse_dropped(self) -> None:
         """Tell code that runs while its coroutine is closed that nothing it does counts.
@@ -159,5 +163,7 @@ def _differ(kind: EventKind, recorded: Any, issued: Any) -> bool:
     if kind in drifts.NAMED and recorded.name != issued.name:
         return True
     if kind in drifts.TARGETED and recorded.target != issued.target:
+        return True
+    if kind in drifts.ANSWERING and recorded.question != issued.question:
         return True
     return kind in drifts.ADDRESSED and recorded.run_id != issued.run_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
@@ -26,11 +26,13 @@ from continuum.engine.commands import CommandLog
 from continuum.engine.drift import caller_location, unreadable
 from continuum.engine.futures import CommandFuture
 from continuum.engine.loop import DeterministicLoop
+from continuum.engine.mail import Mail
 from continuum.engine.outcome import RunIdentity
 from continuum.engine.patches import Patches
+from continuum.engine.questions import Check, Question
 from continuum.engine.rng import Rng
 from continuum.engine.saga import compensating
-from continuum.engine.signals import Signals, decode_signal
+from continuum.engine.signals import decode_signal
 from continuum.errors import ActivityFailed, NotInWorkflow
 from continuum.journal.events import (
     NULL,
@@ -40,6 +42,7 @@ from continuum.journal.events import (
     SideEffect,
     ValuePublished,
 )
+from continuum.journal.turn import Answer
 
 T = TypeVar("T")
 
@@ -66,7 +69,7 @@ class WorkflowContext:
 
     Args:
         identity: the run.
-        log, loop, attempts, signals, children, patches: its parts.
+        log, loop, attempts, mail, children, patches: its parts.
 
     Attributes:
         attributes: what the code has set since the last collect.
@@ -74,18 +77,18 @@ class WorkflowContext:
         next_input: the arguments of `continue_as_new`, once it was called.
     """
 
-    __slots__ = ("_attempts", "_children", "_identity", "_log", "_loop", "_patches", "_rng",
-                 "_seed", "_signals", "attributes", "next_input", "published")  # fmt: skip
+    __slots__ = ("_attempts", "_children", "_identity", "_log", "_loop", "_mail", "_patches",
+                 "_rng", "_seed", "attributes", "next_input", "published")  # fmt: skip
 
     def __init__(
         self, identity: RunIdentity, log: CommandLog, loop: DeterministicLoop,
-        attempts: Attempts, signals: Signals, children: Children, patches: Patches,
+        attempts: Attempts, mail: Mail, children: Children, patches: Patches,
     ) -> None:  # fmt: skip
         self._identity = identity
         self._log = log
         self._loop = loop
         self._attempts = attempts
-        self._signals = signals
+        self._mail = mail
         self._children = children
         self._patches = patches
         self._rng: Rng | None = None
@@ -180,8 +183,23 @@ class WorkflowContext:
 
     async def wait_signal(self, name: str, timeout: float | None, codec: ValueCodec) -> Any:
         """The next signal of this name, decoded."""
-        data = await self._signals.wait(name, timeout)
+        data = await self._mail.signals.wait(name, timeout)
         return decode_signal(name, data, codec)
+
+    def wait_question(
+        self, name: str, timeout: float | None, codec: ValueCodec, check: Check | None
+    ) -> Coroutine[Any, Any, Question[Any]]:
+        """The next question of this name whose payload fits."""
+        return self._mail.questions.wait(name, timeout, codec, check, self._close)
+
+    def _close(self, question: Question[Any], answer: Answer) -> None:
+        """Answer or refuse a question, from the code of this run."""
+        call = "Question.refuse" if answer.value is None else "Question.answer"
+        if context_of(call) is not self:
+            raise NotInWorkflow(f"{question!r} is another run's")
+        self._refuse_plain_calls()
+        if not self._mail.questions.close(question.message, answer):
+            raise Latched
 
     def side_effect(self, fn: Callable[[], T]) -> T:
         """Call `fn` once in the life of the run; its journaled value ever after."""

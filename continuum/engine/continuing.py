@@ -7,20 +7,20 @@ from datetime import datetime
 from msgspec import Raw
 
 from continuum.engine.children import Children
-from continuum.engine.signals import Signals
+from continuum.engine.mail import Mail
 from continuum.journal.events import Entry, EventKind, RunContinued
 from continuum.journal.turn import Continuation
 
 
 def continuation_of(
-    data: bytes, signals: Signals, children: Children, at: datetime
+    data: bytes, mail: Mail, children: Children, at: datetime
 ) -> tuple[EventKind, RunContinued, Continuation]:
     """The end of the incarnation and the first events of the next (rule 6).
 
     Signals that were delivered and that no code has seen are journaled again, for the row that
-    brought them is gone. Children go on: their parent-close policy binds the run, not one of its
-    incarnations; so do ends of children that no code has seen.
+    brought them is gone; so are questions without an answer. Children go on: their parent-close
+    policy binds the run, not one of its incarnations; so do ends of children that no code has seen.
     """
     carried = [Entry(kind, None, body, at) for kind, body in children.carried()]
-    carried += [Entry(EventKind.SIGNAL_RECEIVED, None, body, at) for body in signals.untaken()]
+    carried += mail.carried(at)
     return EventKind.RUN_CONTINUED, RunContinued(Raw(data)), Continuation(data, carried)

@@ -12,7 +12,8 @@ from continuum.journal.events import Event, EventKind
 
 NAMED: Final = (
     EventKind.ACTIVITY_SCHEDULED, EventKind.SIGNAL_AWAITED, EventKind.CHILD_STARTED,
-    EventKind.CHILD_SIGNALLED, EventKind.VALUE_PUBLISHED,
+    EventKind.CHILD_SIGNALLED, EventKind.VALUE_PUBLISHED, EventKind.QUESTION_AWAITED,
+    EventKind.QUESTION_ANSWERED, EventKind.QUESTION_REFUSED,
 )  # fmt: skip
 """Commands that are the same when their names are."""
 
@@ -20,6 +21,9 @@ TARGETED: Final = (
     EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_CANCELLED, EventKind.CHILD_CANCEL_REQUESTED,
 )  # fmt: skip
 """Commands that are the same when they are about the same command."""
+
+ANSWERING: Final = (EventKind.QUESTION_ANSWERED, EventKind.QUESTION_REFUSED)
+"""Commands that are the same only when they are about the same question."""
 
 ADDRESSED: Final = (EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED)
 """Commands that are the same only when they go to the same run."""

@@ -31,21 +31,23 @@ from continuum.engine.failures import stopped
 from continuum.engine.guard import guard
 from continuum.engine.handles import DurableTimer
 from continuum.engine.loop import DeterministicLoop
+from continuum.engine.mail import Mail
 from continuum.engine.outcome import ActivityCall, Collected, RunIdentity
 from continuum.engine.patches import Patches
 from continuum.engine.picture import Picture, picture_of
 from continuum.engine.results import Outcome, error_of, result_of
-from continuum.engine.signals import Signals
 from continuum.engine.waiting import waiting_on
 from continuum.journal.events import (
     CancelRequested,
     ChildEnded,
     Event,
     EventKind,
+    QuestionReceived,
     RunStarted,
     SignalReceived,
     TimerFired,
 )
+from continuum.journal.questions import PostedQuestion
 from continuum.journal.retrying import surviving
 from continuum.journal.turn import Continuation, RunEnd
 from continuum.model import RunState
@@ -69,8 +71,8 @@ class Execution(ActivityEvents):
         run.attempt_completed(command=1, attempt=1, value=b'"paid"', at=later)
     """
 
-    __slots__ = ("_children", "_context", "_deadlines", "_identity", "_loop", "_patches",
-                 "_signals", "continuation", "end", "ended_as")  # fmt: skip
+    __slots__ = ("_children", "_context", "_deadlines", "_identity", "_loop", "_mail",
+                 "_patches", "continuation", "end", "ended_as")  # fmt: skip
 
     def __init__(self, identity: RunIdentity) -> None:
         self._identity = identity
@@ -82,12 +84,12 @@ class Execution(ActivityEvents):
         seed = (identity.run_id.int & 0xFF_FFFF_FFFF) << 20
         self._loop = DeterministicLoop(self._log, self._deadlines, identity.started_at, seed)
         self._attempts = Attempts(identity, self._log, self._deadlines)
-        self._signals = Signals(self._log, self._loop)
+        self._mail = Mail(self._log, self._loop)
         self._cancellation = Cancellation(self._attempts)
         self._children = Children(identity, self._log, self._loop)
         self._patches = Patches(self._log, identity.taken)
         self._context = self._loop.continuum_run = WorkflowContext(
-            identity, self._log, self._loop, self._attempts, self._signals, self._children,
+            identity, self._log, self._loop, self._attempts, self._mail, self._children,
             self._patches,
         )  # fmt: skip
 
@@ -131,7 +133,7 @@ class Execution(ActivityEvents):
         if self.ended_as is not None or self._attempts.running:
             return None
         return waiting_on(
-            self._loop.timers.values(), self._signals, self._children, self._attempts.open.values()
+            self._loop.timers.values(), self._mail, self._children, self._attempts.open.values()
         )
 
     @property
@@ -152,7 +154,7 @@ class Execution(ActivityEvents):
     @property
     def picture(self) -> Picture:
         """Everything that decides what the run will do, to be compared with its replay's."""
-        picture = picture_of(self._log, self._loop, self._attempts, self._signals, self._children,
+        picture = picture_of(self._log, self._loop, self._attempts, self._mail, self._children,
                              self._cancellation, self._patches, self._context)  # fmt: skip
         picture["wake_at"] = self.wake_at
         if not self.busy:
@@ -188,6 +190,11 @@ class Execution(ActivityEvents):
         """Deliver a signal read from the inbox."""
         body = SignalReceived(name, Raw(value), message_id)
         self._stimulate(EventKind.SIGNAL_RECEIVED, None, body, at)
+
+    def question(self, message_id: int, name: str, posted: PostedQuestion, at: datetime) -> None:
+        """Deliver a question read from the inbox."""
+        body = QuestionReceived(name, posted.value, message_id, posted.question, posted.copied)
+        self._stimulate(EventKind.QUESTION_RECEIVED, None, body, at)
 
     def never_start(self, reason: str | None, at: datetime) -> None:
         """It was cancelled before its time: it ends, and its code is never entered."""
@@ -239,6 +246,9 @@ class Execution(ActivityEvents):
             collected.attributes, self._context.attributes = self._context.attributes, None
         if self._context.published is not None:
             collected.published, self._context.published = self._context.published, None
+        asked = self._mail.asked
+        if asked is not None and asked.answers:
+            collected.answers, asked.answers = asked.answers, []
         if children.new:
             collected.children, children.new = children.new, []
         if children.posts:
@@ -278,6 +288,7 @@ class Execution(ActivityEvents):
     def forked(self, run_id: UUID) -> None:
         """What was replayed up to here is a copy; what its id decides is its own from now on."""
         self._context.stand_for(run_id)
+        self._mail.forked()
 
     def unentered(self, kind: EventKind, body: Any) -> None:
         """Its code was never entered: the journal has nothing but its end."""
@@ -301,8 +312,8 @@ class Execution(ActivityEvents):
             self._activity_ended(command, body, error_of)
         elif kind is EventKind.TIMER_FIRED:
             self._loop.fire(command)
-        elif kind is EventKind.SIGNAL_RECEIVED:
-            self._signals.deliver(body)
+        elif kind in (EventKind.SIGNAL_RECEIVED, EventKind.QUESTION_RECEIVED):
+            self._mail.deliver(body)
         elif kind is EventKind.CANCEL_REQUESTED:
             if not self._cancellation.requested:
                 self._cancellation.request(body.reason, body.timeout)
@@ -342,24 +353,20 @@ class Execution(ActivityEvents):
 
     def _settle(self) -> None:
         """After quiescence: deliver a cancellation that is due, and see whether the run ended."""
-        loop = self._loop
-        if self._cancellation.due and (self._main_pending() or loop.sagas):
+        loop, main = self._loop, self._loop.main
+        pending = main is not None and not main.done()
+        if self._cancellation.due and (pending or loop.sagas):
             loop.step(self._cancel_main)
             loop.step(self._cancellation.release)
         if self._context.next_input is not None and self.ended_as is None:
             self._continue(self._context.next_input)
             return
-        main = loop.main
         if main is None or not main.done() or self._log.latched:
             return
         if loop.sagas:
             loop.step(loop.cancel_sagas)
         if not loop.sagas and not self._log.latched:
             self._finish(*end_of(main, self._identity.workflow, self._cancellation))
-
-    def _main_pending(self) -> bool:
-        main = self._loop.main
-        return main is not None and not main.done()
 
     def _cancel_main(self) -> None:
         self._cancellation.delivered = True
@@ -373,7 +380,7 @@ class Execution(ActivityEvents):
             self._finish(*asked_end(self._cancellation))
             return
         self.ended_as, body, self.continuation = continuation_of(
-            data, self._signals, self._children, self._log.last
+            data, self._mail, self._children, self._log.last
         )
         self._close(self.ended_as, body)
 

@@ -13,7 +13,7 @@ from continuum.declare.activity import Activity
 from continuum.declare.workflow import Workflow
 from continuum.journal.events import Entry
 from continuum.journal.trace import context_of_run
-from continuum.journal.turn import NewRun, NewTask, Post
+from continuum.journal.turn import Answer, NewRun, NewTask, Post
 
 
 class RunIdentity(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +67,7 @@ class Collected(msgspec.Struct, gc=False):
         stop_tasks: commands whose queued attempt is to end, by that commit.
         attributes: to be merged into the run's.
         published: values that the run shows with that commit, as JSON, by name.
+        answers: to questions, given with that commit.
         children: runs to be inserted with the commit.
         posts: messages to other runs, sent with the commit.
         taken: every patch taken so far, when there is one more: the version changes.
@@ -79,6 +80,7 @@ class Collected(msgspec.Struct, gc=False):
     stop_tasks: Sequence[int] = ()
     attributes: dict[str, Any] | None = None
     published: dict[str, bytes] | None = None
+    answers: Sequence[Answer] = ()
     children: Sequence[NewRun] = ()
     posts: Sequence[Post] = ()
     taken: frozenset[str] | None = None

@@ -11,15 +11,15 @@ from continuum.engine.commands import CommandLog
 from continuum.engine.context import WorkflowContext
 from continuum.engine.drift import waiting_location
 from continuum.engine.loop import DeterministicLoop
+from continuum.engine.mail import Mail
 from continuum.engine.patches import Patches
-from continuum.engine.signals import Signals
 
 Picture: TypeAlias = dict[str, object]
 """By name; what a replay need not restore is missing."""
 
 
 def picture_of(
-    log: CommandLog, loop: DeterministicLoop, attempts: Attempts, signals: Signals,
+    log: CommandLog, loop: DeterministicLoop, attempts: Attempts, mail: Mail,
     children: Children, cancellation: Cancellation, patches: Patches, context: WorkflowContext,
 ) -> Picture:  # fmt: skip
     """Everything that decides what the run will do next."""
@@ -35,12 +35,15 @@ def picture_of(
         "results of children that nobody took": [
             (child.run_id, child.former, child.future.done()) for child in children.untaken.values()
         ],
-        "signals awaited": [(waiter.command, waiter.name) for waiter in signals.waiters()],
-        "signals that nobody took": [(body.name, body.message) for body in signals.untaken()],
+        "awaited": [(waiter.what, waiter.command, waiter.name) for waiter in mail.waiters()],
+        "signals that nobody took": [(body.name, body.message) for body in mail.signals.untaken()],
         "cancellation": (cancellation.requested, cancellation.delivered, cancellation.reason),
         "patches": patches.decided,
         "tasks": [(task.get_name(), waiting_location(task.get_coro())) for task in loop.tasks],
     }
+    if mail.asked is not None and mail.asked.open:
+        picture["questions that nobody took"] = [body.message for body in mail.asked.untaken()]
+        picture["open questions"] = list(mail.asked.open.values())
     if context.generator is not None:
         picture["random state"] = context.generator.state
     return picture

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from heapq import nsmallest
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from continuum.engine.attempts import ActivityState, Phase
 from continuum.engine.children import Child, Children
 from continuum.engine.handles import DurableTimer
-from continuum.engine.signals import Signals, Waiter
+from continuum.engine.mail import Mail
+from continuum.engine.mailbox import Waiter
 
 SHOWN: Final = 5
-NOTHING: Final = "nothing: no signal, timer, activity or child is pending"
+NOTHING: Final = "nothing: no signal, question, timer, activity or child is pending"
 
 _WAITING: Final = (Phase.BACKOFF, Phase.QUEUED, Phase.RELEASED)
 _by_command: Final = attrgetter("command")
@@ -22,7 +23,7 @@ _by_command: Final = attrgetter("command")
 
 def waiting_on(
     timers: Iterable[DurableTimer],
-    signals: Signals,
+    mail: Mail,
     children: Children,
     activities: Iterable[ActivityState] = (),
 ) -> str:
@@ -30,9 +31,9 @@ def waiting_on(
 
     It is asked for at every turn, so only what is shown is put into words.
     """
-    waits: list[Child | Waiter | DurableTimer | ActivityState] = [
+    waits: list[Child | Waiter[Any] | DurableTimer | ActivityState] = [
         *children.watched(),
-        *signals.waiters(),
+        *mail.waiters(),
         *(timer for timer in timers if timer.shown),
         *(s for s in activities if s.phase in _WAITING and not s.abandoned),
     ]
@@ -44,11 +45,11 @@ def waiting_on(
     return ", ".join(texts)
 
 
-def _text(wait: Child | Waiter | DurableTimer | ActivityState) -> str:
+def _text(wait: Child | Waiter[Any] | DurableTimer | ActivityState) -> str:
     if isinstance(wait, Child):
         return f"child {wait.run_id}"
     if isinstance(wait, Waiter):
-        text, timer = f"signal {wait.name[:80]}", wait.timer
+        text, timer = f"{wait.what} {wait.name[:80]}", wait.timer
         if isinstance(timer, DurableTimer) and timer.pending:
             text += f" until {_time(timer.due_at)}"
         return text

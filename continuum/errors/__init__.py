@@ -30,7 +30,9 @@
     ├── WorkflowFailed            `result` of a failed run
     ├── WorkflowCancelled         `result` of a cancelled run
     ├── ExecutionTimeout          names the failure of a run that was out of time
-    ├── ResultTimeout             `result` waited long enough (also a TimeoutError)
+    ├── ResultTimeout             `result` or `ask` waited long enough (also a TimeoutError)
+    ├── QuestionRefused           `ask`: the run refused the question
+    ├── QuestionUnanswered        `ask`: the run ended without an answer
     ├── NonDeterminismError       workflow code tried real I/O
     ├── NotInWorkflow, NotInActivity  a call outside a workflow, or outside an activity
     ├── ActivityCancelled         raised by `heartbeat` inside an activity that should end
@@ -76,6 +78,8 @@ from continuum.errors.code import (
 )
 from continuum.errors.results import (
     ExecutionTimeout,
+    QuestionRefused,
+    QuestionUnanswered,
     ResultTimeout,
     WorkflowCancelled,
     WorkflowFailed,
@@ -128,6 +132,8 @@ __all__ = [
     "PayloadSealed",
     "PlanError",
     "QueryError",
+    "QuestionRefused",
+    "QuestionUnanswered",
     "ReasonRequired",
     "RepairRefused",
     "ResultTimeout",

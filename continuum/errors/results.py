@@ -1,4 +1,4 @@
-"""What `result` raises when a run has no value (yet)."""
+"""What `result` and `ask` raise when there is no value (yet)."""
 
 from __future__ import annotations
 
@@ -38,4 +38,39 @@ class WorkflowCancelled(ContinuumError):
 
 
 class ResultTimeout(ContinuumError, TimeoutError):
-    """The run had not ended when the time was over; it goes on."""
+    """There was no result, or no answer, when the time was over; the run goes on."""
+
+
+class QuestionRefused(ContinuumError):
+    """The run refused the question.
+
+    Attributes:
+        run_id: the run that was asked.
+        question_id: of the question.
+        reason: what its code, or the type or check of its wait, has against it.
+    """
+
+    def __init__(self, run_id: UUID, question_id: str, name: str, reason: str) -> None:
+        self.run_id = run_id
+        self.question_id = question_id
+        self.reason = reason
+        super().__init__(f"run {run_id} refused question {name}: {reason}")
+
+
+class QuestionUnanswered(ContinuumError):
+    """The run ended without an answer.
+
+    Attributes:
+        run_id: the run that was asked.
+        question_id: of the question.
+        state: in which it ended.
+    """
+
+    def __init__(self, run_id: UUID, question_id: str, name: str, state: str) -> None:
+        self.run_id = run_id
+        self.question_id = question_id
+        self.state = state
+        super().__init__(
+            f"run {run_id} is {state}: it ended without an answer to question {name}",
+            hint=f"see: continuum show {run_id} --history",
+        )

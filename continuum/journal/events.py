@@ -120,6 +120,43 @@ class SignalReceived(msgspec.Struct, frozen=True):
     message: int
 
 
+class QuestionAwaited(msgspec.Struct, frozen=True):
+    name: str
+
+
+class QuestionReceived(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A question `question` (its id) of this name; `message` is the id of its inbox row.
+
+    `copied` says that it was asked of the run that this one is a fork of, and is answered there.
+    """
+
+    name: str
+    value: Raw
+    message: int
+    question: str
+    copied: bool = False
+
+
+class QuestionAnswered(msgspec.Struct, frozen=True):
+    """Whoever asked gets this value, with the turn."""
+
+    name: str
+    question: str
+    value: Raw
+
+
+class QuestionRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whoever asked is told this reason, with the turn.
+
+    `unfit` says that the payload was not what the wait is for: the code has not seen the question.
+    """
+
+    name: str
+    question: str
+    reason: str
+    unfit: bool = False
+
+
 class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     message: int
     reason: str | None = None
@@ -260,12 +297,16 @@ type_of_kind: Final[dict[EventKind, type[msgspec.Struct]]] = {
     EventKind.ACTIVITY_FAILED: ActivityEnded,
     EventKind.TIMER_FIRED: TimerFired,
     EventKind.SIGNAL_RECEIVED: SignalReceived,
+    EventKind.QUESTION_RECEIVED: QuestionReceived,
     EventKind.CANCEL_REQUESTED: CancelRequested,
     EventKind.ACTIVITY_SCHEDULED: ActivityScheduled,
     EventKind.ACTIVITY_CANCELLED: ActivityCancelled,
     EventKind.TIMER_STARTED: TimerStarted,
     EventKind.TIMER_CANCELLED: TimerCancelled,
     EventKind.SIGNAL_AWAITED: SignalAwaited,
+    EventKind.QUESTION_AWAITED: QuestionAwaited,
+    EventKind.QUESTION_ANSWERED: QuestionAnswered,
+    EventKind.QUESTION_REFUSED: QuestionRefused,
     EventKind.SIDE_EFFECT: SideEffect,
     EventKind.ACTIVITY_STARTED: ActivityStarted,
     EventKind.ACTIVITY_ATTEMPT_FAILED: ActivityAttemptFailed,

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     ACTIVITY_FAILED = "activity_failed"
     TIMER_FIRED = "timer_fired"
     SIGNAL_RECEIVED = "signal_received"
+    QUESTION_RECEIVED = "question_received"
     CANCEL_REQUESTED = "cancel_requested"
     CHILD_COMPLETED = "child_completed"
     CHILD_FAILED = "child_failed"
@@ -35,6 +36,9 @@ class EventKind(StrEnum):
     TIMER_STARTED = "timer_started"
     TIMER_CANCELLED = "timer_cancelled"
     SIGNAL_AWAITED = "signal_awaited"
+    QUESTION_AWAITED = "question_awaited"
+    QUESTION_ANSWERED = "question_answered"
+    QUESTION_REFUSED = "question_refused"
     SIDE_EFFECT = "side_effect"
     ATTRIBUTES_SET = "attributes_set"
     VALUE_PUBLISHED = "value_published"
@@ -61,13 +65,14 @@ STIMULI: Final = frozenset({
     EventKind.RUN_STARTED, EventKind.ACTIVITY_COMPLETED, EventKind.ACTIVITY_FAILED,
     EventKind.TIMER_FIRED, EventKind.SIGNAL_RECEIVED, EventKind.CANCEL_REQUESTED,
     EventKind.CHILD_COMPLETED, EventKind.CHILD_FAILED, EventKind.CHILD_CANCELLED,
-    EventKind.CHILD_CARRIED,
+    EventKind.CHILD_CARRIED, EventKind.QUESTION_RECEIVED,
 })  # fmt: skip
 COMMANDS: Final = frozenset({
     EventKind.ACTIVITY_SCHEDULED, EventKind.ACTIVITY_CANCELLED, EventKind.TIMER_STARTED,
     EventKind.TIMER_CANCELLED, EventKind.SIGNAL_AWAITED, EventKind.SIDE_EFFECT,
     EventKind.ATTRIBUTES_SET, EventKind.VALUE_PUBLISHED, EventKind.CHILD_STARTED,
-    EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED,
+    EventKind.CHILD_CANCEL_REQUESTED, EventKind.CHILD_SIGNALLED, EventKind.QUESTION_AWAITED,
+    EventKind.QUESTION_ANSWERED, EventKind.QUESTION_REFUSED,
 })  # fmt: skip
 ENDS: Final = frozenset({
     EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED, EventKind.RUN_CONTINUED,

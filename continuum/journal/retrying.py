@@ -15,11 +15,12 @@ from typing import Final
 import msgspec
 
 from continuum.journal.events import Event, EventKind, RunRetried
+from continuum.journal.questions import QUESTION, encode_question
 from continuum.journal.tasks import RESULT, AttemptResult, attempt_name, encode_task
 
 _EFFECTS: Final = frozenset({
     EventKind.ACTIVITY_SCHEDULED, EventKind.CHILD_STARTED, EventKind.CHILD_CANCEL_REQUESTED,
-    EventKind.CHILD_SIGNALLED,
+    EventKind.CHILD_SIGNALLED, EventKind.QUESTION_ANSWERED, EventKind.QUESTION_REFUSED,
 })  # fmt: skip
 """Commands that others see: what they did is not undone by leaving them out."""
 
@@ -45,10 +46,12 @@ class RetryPlan:
     Attributes:
         body: of the event that annuls the failure.
         mail: kind, name and value of messages to deliver again.
+        questions: ids of the questions that were asked before the failure, answered or not.
     """
 
     body: RunRetried
     mail: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
+    questions: frozenset[str] = frozenset()
 
 
 def surviving(events: Sequence[Event]) -> Sequence[Event]:
@@ -91,6 +94,10 @@ def plan_retry(events: Sequence[Event], reason: str | None, *, force: bool) -> R
         if event.kind is EventKind.SIGNAL_RECEIVED:
             body = event.body()
             mail.append(("signal", body.name, bytes(body.value)))
+        elif event.kind is EventKind.QUESTION_RECEIVED:
+            body = event.body()
+            data = encode_question(body.question, bytes(body.value), copied=body.copied)
+            mail.append((QUESTION, body.name, data))
         elif event.kind in _CHILD_ENDS:
             mail.append(("child_result", "", msgspec.json.encode(event.body())))
         elif event.kind in _ATTEMPTS and command in opened:
@@ -104,7 +111,9 @@ def plan_retry(events: Sequence[Event], reason: str | None, *, force: bool) -> R
                 result = AttemptResult("completed", value=body.value)
                 mail.append((RESULT, name, encode_task(result)))
     others = [(command, attempt) for command, attempt in lost.items() if command not in again]
-    return RetryPlan(RunRetried(gone[0].seq, list(again.items()), others, reason), mail)
+    asked = (e.body().question for e in left if e.kind is EventKind.QUESTION_RECEIVED)
+    body = RunRetried(gone[0].seq, list(again.items()), others, reason)
+    return RetryPlan(body, mail, frozenset(asked))
 
 
 def _first_annulled(events: Sequence[Event]) -> int:
@@ -126,7 +135,7 @@ def _why_not(events: Sequence[Event]) -> str:
         if _counts(event):
             return (
                 f"after the activity of command {event.command} had failed, the workflow did "
-                "more that others have seen (a compensation, another activity, a child)"
+                "more that others have seen (a compensation, another activity, a child, an answer)"
             )
         if event.kind is EventKind.CHILD_FAILED:
             return f"its child {event.body().run_id} failed, not an activity of its own"

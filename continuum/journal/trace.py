@@ -91,7 +91,7 @@ def attempt_span(run_id: UUID, incarnation: int, command: int, attempt: int) -> 
 
 
 def signal_span(run_id: UUID, message: int) -> int:
-    """Id of the span of a signal that the run has received."""
+    """Id of the span of a signal or question that the run has received."""
     return _derived(run_id, "signal", message)
 
 

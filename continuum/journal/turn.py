@@ -86,11 +86,26 @@ class Continuation(msgspec.Struct, frozen=True, gc=False):
 
     Args:
         input: its arguments.
-        carried: its first events: children still live, then signals that nobody had taken.
+        carried: its first events: children still live, signals that nobody had taken, then
+            questions that were not answered.
     """
 
     input: bytes
     carried: Sequence[Entry] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What whoever asked a question is told.
+
+    Args:
+        question: its id.
+        value: the answer as JSON; None when it was refused.
+        refusal: why.
+    """
+
+    question: str
+    value: bytes | None = None
+    refusal: str | None = None
 
 
 class Turn(msgspec.Struct, gc=False):
@@ -115,6 +130,7 @@ class Turn(msgspec.Struct, gc=False):
         cancelling: a cancellation was requested.
         attributes: merged into the run's.
         published: values that the run shows from now on, as JSON, by name.
+        answers: to questions that it was asked; those that it was not asked are left out.
         children: runs to be inserted, free and ready, if this turn holds the fence.
         posts: messages to other runs, sent if this turn holds the fence.
         continuation: set when the incarnation ends and another follows; `pin` is then unpinned.
@@ -142,6 +158,7 @@ class Turn(msgspec.Struct, gc=False):
     posts: Sequence[Post] = ()
     continuation: Continuation | None = None
     published: Mapping[str, bytes] | None = None
+    answers: Sequence[Answer] = ()
 
     @property
     def appended(self) -> int:

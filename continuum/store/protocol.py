@@ -27,6 +27,7 @@ from continuum.store.mail import InboxMessage as InboxMessage
 from continuum.store.mail import NewMessage as NewMessage
 from continuum.store.mail import PostOutcome as PostOutcome
 from continuum.store.pauses import NO_PAUSES, Pauses
+from continuum.store.questions import QuestionStore
 from continuum.store.starts import StartStore
 from continuum.store.unavailable import StoreUnavailable as StoreUnavailable
 from continuum.versions.facts import CodeFacts
@@ -258,6 +259,11 @@ class ClientStore(Protocol):
         """Starts that ask for more than a new run."""
         ...
 
+    @property
+    def questions(self) -> QuestionStore:
+        """Questions to runs."""
+        ...
+
     async def insert_runs(self, runs: Sequence[NewRun]) -> list[NewRun | None]:
         """Insert unowned, ready, unpinned runs in one commit.
 
@@ -294,6 +300,10 @@ class HintSender(Protocol):
 
     def runs_ended(self, run_ids: Sequence[UUID]) -> None:
         """Wake whoever waits for these results."""
+        ...
+
+    def runs_answered(self, run_ids: Sequence[UUID]) -> None:
+        """Wake whoever has asked these runs something."""
         ...
 
     def poll_now(self) -> None:

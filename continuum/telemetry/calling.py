@@ -17,8 +17,8 @@ def calling(what: str, name: str, **attributes: str) -> Generator[str | None]:
     """A span around a call that gives work to a run.
 
     Args:
-        what: "start" or "signal".
-        name: of the workflow or signal; with `what` the name of the span.
+        what: "start", "signal" or "ask".
+        name: of the workflow, signal or question; with `what` the name of the span.
         attributes: of the span; `continuum.` goes before each.
 
     Yields:

@@ -1,4 +1,4 @@
-"""Traces of OpenTelemetry: spans of starts, runs, attempts of activities and signals.
+"""Traces of OpenTelemetry: spans of starts, runs, attempts of activities, signals and questions.
 
 The ids of what a worker records follow from the run (`journal.trace`), and it records only what it
 did itself and what is durable. So a takeover repeats no span, and the spans of all processes that
@@ -52,6 +52,9 @@ SCOPE: Final = "continuum"
 """The instrumentation scope of all spans and metrics."""
 
 _SAMPLED: Final = 1
+_RECEIVED: Final = {
+    EventKind.SIGNAL_RECEIVED: "signal", EventKind.QUESTION_RECEIVED: "question",
+}  # fmt: skip
 
 
 @contextmanager
@@ -120,15 +123,15 @@ class Tracing(Observer):
         return str(TraceContext(context.trace_id, NO_PARENT, _SAMPLED if sampled else 0))
 
     def committed(self, run: OwnedRun, turn: Turn) -> None:
-        """See `Observer`: signals it received, and its end."""
+        """See `Observer`: signals and questions it received, and its end."""
         execution = run.execution
         identity = None if execution is None else execution.identity
         context = None if identity is None else parse_context(identity.trace)
         if identity is None or context is None:
             return
         for entry in turn.entries:
-            if entry.kind is EventKind.SIGNAL_RECEIVED:
-                self._signal(identity, context, entry)
+            if entry.kind in _RECEIVED:
+                self._received(identity, context, entry, _RECEIVED[entry.kind])
         if turn.end is not None:
             self._run(identity, context, turn.end, turn.entries[-1].at)
 
@@ -166,14 +169,14 @@ class Tracing(Observer):
             _fail(span, failure)
         span.end()
 
-    def _signal(self, run: RunIdentity, context: TraceContext, entry: Entry) -> None:
+    def _received(self, run: RunIdentity, context: TraceContext, entry: Entry, what: str) -> None:
         at = _nanoseconds(entry.at)
         span = self._start(
             f"receive {entry.body.name}",
             context.under(run_span(run.run_id, run.retries)),
             signal_span(run.run_id, entry.body.message),
             SpanKind.CONSUMER,
-            {"run.id": str(run.run_id), "namespace": run.namespace, "signal": entry.body.name},
+            {"run.id": str(run.run_id), "namespace": run.namespace, what: entry.body.name},
             at,
         )
         span.end(at)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from continuum.client.answers import AnswerWaiter
 from continuum.client.client import Continuum
 from continuum.client.waiting import EndWaiter
 from continuum.errors import ConfigurationError
@@ -17,6 +18,7 @@ from continuum.store.journals import ReplaySource
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.store import MemoryStore
 from continuum.store.memory.wake import Hear, MemoryHints, MemoryListener, MemoryLiveness
+from continuum.store.questions import QuestionKey, Reply
 from continuum.store.starts import StartOrder, StartOutcome
 from continuum.testing.skipping import Stalled, TimeSkipper
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from continuum.client.backend import Backend
     from continuum.client.local_worker import LocalWorker
+
+
+T = TypeVar("T")
 
 
 class MemoryBackend:
@@ -46,6 +51,7 @@ class MemoryBackend:
         self.clock = store.clock
         self.hints = hints
         self.waiter: EndWaiter = _SkippingWaiter(store, hints, skipper)
+        self.answers: AnswerWaiter = _SkippingAnswers(store, hints, skipper)
         self.workers: list[LocalWorker] = []
 
     async def close(self) -> None:
@@ -53,6 +59,7 @@ class MemoryBackend:
         for worker in list(self.workers):
             await worker.close()
         await self.waiter.close()
+        await self.answers.close()
 
     async def start_on(self, connection: AsyncConnection[Any], order: StartOrder) -> StartOutcome:
         """There is no transaction to join."""
@@ -118,16 +125,34 @@ class _SkippingWaiter(EndWaiter):
         self._skipper = skipper
 
     async def wait(self, run_id: UUID, *, here: bool = False) -> RunEnd:
-        wait = asyncio.ensure_future(super().wait(run_id, here=here))
-        with self._skipper.somebody_waits() as stalled:
-            try:
-                await asyncio.wait((wait, stalled), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not wait.done():
-                    wait.cancel()
-        if not wait.cancelled() and wait.done():
-            return wait.result()
-        raise Stalled(stalled.result(), hint="send what it waits for before asking for the result")
+        hint = "send what it waits for before asking for the result"
+        return await _skipping(self._skipper, super().wait(run_id, here=here), hint)
+
+
+class _SkippingAnswers(AnswerWaiter):
+    """Lets time pass while answers are awaited."""
+
+    def __init__(self, store: MemoryStore, hints: MemoryHints, skipper: TimeSkipper) -> None:
+        super().__init__(store.questions.replies, lambda on_hint, _: _EndListener(hints, on_hint))
+        self._skipper = skipper
+
+    async def wait(self, key: QuestionKey) -> Reply:
+        hint = "it answers only what it waits for with wait_question"
+        return await _skipping(self._skipper, super().wait(key), hint)
+
+
+async def _skipping(skipper: TimeSkipper, waiting: Coroutine[Any, Any, T], hint: str) -> T:
+    """Wait, and let time pass; what nothing can bring any more is given up."""
+    wait = asyncio.ensure_future(waiting)
+    with skipper.somebody_waits() as stalled:
+        try:
+            await asyncio.wait((wait, stalled), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not wait.done():
+                wait.cancel()
+    if not wait.cancelled() and wait.done():
+        return wait.result()
+    raise Stalled(stalled.result(), hint=hint)
 
 
 def _no_transaction() -> ConfigurationError:

@@ -17,7 +17,12 @@ Resolve = Callable[[ast.expr], tuple[Found, list[str]] | None]
 
 _COMPUTED: Final = "signals of computed names"
 _SIGNAL: Final = "signal "
-_WAITS: Final = frozenset({"continuum.wait_signal", "continuum.engine.api.wait_signal"})
+_WAITS: Final = {
+    "continuum.wait_signal": "signal",
+    "continuum.engine.api.wait_signal": "signal",
+    "continuum.wait_question": "question",
+    "continuum.engine.asking.wait_question": "question",
+}
 _EFFECTS: Final = frozenset({"continuum.side_effect", "continuum.engine.api.side_effect"})
 
 
@@ -47,9 +52,9 @@ def boundary_of_call(node: ast.Call, dotted: str | None, resolve: Resolve) -> Bo
     given = {each.arg: each.value for each in node.keywords}
     if dotted in _WAITS:
         name = node.args[0] if node.args else given.get("name")
-        label = _COMPUTED
+        label = f"{_WAITS[dotted]}s of computed names"
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            label = f"{_SIGNAL}{name.value}"
+            label = f"{_WAITS[dotted]} {name.value}"
         if None in given:  # **options
             return Boundary(label, [Unresolved(f"**{ast.unparse(given[None])}")])
         return Boundary(label, [_annotation(given.get("type"), resolve)])

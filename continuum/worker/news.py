@@ -1,4 +1,4 @@
-"""What others have to hear of after a commit: which runs ended, and which got mail."""
+"""What others have to hear of after a commit: which runs ended or answered, which got mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class News:
     """Gathers it turn by turn and tells it once for each commit.
 
     Args:
-        on_ended, on_mail: are told.
+        on_ended, on_answered, on_mail: are told of these runs.
 
     Attributes:
         on_end: called for each end at once.
@@ -25,23 +25,28 @@ class News:
 
     def __init__(
         self,
-        on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
+        on_ended: Callable[[Sequence[UUID]], None],
+        on_answered: Callable[[Sequence[UUID]], None],
         on_mail: Callable[[Sequence[UUID]], None],
     ) -> None:
         self.on_end: list[OnEnd] = []
         self._on_ended = on_ended
+        self._on_answered = on_answered
         self._on_mail = on_mail
-        self._ended: list[tuple[UUID, RunEnd]] = []
+        self._ended: list[UUID] = []
+        self._answered: list[UUID] = []
         self._mail: dict[UUID, None] = {}
 
     def posted(self, turn: Turn) -> None:
-        """It posted to runs, or made some."""
+        """It posted to runs, made some, or answered questions."""
+        if turn.answers:
+            self._answered.append(turn.run_id)
         self._mail.update((post.run_id, None) for post in turn.posts)
         self._mail.update((child.run_id, None) for child in turn.children)
 
     def ended(self, run_id: UUID, end: RunEnd) -> None:
         """A run has ended."""
-        self._ended.append((run_id, end))
+        self._ended.append(run_id)
         for callback in self.on_end:
             try:
                 callback(run_id, end)
@@ -50,9 +55,12 @@ class News:
 
     def tell(self) -> None:
         """All outcomes of one commit are known."""
-        ended, self._ended = self._ended, []
-        if ended:
+        if self._ended:
+            ended, self._ended = self._ended, []
             self._on_ended(ended)
+        if self._answered:
+            answered, self._answered = self._answered, []
+            self._on_answered(answered)
         if self._mail:
             mail, self._mail = self._mail, {}
             self._on_mail(list(mail))

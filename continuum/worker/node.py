@@ -31,6 +31,7 @@ from continuum.worker.deaths import LOOK, Deaths
 from continuum.worker.drain import Drain
 from continuum.worker.housekeeping import Housekeeping
 from continuum.worker.membership import Membership
+from continuum.worker.news import News
 from continuum.worker.ownership import Claims, Releases
 from continuum.worker.recipes import Recipes
 from continuum.worker.runner import Runner
@@ -117,9 +118,8 @@ class Worker:
         self.drained: asyncio.Task[None] | None = None
         self.stop_request = StopRequest()
         self.tokens = Tokens(store)
-        self.runner = Runner(
-            self.clock, self._versions, on_ended=self._hint_ended, on_mail=self._mail_sent
-        )
+        news = News(hints.runs_ended, hints.runs_answered, self._mail_sent)
+        self.runner = Runner(self.clock, self._versions, news)
         self.committer = Committer(
             store,
             random,
@@ -327,9 +327,6 @@ class Worker:
     def _batch_done(self) -> None:
         self.runner.batch_done()
         self.releases.consider()
-
-    def _hint_ended(self, ended: Sequence[tuple[UUID, RunEnd]]) -> None:
-        self._hints.runs_ended([run_id for run_id, _ in ended])
 
     def _mail_sent(self, run_ids: Sequence[UUID]) -> None:
         """Runs of this process posted to these, or inserted them."""

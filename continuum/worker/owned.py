@@ -13,6 +13,7 @@ import msgspec
 from continuum.engine.execution import Execution
 from continuum.engine.outcome import ActivityCall, Collected
 from continuum.journal.events import ChildEnded, details_of
+from continuum.journal.questions import QUESTION, decode_question
 from continuum.journal.tasks import KEY_SETTLED, RESULT, decode_result, parse_attempt_name
 from continuum.journal.trace import CONTEXT
 from continuum.journal.turn import NewRun, RunState, Turn, VersionPin
@@ -134,6 +135,9 @@ class OwnedRun:
             self._deliver_about_attempt(execution, message, at)
         elif message.kind == "child_result":
             execution.child_ended(msgspec.json.decode(message.value, type=ChildEnded), at)
+        elif message.kind == QUESTION:
+            posted = decode_question(message.value)
+            execution.question(message.id, message.name, posted, at)
         elif message.kind != CONTEXT:  # which was read before the run began
             execution.signal(message.id, message.name, message.value, at)
 

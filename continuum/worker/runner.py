@@ -12,7 +12,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -62,14 +62,7 @@ class Runner:
             reads them from its thread.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        versions: LoadedVersions,
-        *,
-        on_ended: Callable[[Sequence[tuple[UUID, RunEnd]]], None],
-        on_mail: Callable[[Sequence[UUID]], None],
-    ) -> None:
+    def __init__(self, clock: Clock, versions: LoadedVersions, news: News) -> None:
         self.runs: dict[UUID, OwnedRun] = {}
         self.parked: dict[UUID, OwnedRun] = {}
         self.probation = Probation()
@@ -82,8 +75,8 @@ class Runner:
         self.deliveries = Deliveries(self.runs, self.stimulate)
         self._clock = clock
         self._versions = versions
-        self._news = News(on_ended, on_mail)
-        self.on_end, self.batch_done = self._news.on_end, self._news.tell
+        self._news = news
+        self.on_end, self.batch_done = news.on_end, news.tell
         self._ready: deque[OwnedRun] = deque()
         self._scheduled = False
         self._context = contextvars.Context()
@@ -274,7 +267,7 @@ class Runner:
         self.observer.committed(run, turn)
         if turn.consumed:
             self.deliveries.consumed(run, turn.consumed)
-        if turn.posts or turn.children:
+        if turn.posts or turn.children or turn.answers:
             self._news.posted(turn)
         if turn.end is not None:
             self._finish(run, turn.end)

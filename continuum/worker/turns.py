@@ -60,6 +60,7 @@ def turn_of(run: OwnedRun, execution: Execution, collected: Collected) -> Turn:
         collected.posts,
         execution.continuation,
         collected.published,
+        collected.answers,
     )
     if end is not None and run.parent_id is not None:
         turn.posts = [*turn.posts, end_post(run.run_id, run.parent_id, end)]

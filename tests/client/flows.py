@@ -43,4 +43,12 @@ async def failing(text: str) -> None:
     raise ValueError(text)
 
 
-ALL = [total, approval, collecting, failing]
+@workflow
+async def pricing() -> str:
+    """Answers what an order costs, once."""
+    question = await continuum.wait_question("price", type=Order)
+    question.answer(Order(question.value.id, await price(question.value)))
+    return question.id
+
+
+ALL = [total, approval, collecting, failing, pricing]

@@ -11,7 +11,7 @@ import pytest
 from continuum import Continuum
 from continuum.client.blocking import BlockingContinuum
 from continuum.errors import ConfigurationError, DatabaseUnavailable, RunNotFound
-from tests.client.flows import ALL, Order, approval, total
+from tests.client.flows import ALL, Order, approval, pricing, total
 
 
 def test_a_run_from_start_to_result(dsn: str) -> None:
@@ -25,12 +25,17 @@ def test_a_run_from_start_to_result(dsn: str) -> None:
             assert run.result(timeout=10) == "x: yes"
             assert ct.result(run.id) == "x: yes"
             assert ct.start(total, Order("o", 1)).result(timeout=10) == Order("o", 2)
+            asked = ct.start(pricing, namespace="asked")
+            answer = ct.ask(asked.id, "price", Order("o", 1), id="q", type=Order, timeout=10)
+            assert answer == asked.ask("price", id="q", type=Order) == Order("o", 2)
+            assert asked.ask("price", id="q") == {"id": "o", "cents": 2}
+            assert asked.result(timeout=10) == "q"
             ct.set_attributes(run.id, {"plan": "free"})
             [found] = ct.query(where=[("eq", ["attributes", "plan"], "free")]).entries
             assert found.id == run.id
             assert len(list(ct.stream())) == ct.count() == 2
             assert ct.history(run.id)[0].type == "run_started"
-            assert ct.namespaces() == ["default"]
+            assert ct.namespaces() == ["asked", "default"]
             assert [node.alive for node in ct.nodes()] == [True]
             worker.drain()
         waiting = ct.start(approval, "y")

@@ -25,6 +25,7 @@ SEALED = {
     "continuum_tasks": ["payload"],
     "continuum_activity_results": ["result"],
     "continuum_heartbeats": ["details"],
+    "continuum_questions": ["answer"],
 }
 
 
@@ -55,6 +56,7 @@ async def store_card(card: str) -> str:
 
 @workflow
 async def keeping(card: str) -> str:
+    (await continuum.wait_question("card", type=str)).answer(card)
     stored = await store_card(card)
     return stored + await continuum.wait_signal("confirmation", type=str)
 
@@ -66,6 +68,7 @@ async def test_nothing_readable_is_stored(dsn: str, both: Any) -> None:
         ct.worker([keeping], activities=[store_card], queues=["vault"]),
     ):
         run = await ct.start(keeping, SECRET)
+        assert await run.ask("card", SECRET, timeout=20) == SECRET
         await ct.signal(run.id, "confirmation", f" and {SECRET}")
         assert await run.result(timeout=20) == f"{SECRET} stored and {SECRET}"
         history = await ct.history(run.id)

@@ -65,6 +65,7 @@ async def test_another_namespace_reveals_nothing(dsn: str) -> None:
             calls = (
                 ct.get_run(run_id, namespace="orders"),
                 ct.signal(run_id, "go", namespace="orders"),
+                ct.ask(run_id, "go", namespace="orders"),
                 ct.cancel(run_id, namespace="orders"),
                 ct.cancel(run_id, namespace="orders", force=True),
                 ct.result(run_id, timeout=5, namespace="orders"),

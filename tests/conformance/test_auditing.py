@@ -110,7 +110,7 @@ async def test_what_may_never_end_by_itself(stage: Stage) -> None:
         "timer until 2026-11-29T10:00:00Z": due,
         "activity shop:charge in queue gpu": None,
         "signal go, activity shop:charge in queue gpu": None,
-        "nothing: no signal, timer, activity or child is pending": None,
+        "nothing: no signal, question, timer, activity or child is pending": None,
     }
     working = await stage.created()
     for text, wake_at in waits.items():
@@ -119,7 +119,7 @@ async def test_what_may_never_end_by_itself(stage: Stage) -> None:
     [outlook] = await stage.audits.outlooks([PIN.version_id, 77], 100, 10)
     assert (outlook.runs, outlook.endless, outlook.last_wake_at) == (7, 2, due)
     assert {run.waiting_on for run in outlook.examples} == {
-        "signal go", "nothing: no signal, timer, activity or child is pending",
+        "signal go", "nothing: no signal, question, timer, activity or child is pending",
     }  # fmt: skip
     newest = max([(await stage.run(run.run_id)).started_at for run in outlook.examples])
     assert outlook.last_started_at is not None

@@ -52,22 +52,58 @@ def test_a_step_whose_beginning_is_not_held_says_so() -> None:
     assert whole.lasted == timedelta(seconds=1)
 
 
+@pytest.mark.parametrize("what", ["signal", "question"])
 @pytest.mark.parametrize("early", [True, False])
-def test_a_signal_belongs_to_the_wait_for_it(early: bool) -> None:
+def test_a_signal_belongs_to_the_wait_for_it(what: str, early: bool) -> None:
     """In the order of the waits; one that came early is taken by the next wait."""
     journal = Journal()
     if early:
-        journal.add("signal_received", None, 0, name="go", value=1)
-        journal.add("signal_awaited", 1, 5, name="go")
+        journal.add(f"{what}_received", None, 0, name="go", value=1)
+        journal.add(f"{what}_awaited", 1, 5, name="go")
         [step] = fold(journal.events)
     else:
-        journal.add("signal_awaited", 1, 0, name="go")
-        journal.add("signal_awaited", 2, 0, name="go")
-        journal.add("signal_received", None, 5, name="go", value=1)
+        journal.add(f"{what}_awaited", 1, 0, name="go")
+        journal.add(f"{what}_awaited", 2, 0, name="go")
+        journal.add(f"{what}_received", None, 5, name="go", value=1)
         [step, other] = fold(journal.events)
         assert other.outcome == "waiting"
     assert step.outcome == "completed"
     assert len(step.events) == 2
+
+
+def test_a_question_that_was_unfit_does_not_end_the_wait() -> None:
+    """Which goes on to the next; one that the code refuses is an event like its answer."""
+    journal = Journal()
+    journal.add("question_awaited", 1, 0, name="go")
+    journal.add("question_received", None, 1, name="go", question="a", value="x")
+    journal.add("question_refused", 2, 1, name="go", question="a", reason="no number", unfit=True)
+    [wait] = fold(journal.events)
+    assert (wait.kind, wait.outcome, len(wait.events)) == ("question", "waiting", 3)
+    assert "question  1 go go no number" in " ".join(row_text(wait).split("   "))
+    journal.add("question_received", None, 4, name="go", question="b", value=5)
+    journal.add("question_refused", 3, 4, name="go", question="b", reason="too late")
+    [wait, refused] = fold(journal.events)
+    assert (wait.outcome, wait.lasted) == ("completed", timedelta(seconds=4))
+    assert refused.kind == "event"
+    assert "too late" in row_text(refused)
+
+
+def test_early_questions_that_are_unfit_are_passed_over() -> None:
+    """Each is an event of its own; the wait takes the next, or goes on waiting."""
+    journal = Journal()
+    for question in ("a", "b"):
+        journal.add("question_received", None, 0, name="go", question=question, value="x")
+    journal.add("question_awaited", 1, 5, name="go")
+    journal.add("question_refused", 2, 5, name="go", question="a", reason="no", unfit=True)
+    steps = fold(journal.events)
+    assert [[event.type for event in step.events] for step in steps] == [
+        ["question_received", "question_refused"], ["question_received", "question_awaited"],
+    ]  # fmt: skip
+    journal.add("question_refused", 3, 5, name="go", question="b", reason="no", unfit=True)
+    *_, wait = fold(journal.events)
+    assert (wait.kind, wait.command, wait.outcome) == ("question", 1, "waiting")
+    journal.add("question_received", None, 7, name="go", question="c", value=1)
+    assert fold(journal.events)[-1].outcome == "completed"
 
 
 def test_a_wait_whose_time_was_over_does_not_take_the_signal() -> None:

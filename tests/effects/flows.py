@@ -294,6 +294,39 @@ async def publish(scene: str) -> str:
     return "ok"
 
 
+def _positive(value: int) -> None:
+    if value < 0:
+        raise ValueError("not below zero")
+
+
+@workflow(name="effects:questions")
+async def questions(scene: str) -> list[Any]:
+    """One refused for its payload, one answered later, one refused, one answered with the end."""
+    first = await continuum.wait_question("change", type=int, check=_positive, timeout=3600)
+    await step("changed")
+    first.answer({"is": first.value})
+    second = await continuum.wait_question("change", type=int)
+    second.refuse("once is enough")
+    await continuum.sleep(0.02)
+    last = await continuum.wait_question("last")
+    last.answer(last.value)
+    return [first.value, second.value, last.value]
+
+
+@workflow(name="effects:questions_carried")
+async def questions_carried(scene: str, incarnation: int = 1) -> list[Any]:
+    """One that was taken and one that was not, answered in the next incarnation; one left over."""
+    taken = await continuum.wait_question("first", type=str)
+    await step(f"taken by {incarnation}")
+    if incarnation == 1:
+        continuum.continue_as_new(scene, 2)
+    second = await continuum.wait_question("second", type=int)
+    taken.answer(incarnation)
+    second.refuse("too late")
+    await step("answered")
+    return [taken.value, second.value]
+
+
 @workflow(name="effects:cancellation")
 async def cancellation(scene: str) -> str:
     """Cleans up with an activity, a timer and a signal, stopping a child on the way."""

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from continuum import Continuum, WorkflowCancelled, WorkflowFailed
+from continuum import (
+    Continuum,
+    QuestionRefused,
+    QuestionUnanswered,
+    ResultTimeout,
+    WorkflowCancelled,
+    WorkflowFailed,
+)
 from continuum.client.handle import RunHandle
 from continuum.declare.workflow import Workflow
 from continuum.model import Run
@@ -24,7 +31,8 @@ LOOK: Final = 0.02
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ONCE = {"activity_scheduled", "activity_completed", "activity_failed", "timer_fired",
          "child_started", "child_completed", "child_failed", "child_cancelled",
-         "side_effect", "attributes_set", "value_published"}  # fmt: skip
+         "side_effect", "attributes_set", "value_published", "question_answered",
+         "question_refused"}  # fmt: skip
 
 Drive = Callable[[Continuum, RunHandle[Any]], Awaitable[None]]
 
@@ -166,6 +174,44 @@ async def _answer_both(ct: Continuum, run: RunHandle[Any]) -> None:
     await run.signal("yes", "second")
 
 
+def _asking(*asked: tuple[str, Any, Any]) -> Drive:
+    """Asks all that, in order: name, payload, and what becomes of it, now and ever after."""
+
+    async def drive(ct: Continuum, run: RunHandle[Any]) -> None:
+        expected = [answer for _, _, answer in asked]
+        for number in range(len(asked)):
+            await _ask(run, number, timeout=0)
+        answers = [_ask(run, number) for number in range(len(asked))]
+        assert await asyncio.gather(*answers) == expected
+        with suppress(WorkflowFailed, WorkflowCancelled):
+            await run.result(timeout=60)
+        assert [await _ask(run, number) for number in range(len(asked))] == expected
+
+    async def _ask(run: RunHandle[Any], number: int, timeout: float = 60) -> Any:
+        name, payload, _ = asked[number]
+        try:
+            return await run.ask(name, payload, id=f"question {number}", timeout=timeout)
+        except (QuestionRefused, QuestionUnanswered) as error:
+            return type(error), getattr(error, "reason", "")
+        except ResultTimeout:
+            return None
+
+    return drive
+
+
+_ASKED: Final = (
+    ("change", -1, (QuestionRefused, "not below zero")),
+    ("change", 5, {"is": 5}),
+    ("change", 6, (QuestionRefused, "once is enough")),
+    ("last", "bye", "bye"),
+)
+_CARRIED: Final = (
+    ("first", "early", 2),
+    ("second", 7, (QuestionRefused, "too late")),
+    ("never", 8, (QuestionUnanswered, "")),
+)
+
+
 async def _free_the_child(ct: Continuum, run: RunHandle[Any]) -> None:
     await run.result(timeout=60)
     child = await _child(ct, run, "signal go")
@@ -226,6 +272,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "patch": Scenario(flows.patch),
     "attributes": Scenario(flows.attributes),
     "publish": Scenario(flows.publish),
+    "questions": Scenario(flows.questions, _asking(*_ASKED)),
+    "questions_carried": Scenario(flows.questions_carried, _asking(*_CARRIED)),
     "cancellation": Scenario(flows.cancellation, _cancel_parent),
 }
 

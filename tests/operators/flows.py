@@ -32,6 +32,16 @@ async def asking(service: str) -> str:
 
 
 @workflow
+async def asked() -> int:
+    """Adds up what it is asked, until that is nothing."""
+    total = 0
+    while (question := await continuum.wait_question("add", type=int)).value:
+        total += question.value
+        question.answer(total)
+    return total
+
+
+@workflow
 async def counting() -> int:
     """How many `tick` came before `end`."""
     ticks = 0
@@ -40,4 +50,4 @@ async def counting() -> int:
     return ticks
 
 
-ALL = [waiting, asking, counting]
+ALL = [waiting, asking, asked, counting]

@@ -58,6 +58,26 @@ async def test_every_act_upon_a_run_is_recorded(place: Place) -> None:
     assert [act.id for act in acts] == sorted(act.id for act in acts)
 
 
+async def test_questions_of_operators_are_recorded(place: Place) -> None:
+    """Who asked what, and who only waited on; an application's questions are not."""
+    run = await place.app.start(flows.asked, namespace="billing")
+    assert await place.app.ask(run.id, "add", 1, timeout=30) == 1
+    assert await place.ann.ask(run.id, "add", 2, id="q", reason="audit", timeout=30) == 3
+    assert await place.bob.ask(run.id, "add", 2, id="q", timeout=30) == 3
+    acts = await journal(place.app, run.id)
+    assert said(acts) == [
+        ("ann", "ask", "asked", "audit"), ("bob", "ask", "repeated", None),
+    ]  # fmt: skip
+    assert acts[0].detail == {"name": "add", "question_id": "q"}
+    await place.ann.require_reasons("billing")
+    with pytest.raises(ReasonRequired):
+        await place.ann.ask(run.id, "add", 4, id="unreasoned", timeout=0)
+    assert await place.ann.ask(run.id, "add", 4, id="unreasoned", reason="x", timeout=30) == 7
+    events = [event.type for event in await place.app.history(run.id)]
+    assert events.count("question_received") == 3
+    assert events.count("operator_ask") == 3
+
+
 async def test_acts_by_key_are_recorded_of_the_run(place: Place) -> None:
     """A key is resolved first; a signal that starts a run is none upon one that was there."""
     call = {"key": "k", "signal": "tick", "payload": 1, "namespace": "billing"}

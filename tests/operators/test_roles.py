@@ -85,6 +85,7 @@ BEYOND_ACTS = (
     "UPDATE continuum_counts SET n = 0",
     "UPDATE continuum_pauses SET operator = 'nobody'",
     "UPDATE continuum_published SET value = ''",
+    "UPDATE continuum_questions SET answer = ''",
     "DELETE FROM continuum_schema",
     "CREATE TABLE mine (n int)",
 )
@@ -133,6 +134,7 @@ async def test_a_reader_reads_everything_and_writes_nothing(
             for act in (
                 mine.start(flows.waiting),
                 mine.signal(run.id, "go"),
+                mine.ask(run.id, "add", 1, timeout=0),
                 mine.cancel(run.id),
                 mine.set_attributes(run.id, {"a": 1}),
                 mine.pause(run.id),
@@ -164,6 +166,10 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
         await me.signal(runs[0].id, "go", 1, delivery_id="d")
         assert await runs[0].result(30) == "1"
         await me.set_attributes(runs[1].id, {"a": 1})
+        adding = await ct.start(flows.asked)
+        assert await me.ask(adding.id, "add", 1, id="q", timeout=30) == 1
+        assert await me.ask(adding.id, "add", 1, id="q", timeout=30) == 1
+        await adding.cancel(force=True)
         await me.cancel(runs[1].id)
         await me.cancel(runs[2].id, force=True)
         assert await me.retry(failed.id, once="k")
@@ -194,7 +200,16 @@ async def test_an_operator_can_act_and_nothing_else(dsn: str, roles: dict[str, s
         plan = await me.plan("attributes", "true", arguments=changes, namespace=None)
         assert (await me.apply_plan(plan.id, count=plan.count)).failed == 0
         acts = {entry.act for entry in (await me.operator_journal(limit=1000)).entries}
-        assert acts >= {"signal", "attributes set", "cancel", "retry", "restart", "fork", "apply"}
+        assert acts >= {
+            "signal",
+            "ask",
+            "attributes set",
+            "cancel",
+            "retry",
+            "restart",
+            "fork",
+            "apply",
+        }
         assert "x" not in await me.reasons_required()
     refused(operator, BEYOND_ACTS)
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from continuum.store.postgres import hints as hints_module
 from continuum.store.postgres import listen
 from continuum.store.postgres.arrays import Packed, texts, uuids
 from continuum.store.postgres.hints import (
@@ -115,6 +116,22 @@ async def test_ends_of_one_moment_are_one_notification(scene: Scene) -> None:
     await listener.close()
 
 
+async def test_an_answer_is_told_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gathers them, and what was gathered goes along."""
+    monkeypatch.setattr(hints_module, "GATHER", 3600.0)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    listener = ChannelListener(scene.connect, ENDED_CHANNEL, heard.put_nowait, lambda: None)
+    await listener.start()
+    hints = PostgresHints(scene.connect)
+    ended, answered = uuid4(), uuid4()
+    hints.runs_ended([ended])
+    hints.runs_answered([answered])
+    assert decode_hint(await asyncio.wait_for(heard.get(), 10)) == [ended, answered]
+    assert hints._gathering is None
+    await hints.close()
+    await listener.close()
+
+
 @pytest.mark.parametrize("name", ["runs_changed", "runs_ended", "poll_now", "tasks_queued"])
 async def test_hints_do_not_wait_for_the_disk(scene: Scene, name: str) -> None:
     """Their transaction commits without waiting for WAL, and leaves the session as it was."""
@@ -138,6 +155,7 @@ async def test_disabled_hints_send_nothing(scene: Scene) -> None:
     hints = PostgresHints(scene.connect, enabled=False)
     hints.runs_changed([uuid4()])
     hints.runs_ended([uuid4()])
+    hints.runs_answered([uuid4()])
     hints.poll_now()
     assert hints._task is None
     assert hints._gathering is None

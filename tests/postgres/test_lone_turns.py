@@ -18,20 +18,21 @@ from continuum.journal.events import (
     EventKind,
     Failure,
 )
-from continuum.journal.turn import Continuation, NewRun, RunEnd, RunState, Turn, VersionPin
+from continuum.journal.turn import Answer, Continuation, NewRun, RunEnd, RunState, Turn, VersionPin
 from continuum.store.postgres.direct import DirectStatements
 from continuum.store.postgres.turn_columns import TurnColumns
 from continuum.store.protocol import NewMessage
+from continuum.store.questions import NewQuestion
 from tests.postgres.scene import NOON, PIN, Scene, first_turn, last_turn, next_turn, walk
 
 pytestmark = pytest.mark.every_server
 
 TURNS = 80
 NEXT_PIN = VersionPin("shop:order", 2, "hash-b", "1-py3.11")
-CLOCKS = ("updated_at", "completed_at", "cancel_requested_at")
+CLOCKS = ("updated_at", "completed_at", "cancel_requested_at", "answered_at")
 TABLES = (
     "continuum_runs", "continuum_leases", "continuum_events", "continuum_inbox",
-    "continuum_count_deltas",
+    "continuum_count_deltas", "continuum_questions",
 )  # fmt: skip
 
 Contents = dict[str, list[dict[str, Any]]]
@@ -114,6 +115,10 @@ def some_turn(random: Random, owned: Sequence[Turn], inbox: Sequence[tuple[int, 
             turn.next_seq += 1
     turn.state = random.choice([None, RunState.RUNNING, RunState.SUSPENDED])
     turn.attributes = random.choice([None, None, {"plan": "free", "tier": 2}])
+    turn.answers = [
+        random.choice([Answer(f"q{n}", value=b"[1]"), Answer(f"q{n}", refusal="no")])
+        for n in range(random.choice([0, 0, 1, 2, 6]))
+    ]
     if random.random() < 0.4:
         turn.end = some_end(random)
         turn.state = turn.end.state
@@ -135,6 +140,7 @@ async def test_both_statements_write_the_same_rows(scene: Scene) -> None:
         for n in range(6):
             message = NewMessage(turn.run_id, "signal", f"s{n}", b"%d" % n)
             await scene.store.post([message])
+            await scene.store.questions.ask(NewQuestion(turn.run_id, f"q{n}", "q", b"1"))
     await scene.observer.execute(
         "UPDATE continuum_leases SET takeovers = 1, blocked_build = 'b', ready = true,"
         " cancel_requested_at = clock_timestamp() WHERE run_id = %s",
@@ -178,12 +184,19 @@ async def test_lone_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
     statements = await scene.store._turns._connected()
     busy = next_turn(first, consumed=[1], state=RunState.SUSPENDED)
     several = next_turn(first, consumed=[1, 2, 3, 4, 5, 6])
+    answering = [
+        next_turn(first, answers=[Answer(f"q{n}", value=b"1") for n in range(count)])
+        for count in (1, 6)
+    ]
     indexes: set[str] = set()
-    for turn in (busy, several, last_turn(first), first_turn()):
+    for turn in (busy, several, *answering, last_turn(first), first_turn()):
         text, parameters = TurnColumns([turn], IDENTITY).lone_statement(scene.node)
         [(plan,)] = await statements.rows(b"EXPLAIN (FORMAT JSON) " + text, parameters)
         for node in walk(plan[0]["Plan"]):
             if "Relation Name" in node and "Scan" in node["Node Type"]:
                 assert "Index Cond" in node, node
                 indexes.add(node["Index Name"])
-    assert indexes == {"continuum_leases_pkey", "continuum_runs_pkey", "continuum_inbox_pkey"}
+    assert indexes == {
+        "continuum_leases_pkey", "continuum_runs_pkey", "continuum_inbox_pkey",
+        "continuum_questions_pkey",
+    }  # fmt: skip

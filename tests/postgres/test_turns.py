@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from continuum.codec.hooks import IDENTITY
 from continuum.journal.events import Failure
-from continuum.journal.turn import NewRun, NewTask, RunEnd, RunState, Turn, TurnStatus
+from continuum.journal.turn import Answer, NewRun, NewTask, RunEnd, RunState, Turn, TurnStatus
 from continuum.store.postgres.turn_columns import TurnColumns
 from continuum.store.protocol import PayloadRejected, StoreUnavailable
 from tests.postgres.scene import (
@@ -326,7 +326,8 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
         await scene.signal(first.run_id)
     await scene.observer.execute("ANALYZE")
     statements = await scene.store._turns._connected()
-    busy = next_turn(first, consumed=[1], state=RunState.SUSPENDED)
+    answers = [Answer("q", value=b"1"), Answer("other", refusal="no")]
+    busy = next_turn(first, consumed=[1], state=RunState.SUSPENDED, answers=answers)
     everything = [busy, last_turn(await scene.create_owned()), first_turn()]
     text, parameters = TurnColumns(everything, IDENTITY).statement(scene.node, len(everything))
     [(plan,)] = await statements.rows(b"EXPLAIN (FORMAT JSON) " + text, parameters)
@@ -337,6 +338,7 @@ async def test_turn_statement_walks_no_table_whatever_the_planner_knew(scene: Sc
     ]
     assert {node.get("Index Name") for node in scans} == {
         "continuum_leases_pkey", "continuum_runs_pkey", "continuum_inbox_pkey",
+        "continuum_questions_pkey",
     }  # fmt: skip
     assert all("ARRAY" in node["Index Cond"] or "ANY" in node["Index Cond"] for node in scans)
     generic = await statements.rows(b"SHOW plan_cache_mode")

@@ -26,6 +26,7 @@ LEFT = {
     "continuum_leases": "run_id",
     "continuum_deliveries": "run_id",
     "continuum_published": "run_id",
+    "continuum_questions": "run_id",
     "continuum_origins": "run_id",
 }
 """Tables whose rows go with their run."""

@@ -31,6 +31,7 @@ HOLDERS = {
     "continuum_inbox.run_id": "goes with the lease",
     "continuum_deliveries.run_id": "goes with its run",
     "continuum_published.run_id": "goes with its run",
+    "continuum_questions.run_id": "goes with its run",
     "continuum_tasks.run_id": "goes with the lease",
     "continuum_tasks.lease_owner": "no run",
     "continuum_heartbeats.run_id": "goes with the lease",

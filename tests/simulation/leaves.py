@@ -10,7 +10,7 @@ import continuum
 from continuum import Retry
 from tests.simulation import world as outside
 from tests.simulation.interruptions import cancel_all
-from tests.simulation.programs import Node, bound
+from tests.simulation.programs import REFUSED, Node, bound
 
 
 class Unexpected(Exception):
@@ -133,6 +133,20 @@ class Leaves:
             return await continuum.wait_signal(f"{label}-never", timeout=node[1])
         except TimeoutError:
             return "silence"
+
+    async def _question(self, node: Node, label: str) -> Any:
+        def possible(value: int) -> None:
+            if value == REFUSED:
+                raise ValueError("as programmed")
+
+        limit = bound(node) * 1000
+        for value in range(node[1]):
+            question = await continuum.wait_question(label, timeout=limit, type=int, check=possible)
+            expect(question.value, value)
+            if value % 2:
+                question.refuse("odd")
+            else:
+                question.answer(value)
 
     async def _draw(self, node: Node, label: str) -> Any:
         drawn = [continuum.now(), continuum.today(), continuum.random(), continuum.uuid4()]

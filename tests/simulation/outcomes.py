@@ -58,7 +58,10 @@ def _end_of(row: RunRow, label: str) -> Any:
     result = None if row.result is None else msgspec.json.decode(row.result)
     attributes = {key: value for key, value in row.attributes.items() if key.startswith(label)}
     published = {name: value for name, (_, value) in row.published.items()}
-    return row.state.value, result, row.error_type, row.error_message, attributes, published
+    answers = {key: (asked.answer, asked.refused) for key, asked in row.questions.items()}
+    return (
+        row.state.value, result, row.error_type, row.error_message, attributes, published, answers,
+    )  # fmt: skip
 
 
 def check_same(undisturbed: Outcome, disturbed: Outcome) -> None:
@@ -103,6 +106,7 @@ def check_journals(tables: Tables) -> None:
         assert times == sorted(times), f"{row.run_id}: time went backwards"
         _check_incarnations(row)
         _check_signals(row)
+        _check_questions(row)
 
 
 def _check_incarnations(row: RunRow) -> None:
@@ -125,3 +129,17 @@ def _check_signals(row: RunRow) -> None:
             before = seen.get((event.incarnation, body.name), b"")
             assert before < bytes(body.value), f"{row.run_id}: signal {body.name}"
             seen[event.incarnation, body.name] = bytes(body.value)
+
+
+def _check_questions(row: RunRow) -> None:
+    """Answered once, and whoever asked is told what the journal says."""
+    said: dict[str, tuple[bytes | None, str | None]] = {}
+    for event in row.events:
+        if event.kind in (EventKind.QUESTION_ANSWERED, EventKind.QUESTION_REFUSED):
+            body = event.body()
+            assert body.question not in said, f"{row.run_id}: {body.question} is answered twice"
+            refused = event.kind is EventKind.QUESTION_REFUSED
+            told = (None, body.reason) if refused else (bytes(body.value), None)
+            said[body.question] = told
+    told = {key: (q.answer, q.refused) for key, q in row.questions.items() if q.answered}
+    assert told == said

@@ -26,13 +26,17 @@ Nodes = st.SearchStrategy[Node]
 SLACK: Final = 20.0
 """Seconds of virtual time between what must have happened and what interrupts it."""
 
+REFUSED: Final = -1
+"""Payload of a question that its check refuses."""
+
 SIGNALS_WITHIN: Final = 60.0
 """Virtual seconds after the start within which every signal is sent."""
 
 CHILDREN: Final = frozenset({"child", "carry"})
 """Nodes whose parts are done by another run."""
 
-_DURATIONS: Final = {"signal": 100.0, "signals": 100.0, "silence": 10.0, "sleep": 70.0}
+_DURATIONS: Final = {"signal": 100.0, "signals": 100.0, "question": 100.0, "silence": 10.0,
+                     "sleep": 70.0}  # fmt: skip
 _STEP: Final = 8.0
 
 
@@ -58,6 +62,15 @@ class Program:
     def signals(self) -> list[tuple[str, int]]:
         """Names and payloads of all signals it takes, each name's in their order."""
         return signals_of(self.parts, "")
+
+    def questions(self) -> list[tuple[str, int]]:
+        """Names and payloads of all questions that it is asked, each name's in their order."""
+        return [
+            (name, value)
+            for number, part in enumerate(self.parts)
+            for name, count in _below("question", part, f"p{number}")
+            for value in (REFUSED, *range(count))
+        ]
 
 
 @dataclass(frozen=True)
@@ -162,6 +175,13 @@ def _signals(node: Node, label: str) -> Iterator[tuple[str, int]]:
         yield from _signals(kid, f"{label}.{position}")
 
 
+def _below(kind: str, node: Node, label: str) -> Iterator[tuple[str, int]]:
+    if node[0] == kind:
+        yield label, node[1]
+    for position, kid in kids(node) if node[0] not in CHILDREN else ():
+        yield from _below(kind, kid, f"{label}.{position}")
+
+
 # -- how they are drawn --------------------------------------------------------------------------
 
 ACTIVITIES: Final = ("effect", "sync", "queued", "flaky", "refused", "timeout", "once", "keyed",
@@ -169,8 +189,8 @@ ACTIVITIES: Final = ("effect", "sync", "queued", "flaky", "refused", "timeout", 
                      "elsewhere")  # fmt: skip
 LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "activities": (*ACTIVITIES, "sleep", "draw", "side_effect", "patch", "attributes"),
-    "messages": ("effect", "signal", "signals", "silence", "attributes", "patch", "draw", "queued",
-                 "carry", "transaction"),
+    "messages": ("effect", "signal", "signals", "question", "silence", "attributes", "patch",
+                 "draw", "queued", "carry", "transaction"),
     "family": ("effect", "child", "child_cancel", "leave_child", "attributes", "sleep", "flaky",
                "carry", "pages"),
     "sagas": ("effect", "refused", "flaky", "queued", "child_cancel", "silence", "once", "abort",
@@ -197,7 +217,7 @@ def steps(focus: str, depth: int = _DEPTH, *, races: bool = False, inside: str =
         inside: a "child", which nobody sends signals, or one that is "told" them by its parent;
             neither has children.
     """
-    excluded = ("signal", "child", "carry") if inside else ()
+    excluded = ("signal", "question", "child", "carry") if inside else ()
     leaves = [kind for kind in LEAVES[focus] if not kind.startswith(excluded)]
     leaves += ["signal", "signals"] if inside == "told" else []
     choices = [_leaf(kind, focus) for kind in leaves]
@@ -237,6 +257,7 @@ def _leaf(kind: str, focus: str) -> Nodes:
         "abort": st.booleans(),
         "sleep": st.sampled_from([0, 1, 60]),
         "signal": st.integers(1, 3),
+        "question": st.integers(1, 3),
         "signals": st.sampled_from(["one", "both"]),
         "silence": st.sampled_from([0, 5]),
         "side_effect": st.booleans(),

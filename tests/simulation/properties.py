@@ -11,7 +11,14 @@ from unittest.mock import patch
 import msgspec
 
 from continuum.client.handle import RunHandle
-from continuum.errors import RunTerminal, WorkflowCancelled, WorkflowFailed
+from continuum.errors import (
+    QuestionRefused,
+    QuestionUnanswered,
+    ResultTimeout,
+    RunTerminal,
+    WorkflowCancelled,
+    WorkflowFailed,
+)
 from continuum.worker import deaths, processes
 from continuum.worker.service import Backoff
 from tests.drifts import drifts
@@ -114,6 +121,7 @@ async def _live(
     env: Chaos, run: RunHandle[object], program: Program, disturbance: Disturbance
 ) -> None:
     """Until everything has ended."""
+    await _ask(run, program, disturbance)
     await _send_signals(env, run, program, disturbance)
     if program.end == "cancelled":
         await env.sleep(program.duration + SIGNALS_WITHIN)
@@ -122,6 +130,14 @@ async def _live(
     with suppress(WorkflowFailed, WorkflowCancelled):
         await run.result()
     await env.sleep(program.duration + AFTERWARDS)
+
+
+async def _ask(run: RunHandle[object], program: Program, disturbance: Disturbance) -> None:
+    """All questions, without waiting for the answers: time would pass meanwhile."""
+    for number, (name, value) in enumerate(program.questions()):
+        for _ in range(2 if disturbance.repeated else 1):
+            with suppress(RunTerminal, ResultTimeout, QuestionRefused, QuestionUnanswered):
+                await run.ask(name, value, id=f"question-{number}", timeout=0)
 
 
 async def _send_signals(

@@ -86,7 +86,12 @@ def _spy(monkeypatch: pytest.MonkeyPatch, seen: set[str]) -> None:
         value = getattr(continuum, name)
         if inspect.isfunction(value) and name not in {*NO_EFFECTS, *DECLARED}:
             monkeypatch.setattr(continuum, name, _noting(name, value, seen))
-    for owner in (continuum.Activity, continuum.ChildHandle, continuum.Saga):
+    for owner in (
+        continuum.Activity,
+        continuum.ChildHandle,
+        continuum.Saga,
+        continuum.Question,
+    ):
         for method in _methods(owner):
             noting = _noting(f"{owner.__name__}.{method}", getattr(owner, method), seen)
             monkeypatch.setattr(owner, method, noting)

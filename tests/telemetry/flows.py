@@ -90,3 +90,9 @@ async def monthly(left: int) -> int:
     if left:
         continuum.continue_as_new(left - 1)
     return left
+
+
+@workflow(name="asked")
+async def asked() -> None:
+    """Answers once."""
+    (await continuum.wait_question("price")).answer(7)

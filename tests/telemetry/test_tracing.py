@@ -19,7 +19,7 @@ from continuum import Continuum
 from continuum.errors import WorkflowFailed
 from continuum.testing import environment
 from tests.telemetry.conftest import Recorded
-from tests.telemetry.flows import broken, letters, mail, monthly, order_flow, ship
+from tests.telemetry.flows import asked, broken, letters, mail, monthly, order_flow, ship
 from tests.worker.cluster import Cluster, open_cluster
 
 ORDER = {
@@ -214,3 +214,16 @@ def test_nothing_is_imported_for_those_who_collect_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+async def test_a_question_has_spans_as_a_signal_has(dsn: str, recorded: Recorded) -> None:
+    """One of the call, and one of the receipt."""
+    async with Continuum(dsn) as ct, ct.worker([asked]):
+        run = await ct.start(asked)
+        with trace.get_tracer("web").start_as_current_span("request"):
+            assert await run.ask("price", id="q", timeout=30) == 7
+        await run.result(timeout=30)
+    tree = recorded.tree()
+    assert (tree["ask price"], tree["receive price"]) == (["request"], ["run asked"])
+    [received] = [span for span in recorded.spans() if span.name == "receive price"]
+    assert received.attributes["continuum.question"] == "price"

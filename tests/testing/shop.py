@@ -36,6 +36,18 @@ def ship(order: Order) -> str:
     return f"shipped {order.id}"
 
 
+@workflow
+async def slow_desk() -> str:
+    """Takes a question within an hour, and answers three days later."""
+    began = continuum.now()
+    question = await continuum.wait_question("open", timeout=3600)
+    asked = (continuum.now() - began) // timedelta(seconds=1)
+    await continuum.sleep(timedelta(days=3))
+    answered = (continuum.now() - began) // timedelta(seconds=1)
+    question.answer({"asked": asked, "answered": answered})
+    return "closed"
+
+
 @workflow(version=1)
 async def order_flow(order: Order) -> str:
     try:

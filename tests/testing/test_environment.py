@@ -21,6 +21,7 @@ from tests.testing.shop import (
     order_flow,
     refund,
     ship,
+    slow_desk,
     waiting,
 )
 
@@ -128,6 +129,27 @@ async def test_a_wait_that_nothing_can_end_is_given_up() -> None:
     async with environment([waiting]) as env:
         with pytest.raises(Stalled, match=r"waiting.*waits for signal go"):
             await env.run(waiting)
+
+
+async def test_time_passes_while_an_answer_is_awaited() -> None:
+    """The question itself comes before any time has passed."""
+    async with environment([slow_desk]) as env:
+        began = env.now
+        run = await env.start(slow_desk)
+        assert await run.ask("open", 1) == {"asked": 0, "answered": 3 * 86_400}
+        assert timedelta(days=3) <= env.now - began < timedelta(days=3, seconds=1)
+        assert await run.result() == "closed"
+
+
+async def test_a_question_that_nobody_takes_is_given_up() -> None:
+    """Instead of hanging, the test hears what the run waits for instead."""
+    async with environment([waiting]) as env:
+        run = await env.start(waiting)
+        with pytest.raises(Stalled, match=r"waits for signal go.*wait_question") as caught:
+            await run.ask("other")
+        assert "only what it waits for" in str(caught.value)
+        await run.signal("go", 1)
+        await run.result()
 
 
 async def test_a_late_signal_of_the_test_itself_is_in_time() -> None:

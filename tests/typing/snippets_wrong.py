@@ -31,6 +31,9 @@ async def flow(order: str) -> str:
     words: list[int] = [await each.result() for each in continuum.children(flow)]  # wrong
     child.signal(3)  # wrong
     continuum.patched(3)  # wrong
+    asked = await continuum.wait_question("o", type=int)
+    asked.value.upper()  # wrong
+    asked.refuse(3)  # wrong
     continuum.sleep("3")  # wrong
     async with continuum.saga() as saga:
         saga.undo(charge, 3)  # wrong
@@ -53,3 +56,6 @@ async def client(ct: Continuum) -> None:
     run = await ct.start(flow, "o")
     number: int = await run.result()  # wrong
     print(number)
+    answer: int = await run.ask("o", type=str)  # wrong
+    await ct.ask(run.id, "o", id=3)  # wrong
+    print(answer)

@@ -11,6 +11,7 @@ from continuum.journal.retrying import CannotRetry, plan_retry
 from continuum.journal.turn import NewRun, RunState
 from continuum.operators.acts import Act
 from continuum.store.memory.mail import MemoryMail
+from continuum.store.memory.questions import forget_lost_questions
 from continuum.store.memory.recording import record
 from continuum.store.memory.starts import MemoryOrders
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
@@ -114,6 +115,7 @@ class MemoryRepair:
         entry = Entry(EventKind.RUN_RETRIED, None, plan.body, at)
         self._tables.journal(row, len(row.events) + 1, row.incarnation, [entry])
         self._revive(row)
+        forget_lost_questions(row, plan.questions)
         for kind, name, value in plan.mail:
             self._tables.deliver(NewMessage(run_id, kind, name, value))
         self._tables.changed()

@@ -24,6 +24,7 @@ from continuum.store.memory.operators import MemoryOperators
 from continuum.store.memory.ownership import MemoryOwnership
 from continuum.store.memory.pauses import MemoryPauses
 from continuum.store.memory.plans import MemoryPlans
+from continuum.store.memory.questions import MemoryQuestions
 from continuum.store.memory.reads import MemoryReads
 from continuum.store.memory.repair import MemoryRepair
 from continuum.store.memory.retention import MemoryRetention
@@ -42,6 +43,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.questions import QuestionStore
 from continuum.store.repair import QUARANTINED_FROM
 from continuum.store.retention import RetentionStore
 from continuum.store.starts import StartStore, TimeoutStore
@@ -69,6 +71,7 @@ class MemoryStore:
         schedules: the `ScheduleStore` of the same rows.
         timeouts: the `TimeoutStore` of the same rows.
         pauses: the `PauseStore` of the same rows.
+        questions: the `QuestionStore` of the same rows.
         retention: the `RetentionStore` of the same rows.
     """
 
@@ -93,6 +96,7 @@ class MemoryStore:
         self._adoptions = MemoryAdoptions(self.tables)
         self.schedules = MemorySchedules(self.tables, self._mail)
         self.pauses = MemoryPauses(self.tables)
+        self.questions: QuestionStore = MemoryQuestions(self.tables)
         self.retention: RetentionStore = MemoryRetention(
             self.tables, self.reads, self.schedules, self.plans
         )

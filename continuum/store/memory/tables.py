@@ -31,6 +31,16 @@ MAX_CODEC_CHANGES: Final = 20
 
 
 @dataclass(slots=True)
+class QuestionRow:
+    """A row of `continuum_questions`."""
+
+    name: str
+    answered: bool = False
+    answer: bytes | None = None
+    refused: str | None = None
+
+
+@dataclass(slots=True)
 class RunRow:
     """A row of `continuum_runs`, with its journal and its delivery ids."""
 
@@ -60,6 +70,7 @@ class RunRow:
     published: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
     """Of each name the incarnation that published it, and the sealed value."""
     deliveries: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    questions: dict[str, QuestionRow] = field(default_factory=dict[str, QuestionRow])
 
     @property
     def pin(self) -> VersionPin:
@@ -295,19 +306,10 @@ class Tables:
     def insert_run(self, new: NewRun, started_at: datetime) -> RunRow:
         """A new row of `continuum_runs`."""
         row = self.runs[new.run_id] = RunRow(
-            new.run_id,
-            new.namespace,
-            new.workflow,
-            self.codec.seal(new.input),
-            dict(new.attributes),
-            new.idempotency_key,
-            new.parent_id,
-            started_at,
-            self.clock.now(),
-            depth=new.depth,
-            parent_close=new.parent_close,
-            key=new.key,
-        )
+            new.run_id, new.namespace, new.workflow, self.codec.seal(new.input),
+            dict(new.attributes), new.idempotency_key, new.parent_id, started_at, self.clock.now(),
+            depth=new.depth, parent_close=new.parent_close, key=new.key,
+        )  # fmt: skip
         if new.idempotency_key is not None:
             self.keys[new.namespace, new.workflow, new.idempotency_key] = new.run_id
         return row

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from continuum.journal.turn import RunState, Turn, TurnStatus
+from continuum.store.memory.questions import write_answers
 from continuum.store.memory.tables import LeaseRow, RunRow, Tables
 from continuum.store.memory.tasks import write_tasks
 from continuum.store.protocol import CommitResult, NewMessage, PayloadRejected
@@ -114,6 +115,7 @@ class MemoryTurns:
             row.attributes = {**row.attributes, **turn.attributes}
         for name, value in (turn.published or {}).items():
             row.published[name] = (turn.incarnation, tables.codec.seal(value))
+        write_answers(tables, row, turn.answers)
         if turn.continuation is not None:
             row.incarnation = turn.incarnation + 1
             row.input = tables.codec.seal(turn.continuation.input)

@@ -27,6 +27,10 @@ class MemoryHints:
         """See `HintSender`."""
         self._tell(self._waiters, list(run_ids))
 
+    def runs_answered(self, run_ids: Sequence[UUID]) -> None:
+        """See `HintSender`."""
+        self.runs_ended(run_ids)
+
     def poll_now(self) -> None:
         """See `HintSender`."""
         self._tell(list(self._nodes.values()), [])

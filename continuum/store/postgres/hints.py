@@ -90,6 +90,11 @@ class PostgresHints:
             at = max(loop.time() + GATHER, self._ends_sent_at + SPACING)
             self._gathering = loop.call_at(at, self._send_soon)
 
+    def runs_answered(self, run_ids: Sequence[UUID]) -> None:
+        """See `HintSender.runs_answered`; somebody waits, so it is not gathered."""
+        self._ended.update(dict.fromkeys(run_ids))
+        self._send_soon()
+
     def poll_now(self) -> None:
         """See `HintSender.poll_now`."""
         self._poll = True

@@ -127,6 +127,16 @@ class PostgresInbox:
                 outcomes[n] = PostOutcome(state=state, posted=None, duplicate=True)
         return outcomes
 
+    async def lock_live(self, session: Session, run_id: UUID) -> bool:
+        """Whether the run is live; until the transaction ends it stays so, if it is."""
+        return bool(await session.rows(_SQL["lock_live"], [uuids([run_id])]))
+
+    async def find_run(self, session: Session, run_id: UUID) -> tuple[str, RunState] | None:
+        """Namespace and state of a run."""
+        for _, namespace, state in await session.rows(_SQL["namespaces"], [uuids([run_id])]):
+            return namespace, RunState(state)
+        return None
+
     async def deliver_on(
         self, session: Session, messages: Sequence[NewMessage]
     ) -> list[InboxMessage]:

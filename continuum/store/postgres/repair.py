@@ -17,6 +17,7 @@ from continuum.journal.turn import NewRun, RunState, VersionPin
 from continuum.operators.acts import Act
 from continuum.store.postgres.arrays import blobs, int8s, texts
 from continuum.store.postgres.orders import LOCK_KEYS, lock_of, starting
+from continuum.store.postgres.questions import forget_lost_questions
 from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Session, Sessions
 from continuum.store.postgres.statements import statements
@@ -128,6 +129,7 @@ class PostgresRepair:
                     self._codec.seal(entry.payload()), at, pin.version_id, RETRY_KEYS, order.once,
                 ],
             )  # fmt: skip
+            await forget_lost_questions(session, run_id, plan.questions)
             await self._deliver_again(session, run_id, plan)
         return RepairOutcome(state)
 

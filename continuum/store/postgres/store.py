@@ -26,6 +26,7 @@ from continuum.store.postgres.nodes import PostgresNodes
 from continuum.store.postgres.orders import PostgresOrders
 from continuum.store.postgres.ownership import PostgresOwnership
 from continuum.store.postgres.pauses import PostgresPauses
+from continuum.store.postgres.questions import PostgresQuestions
 from continuum.store.postgres.retention import PostgresRetention
 from continuum.store.postgres.schedules import PostgresSchedules
 from continuum.store.postgres.session import Connect, Sessions
@@ -41,6 +42,7 @@ from continuum.store.protocol import (
     PostOutcome,
     Release,
 )
+from continuum.store.questions import QuestionStore
 from continuum.store.retention import RetentionStore
 from continuum.store.schedules import ScheduleStore
 from continuum.store.starts import StartStore, TimeoutStore
@@ -56,6 +58,7 @@ class PostgresStore:
         schedules: the `ScheduleStore`.
         timeouts: the `TimeoutStore`.
         pauses: the `PauseStore`.
+        questions: the `QuestionStore`.
 
     Args:
         pool: for everything but commits; autocommit connections.
@@ -82,6 +85,7 @@ class PostgresStore:
         self.pauses: PauseStore = PostgresPauses(sessions, codec)
         self.schedules: ScheduleStore = PostgresSchedules(sessions, self._inbox, codec)
         self.retention: RetentionStore = PostgresRetention(sessions)
+        self.questions: QuestionStore = PostgresQuestions(sessions, self._inbox, codec)
         self.activities: ActivityStore = PostgresActivities(pool, sessions, self._inbox, codec)
 
     async def close(self) -> None:

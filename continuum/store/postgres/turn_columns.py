@@ -16,7 +16,7 @@ from msgspec.json import encode
 
 from continuum.codec.hooks import PayloadCodec
 from continuum.journal.events import Entry, EventKind
-from continuum.journal.turn import RunEnd, RunState, Turn
+from continuum.journal.turn import Answer, RunEnd, RunState, Turn
 from continuum.store.postgres.arrays import (
     FALSE,
     NULL,
@@ -59,8 +59,8 @@ in_run_order = attrgetter("run_id.int")
 class TurnColumns:
     """The rows of the turn statement for turns sorted by run id."""
 
-    __slots__ = ("_amended", "_born", "_changed", "_ended", "_events", "_foreign", "_held",
-                 "_leased", "_made", "_nursed", "_posted", "_published", "_read",
+    __slots__ = ("_amended", "_answered", "_born", "_changed", "_ended", "_events", "_foreign",
+                 "_held", "_leased", "_made", "_nursed", "_posted", "_published", "_read",
                  "_seal")  # fmt: skip
 
     def __init__(self, turns: Sequence[Turn], codec: PayloadCodec) -> None:
@@ -77,6 +77,7 @@ class TurnColumns:
         self._nursed: list[Row] = []
         self._posted: list[Row] = []
         self._published: list[Row] = []
+        self._answered: list[Row] = []
         self._foreign: dict[bytes, None] = {}
         for turn in turns:
             run_id = uuid_item(turn.run_id)
@@ -87,6 +88,8 @@ class TurnColumns:
             self._add_events(run_id, turn)
             if turn.published is not None:
                 self._add_published(run_id, turn.incarnation, turn.published)
+            if turn.answers:
+                self._add_answers(run_id, turn.answers)
             if turn.children:
                 self._add_children(run_id, turn)
             if turn.posts:
@@ -112,6 +115,7 @@ class TurnColumns:
             ("journaled", self._events), ("read", self._read), ("changed", self._changed),
             ("ended", self._ended), ("amended", self._amended), ("born", self._born),
             ("nursed", self._nursed), ("posted", self._posted), ("published", self._published),
+            ("answered", self._answered),
         ):  # fmt: skip
             if rows:
                 tables[part] = rows
@@ -230,6 +234,13 @@ class TurnColumns:
         for name, value in values.items():
             sealed = bytes_item(self._seal(value))
             self._published.append((run_id, text_item(name), sealed, int4_item(incarnation)))
+
+    def _add_answers(self, run_id: bytes, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            value = NULL if answer.value is None else bytes_item(self._seal(answer.value))
+            self._answered.append((
+                run_id, text_item(answer.question), value, text_item(answer.refusal),
+            ))  # fmt: skip
 
     def _add_children(self, parent: bytes, turn: Turn) -> None:
         # A parent that this statement inserts is not there to be inherited from.

@@ -19,7 +19,7 @@ from continuum.store.postgres.statements import statements
 _PARTS: Final = statements("turn")
 _ORDER: Final = (
     "locked", "held", "made", "owned", "leased", "journaled", "read", "kept", "changed", "amended",
-    "dropped", "ended", "published", "born", "nursed", "targets", "posted", "woken",
+    "dropped", "ended", "published", "answered", "born", "nursed", "targets", "posted", "woken",
 )  # fmt: skip
 _HEADS: Final = ("locked", "held")
 _POSTING: Final = {
@@ -129,11 +129,15 @@ _PUBLISHED: Final = Table(
     "published", run_id=Element.UUID, name=Element.TEXT, value=Element.BYTEA,
     incarnation=Element.INT4,
 )  # fmt: skip
+_ANSWERED: Final = Table(
+    "answered", run_id=Element.UUID, question_id=Element.TEXT, answer=Element.BYTEA,
+    refused=Element.TEXT,
+)  # fmt: skip
 _TABLES: Final = {
     t.part: t
     for t in (
         _HELD, _MADE, _LEASED, _JOURNALED, _READ, _CHANGED, _AMENDED, _ENDED, _BORN, _NURSED,
-        _POSTED, _PUBLISHED,
+        _POSTED, _PUBLISHED, _ANSWERED,
     )
 }  # fmt: skip
 

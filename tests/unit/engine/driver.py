@@ -20,9 +20,11 @@ from continuum.journal.events import (
     ChildEnded,
     Entry,
     Event,
+    EventKind,
     Failure,
 )
-from continuum.journal.turn import NewRun, Post
+from continuum.journal.questions import PostedQuestion
+from continuum.journal.turn import Answer, NewRun, Post
 
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 RUN_ID = UUID("01930000-0000-7000-8000-00000000abcd")
@@ -56,6 +58,7 @@ class Driver:
         self.posts: list[Post] = []
         self.attributes: dict[str, Any] = {}
         self.published: dict[str, bytes] = {}
+        self.answers: list[Answer] = []
         self.snapshots: list[Snapshot] = []
         self.now = START
         self.messages = 0
@@ -80,6 +83,7 @@ class Driver:
         self.posts.extend(collected.posts)
         self.attributes.update(collected.attributes or {})
         self.published.update(collected.published or {})
+        self.answers.extend(collected.answers)
         execution = self.execution
         self.snapshots.append(
             Snapshot(len(self.journal), execution.picture, execution.ended_as is not None)
@@ -93,6 +97,11 @@ class Driver:
             who.run_id, self.seq, who.incarnation, entry.kind, entry.command, entry.payload(),
             entry.at,
         )  # fmt: skip
+
+    def event(self, kind: EventKind, body: Any) -> Event:
+        """An event of this run that no turn has written, behind its journal."""
+        self.seq = len(self.journal)
+        return self._stored(Entry(kind, None, body, self.now))
 
     def complete(self, command: int, value: Any = None) -> Driver:
         """The current attempt of a command returns a value, by default one that fits."""
@@ -122,6 +131,13 @@ class Driver:
         self.execution.signal(self.messages, name, json.dumps(value).encode(), self.now)
         return self.commit()
 
+    def ask(self, name: str, value: Any = None, question: str = "q") -> Driver:
+        """A question arrives."""
+        self.messages += 1
+        posted = PostedQuestion(question, Raw(json.dumps(value).encode()))
+        self.execution.question(self.messages, name, posted, self.now)
+        return self.commit()
+
     def cancel(self, reason: str | None = None) -> Driver:
         """A cancel request arrives."""
         self.messages += 1
@@ -146,6 +162,7 @@ class Driver:
         other.journal = list(self.journal[:events])
         other.calls, other.stopped, other.snapshots = {}, [], []
         other.children, other.posts, other.attributes, other.published = [], [], {}, {}
+        other.answers = []
         other.execution.replay(other.journal)
         return other
 
@@ -170,6 +187,7 @@ class Driver:
         other.journal.extend(other._stored(entry) for entry in follows.carried)
         other.calls, other.stopped, other.snapshots = {}, [], []
         other.children, other.posts, other.attributes, other.published = [], [], {}, {}
+        other.answers = []
         other.execution.replay(other.journal)
         assert other.execution.drift is None, other.drift
         return other.start()
@@ -227,7 +245,8 @@ class Driver:
         for cut in [*boundaries, len(self.journal)]:
             again = self.crashed(events=cut)
             assert again.execution.drift is None, f"after {cut} events: {again.drift}"
-            assert again.execution.collect().entries == []
+            collected = again.execution.collect()
+            assert (collected.entries, list(collected.answers)) == ([], [])
             for live in self.snapshots:
                 if live.events == cut and not live.ended:
                     picture = again.execution.picture

@@ -281,6 +281,19 @@ def test_every_boundary_of_a_workflow_is_there() -> None:
     }
 
 
+def test_questions_are_boundaries_as_signals_are() -> None:
+    """By their name, or together where it is computed."""
+    waits = 'await wait_signal("raw")\n'
+    asks = (
+        'await continuum.wait_question("raw", type=Line)\n'
+        "        await continuum.wait_question(name, type=int)\n"
+    )
+    parts = shop((waits, asks)).parts
+    assert parts["question raw"] == "shop_of_types.Line"
+    assert parts["questions of computed names"] == "int"
+    assert "signal raw" not in parts
+
+
 def test_a_branch_that_is_not_taken_has_no_boundaries() -> None:
     """A run that has not taken the patch never meets the activity behind it."""
     without = shop(taken=())

@@ -48,6 +48,7 @@ GRANT INSERT (run_id, version_id, lease_token, next_seq, ready, wake_at, starts_
     ON public.continuum_leases TO continuum_operator;
 GRANT INSERT ON public.continuum_events TO continuum_operator;
 GRANT INSERT ON public.continuum_published, public.continuum_origins TO continuum_operator;
+GRANT INSERT, DELETE ON public.continuum_questions TO continuum_operator;
 GRANT INSERT (id, namespace, workflow, version, version_hash, runtime, input, attributes, incarnation,
               idempotency_key, key, parent_id, state, started_at),
       UPDATE (state, attributes, version, version_hash, runtime, result, error_type, error_message,

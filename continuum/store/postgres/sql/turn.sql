@@ -144,6 +144,15 @@ WHERE (p.run_id IN (SELECT run_id FROM owned)) IS TRUE
 ON CONFLICT (run_id, name) DO UPDATE
 SET value = excluded.value, incarnation = excluded.incarnation, at = excluded.at;
 
+-- name: answered
+-- The first answer to a question counts; of a question that another run was asked there is no row.
+UPDATE continuum_questions q
+SET answer = a.answer, refused = a.refused, answered_at = clock_timestamp()
+FROM @answered AS a
+WHERE q.run_id = ANY (ARRAY[a.run_id]) AND q.question_id = ANY (ARRAY[a.question_id])
+  AND (a.run_id IN (SELECT run_id FROM owned)) IS TRUE
+  AND q.answered_at IS NULL;
+
 -- name: born
 -- Children, if their parent's turn was written.
 INSERT INTO continuum_runs
