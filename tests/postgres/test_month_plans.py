@@ -12,7 +12,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from bench.months import make_past
-from continuum.store.postgres import reads
+from continuum.store.postgres import reads, turns
 from continuum.store.postgres.statements import statements
 from tests.postgres.scene import walk
 from tests.retention.loading import load, past_months, rows
@@ -54,6 +54,10 @@ async def months(
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
         await connection.execute("VACUUM ANALYZE continuum_events")
         await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(
+            "INSERT INTO continuum_leases (run_id, version_id, lease_token) VALUES (%s, 1, 1)",
+            [runs["a"]],
+        )
         yield connection, {name: str(run_id) for name, run_id in runs.items()}
 
 
@@ -75,8 +79,10 @@ async def test_only_touched_months_are_opened(
     """By a plan that was made without knowing the runs, and by index."""
     connection, runs = months
     types = " (uuid, bigint, bigint, int, int)" if name.startswith("reads.") else ""
-    if name.startswith(("retention.", "turns.")):
-        await connection.execute("SET enable_seqscan = off; SET enable_hashjoin = off")
+    if name.startswith("turns."):
+        await connection.execute(turns._PLAN_SETTINGS)
+    elif name.startswith("retention."):
+        await connection.execute("SET enable_seqscan = off; SET enable_sort = off")
     await connection.execute(f"PREPARE it{types} AS {text_of(name)}".encode())
     async with connection.transaction(force_rollback=True):
         cursor = await connection.execute(
