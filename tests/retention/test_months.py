@@ -26,6 +26,7 @@ from tests.retention.months import EVENT, FILL, coming, drop_months, id_of, make
 
 pytestmark = pytest.mark.every_server
 BY_MONTH = 19
+STEP = "SELECT continuum_make_months()"
 """The migration."""
 DAY = timedelta(days=1)
 
@@ -95,7 +96,13 @@ async def test_many_journals_are_not_read_under_a_lock(empty_dsn: str) -> None:
         await migrate.migrate(connection)
         assert "default" in partitions(empty_dsn)
         assert this not in partitions(empty_dsn)
+        said: list[str] = []
+        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        await connection.execute("SET client_min_messages = debug1")
         made = await make_months(connection)
+    # The default is not read again by the attachment, which keeps everybody waiting.
+    implied = [text for text in said if "default" in text and "is implied by existing" in text]
+    assert len(implied) == len(made)
     close = (datetime.now(UTC) + DAY).strftime("%Y-%m") == following  # to the end of this month
     assert made == ([last] if close else [following, last])
     assert (
@@ -126,18 +133,15 @@ async def test_what_a_dead_process_left_refuses_nothing(dsn: str) -> None:
                 f"ALTER TABLE continuum_events_default ADD CONSTRAINT continuum_events_not_{month}"
                 " CHECK (run_id < continuum_first_id(now()::timestamp)) NOT VALID".encode()
             )
-        for expected in ["freed"] * 2:
-            assert (
-                admin.execute("SELECT continuum_make_months()").fetchone()[0].startswith(expected)
-            )
-        steps = [admin.execute("SELECT continuum_make_months()").fetchone()[0] for _ in range(8)]
+        steps = [step for _ in range(10) for (step,) in admin.execute(STEP).fetchall()]
+    assert sorted(steps[:2]) == ["freed 2024_03", f"freed {this}"]
     wanted = [
         f"{step} {month}"
         for month in (following, last)
         if datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC) > datetime.now(UTC) + DAY
         for step in ("guarded", "validated", "made")
     ]
-    assert steps == [*wanted, *[None] * (8 - len(wanted))]
+    assert steps[2:] == [*wanted, *[None] * (8 - len(wanted))]
 
 
 async def test_two_that_make_months_at_once(dsn: str) -> None:

@@ -96,7 +96,6 @@ BEGIN
             EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING CONSTRAINTS) %s',
                            part, rest, options);
             PERFORM public.continuum_grant_alike(journals, part::regclass);
-            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', rest, guard);
             IF strays > 0 THEN
                 EXECUTE format(
                     'WITH moved AS (DELETE FROM %s WHERE run_id >= $1 AND run_id < $2 RETURNING *)
@@ -104,6 +103,8 @@ BEGIN
             END IF;
             EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
                            journals, part, since, until);
+            -- Not before: it tells the attachment that the rest need not be read.
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', rest, guard);
             RETURN 'made ' || label;
         ELSIF label > soon THEN
             IF guarded IS NULL THEN
