@@ -4,7 +4,9 @@
 
 On a copy of the loaded database, dropped afterwards, in which every run is given a journal of ten
 events. A process of its own starts runs and another one works on them; the prune is a third.
-Starts must keep 90 % of their rate, and every run that lived before must be there afterwards.
+Starts must keep 90 % of their rate, and every run that lived before must be there afterwards. Of
+the loaded live runs those of the last month go on living; the months before it must give the disk
+of their journals back.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from bench.figures import percentile
+from bench.months import SIZE, make_past
 from bench.query.load import say
+from bench.query.shape import END
 from bench.query.walk import BUSY, RATE, copy_of, traffic
 from continuum import Continuum
+from continuum.maintenance.prune import PruneReport
 from continuum.store.postgres.local_server import LocalServer
 
 QUIET: Final = 20
@@ -29,6 +34,9 @@ KEEPS: Final = 0.9
 EVENTS: Final = 10
 AGE: Final = timedelta(days=7)
 """All that was loaded ended longer ago; all traffic is younger."""
+LAST_MONTH: Final = END.replace(month=END.month - 1)
+MONTHS: Final = 2
+"""Before the last, in which all is pruned, at least."""
 
 
 class Traffic(NamedTuple):
@@ -46,8 +54,19 @@ def query(dsn: str, statement: str, *parameters: Any) -> list[Any]:
 
 
 def journals(dsn: str) -> None:
-    """Give every run events, as a workflow of three steps has them."""
+    """Give every run events, as a workflow of three steps has them, each month in a partition."""
     with psycopg.connect(dsn, autocommit=True) as connection:
+        make_past(connection, 4)
+        connection.execute(
+            """
+            WITH gone AS (
+                DELETE FROM continuum_leases l USING continuum_runs r
+                WHERE r.id = l.run_id AND r.started_at < %s RETURNING r.id
+            )
+            UPDATE continuum_runs r SET state = 'completed', completed_at = r.started_at
+            FROM gone WHERE r.id = gone.id""",
+            [LAST_MONTH],
+        )
         connection.execute(
             f"""
             INSERT INTO continuum_events (run_id, seq, incarnation, type, command, payload, at)
@@ -88,16 +107,13 @@ def seen(dsn: str, began: float, ended: float) -> Traffic:
 
 def sizes(dsn: str) -> str:
     """Megabytes of the two tables with their indexes."""
-    [(runs, events)] = query(
-        dsn,
-        "SELECT pg_total_relation_size('continuum_runs') / 1000000,"
-        " pg_total_relation_size('continuum_events') / 1000000",
-    )
-    return f"runs {runs:,} MB, events {events:,} MB"
+    [(runs,)] = query(dsn, "SELECT pg_total_relation_size('continuum_runs')")
+    [(events,)] = query(dsn, SIZE)
+    return f"runs {runs / 1e6:,.0f} MB, events {events / 1e6:,.0f} MB"
 
 
-async def prune(dsn: str) -> tuple[int, int, list[float]]:
-    """Prune it all; runs, events, and the milliseconds of each batch with its rest."""
+async def prune(dsn: str) -> tuple[PruneReport, list[float]]:
+    """Prune it all; what came of it, and the milliseconds of each batch with its rest."""
     batches: list[float] = []
     last = time.perf_counter()
 
@@ -109,7 +125,7 @@ async def prune(dsn: str) -> tuple[int, int, list[float]]:
 
     async with Continuum(dsn, operator="bench") as ct:
         report = await ct.prune(older_than=AGE, namespace=None, execute=True, on_progress=told)
-    return report.runs, report.events, batches
+    return report, batches
 
 
 def bench_prune(joined: LocalServer, loaded: str) -> None:
@@ -130,7 +146,7 @@ def bench_prune(joined: LocalServer, loaded: str) -> None:
             time.sleep(QUIET)
             quiet = seen(dsn, began, began + QUIET)
             began = time.time()
-            runs, events, batches = asyncio.run(prune(dsn))
+            report, batches = asyncio.run(prune(dsn))
             ended = time.time()
             busy = seen(dsn, began, ended)
         after = live(dsn)
@@ -147,8 +163,8 @@ def bench_prune(joined: LocalServer, loaded: str) -> None:
         print(f"after VACUUM: {sizes(dsn)}")
     kept = busy.starts / quiet.starts
     print(
-        f"{runs:,} runs with {events:,} events in {ended - began:.0f} s"
-        f" ({runs / (ended - began):,.0f} runs/s); batches with their rest p50"
+        f"{report.runs:,} runs with {report.events:,} events in {ended - began:.0f} s"
+        f" ({report.runs / (ended - began):,.0f} runs/s); batches with their rest p50"
         f" {percentile(batches, 50):.0f} ms, p99 {percentile(batches, 99):.0f} ms,"
         f" longest {max(batches):.0f} ms"
     )
@@ -157,9 +173,12 @@ def bench_prune(joined: LocalServer, loaded: str) -> None:
             f"traffic {name:<17} {each.starts:6.1f} starts/s of {RATE}; start to end p50"
             f" {each.p50:.1f} ms, p99 {each.p99:.1f} ms"
         )
+    months = ", ".join(f"{month.month} {month.given_back / 1e6:,.0f} MB" for month in report.months)
+    print(f"given back: {months or 'nothing'}")
     print(f"starts kept {kept:.1%}; {len(before - after)} of {len(before):,} live runs changed;"
           f" {waits[0][0]} deadlocks; counters differ by {left[0][0]}")  # fmt: skip
-    if kept < KEEPS or before != after or waits[0][0] or left[0][0]:
+    missed = kept < KEEPS or before != after or waits[0][0] or left[0][0]
+    if missed or len(report.months) < MONTHS:
         sys.exit("MISSED")
     print("met")
 

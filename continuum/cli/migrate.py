@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from continuum.cli.command import Format, Options, application
+from continuum.cli.command import Format, Options, application, note
 from continuum.cli.failures import UsageError
 from continuum.cli.output import Rows
 from continuum.cli.table import Column
@@ -33,7 +33,8 @@ async def migrate(
 ) -> None:
     """Bring the database schema up to date, and print what was applied.
 
-    Many processes may migrate at once; each migration is applied once, all or none of them.
+    Many processes may migrate at once; each migration is applied once, all or none of them. Room
+    for the journals of the next months is made, too, as workers do once a day.
 
     --roles creates the roles continuum_reader, which reads everything and writes nothing, and
     continuum_operator, which can act on runs besides; or renews what they may. Run it again after
@@ -63,8 +64,10 @@ async def migrate(
             for each in found
         ]
     else:
-        applied = await administration.migrate_database(options.dsn, options.direct_dsn)
+        applied, months = await administration.migrate_database(options.dsn, options.direct_dsn)
         records = [(each.version, each.name, "applied", None) for each in applied]
+        if months:
+            note(f"made room for the journals of {', '.join(months)}")
     _print(options.shape, records)
 
 

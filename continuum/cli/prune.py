@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from continuum.maintenance.prune import PrunedRuns, PruneReport
 
 _FIELDS: Final = ("namespace", "workflow", "retention", "runs", "events", "size", "kept")
+_MONTH: Final = ("month", "given_back")
+"""Of a month whose journals are gone with their files, which is a record of its own."""
 _COLUMNS: Final = (
     Column("namespace"),
     Column("workflow", 28),
@@ -29,6 +31,7 @@ _COLUMNS: Final = (
     Column("kept", 28),
     Column("retention", droppable=True),
 )
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys((*_FIELDS, *_MONTH))
 _SHOWN_FROM: Final = 2000
 """Runs from which on progress is shown."""
 
@@ -66,7 +69,8 @@ async def prune(
     Without --older-than each workflow is pruned by the retention that it declares, and runs of one
     that declares none are kept. Live runs and those that live runs need are never touched. It can
     be interrupted and repeated at any time, beside any load. With --where only runs are deleted,
-    else idempotency results and delivery ids, too.
+    else idempotency results and delivery ids, too. Journals of months that are over and have no
+    runs left give their disk back.
     """
     options.without_effect("prune", app=True)
     asked: dict[str, Any] = {
@@ -101,14 +105,20 @@ async def prune(
     progress.clear()
     _print(options.shape, report)
     note(_total(report) if execute else f"{_total(report)}; delete with --execute")
+    if report.months:
+        months = ", ".join(f"{each.month} ({_bytes(each.given_back)})" for each in report.months)
+        note(f"{_bytes(report.given_back)} of disk given back: journals of {months}")
     if older_than is None and not report.total:
         note("no workflow with ended runs declares a retention; name an age: --older-than 30d")
 
 
 def _print(shape: Format, report: PruneReport) -> None:
-    rows = Rows(shape, _COLUMNS, fields=_FIELDS, key="workflow")
+    rows = Rows(shape, _COLUMNS, fields=(*_FIELDS, *_MONTH), key="workflow")
     for group in report.groups:
         rows.add(_row(group) if shape is Format.TABLE else _record(group))
+    if shape not in (Format.TABLE, Format.IDS):
+        for month in report.months:
+            rows.add(_NOTHING | {name: getattr(month, name) for name in _MONTH})
     rows.close()
 
 
@@ -126,7 +136,7 @@ def _total(report: PruneReport) -> str:
 
 
 def _record(group: PrunedRuns) -> dict[str, Any]:
-    return {name: getattr(group, name) for name in _FIELDS}
+    return _NOTHING | {name: getattr(group, name) for name in _FIELDS}
 
 
 def _row(group: PrunedRuns) -> dict[str, Any]:

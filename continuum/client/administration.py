@@ -41,10 +41,16 @@ async def migration_status(
 
 async def migrate_database(
     dsn: str | None, direct_dsn: str | None = None
-) -> list[migrate.Migration]:
-    """Apply what is missing, in one transaction; answers what was applied."""
+) -> tuple[list[migrate.Migration], list[str]]:
+    """Apply what is missing, in one transaction, and make room for journals of months to come.
+
+    Returns:
+        What was applied, and the months made after that.
+    """
+    from continuum.store.postgres.months import make_months
+
     async with _administration(dsn, direct_dsn) as connection:
-        return await migrate.migrate(connection)
+        return await migrate.migrate(connection), await make_months(connection)
 
 
 async def examine_installation(dsn: str | None, direct_dsn: str | None = None) -> InstallationFacts:

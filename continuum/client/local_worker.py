@@ -21,6 +21,7 @@ from continuum.worker.observing import Observer, Observers
 
 if TYPE_CHECKING:
     from continuum.client.backend import Backend
+    from continuum.client.duties import Duty, MakingMonths
     from continuum.client.sweeping import Sweeping
 
 
@@ -29,6 +30,7 @@ class LocalWorker:
 
     Attributes:
         sweeping: what prunes now and then, if it does.
+        months: what makes room for the journals of months to come, if the store keeps them so.
     """
 
     def __init__(
@@ -60,14 +62,19 @@ class LocalWorker:
             from continuum.client.sweeping import Sweeping
 
             self.sweeping = Sweeping(backend.store.retention, Random(), every)
+        self.months: MakingMonths | None = None
+        if backend.store.retention.by_month:
+            from continuum.client.duties import MakingMonths
+
+            self.months = MakingMonths(backend.store.retention, Random())
         self._observers: list[Observer] = []
         self.observe(*observers())
 
     async def __aenter__(self) -> Self:
         await self._worker.start()
         self._backend.workers.append(self)
-        if self.sweeping is not None:
-            self.sweeping.start()
+        for duty in self._duties():
+            duty.start()
         return self
 
     async def __aexit__(
@@ -102,7 +109,7 @@ class LocalWorker:
             try:
                 await self._worker.run()
             finally:
-                await self._stop_sweeping()
+                await self._stop_duties()
 
     def heeding_signals(self) -> AbstractContextManager[None]:
         """Inside, SIGTERM and SIGINT end `run` instead of the process, also those that come before.
@@ -117,18 +124,21 @@ class LocalWorker:
         Args:
             timeout: seconds this may take; default: the worker's `drain_timeout`.
         """
-        await self._stop_sweeping()
+        await self._stop_duties()
         await self._worker.drain(timeout)
 
-    async def _stop_sweeping(self) -> None:
+    async def _stop_duties(self) -> None:
         """A batch that is under way is taken back."""
-        if self.sweeping is not None:
-            await self.sweeping.stop()
+        for duty in self._duties():
+            await duty.stop()
+
+    def _duties(self) -> list[Duty]:
+        return [duty for duty in (self.sweeping, self.months) if duty is not None]
 
     async def close(self) -> None:
         """Drain and leave."""
         try:
-            await self._stop_sweeping()
+            await self._stop_duties()
             await self._worker.close()
         finally:
             if self in self._backend.workers:

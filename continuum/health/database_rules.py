@@ -7,7 +7,7 @@ from datetime import datetime
 
 from continuum.health.report import Facts, Finding, Limits, Severity
 from continuum.health.wording import lasting, seconds_since
-from continuum.store.health import SnapshotFact, TableFact
+from continuum.store.health import MOST, SnapshotFact, TableFact
 
 _FULL = 0.95
 """Share of the connections at which the next process may get none."""
@@ -76,6 +76,19 @@ def table_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
             text += f"({_moment(table.analysed_at)}): queries are planned by old numbers"
             fix = f"ANALYZE {table.table};"
             yield Finding(Severity.WARNING, "old-statistics", text, fix)
+
+
+def month_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """Journals that no dropped month will give the disk of back."""
+    for fact in facts.months or ():
+        if fact.events:
+            count = f"{fact.events:,}{' or more' if fact.events >= MOST else ''}"
+            text = f"{count} events of runs of {fact.month} are in the default partition, and stay "
+            text += "there: a prune deletes them, but their disk is used again, not given back"
+        else:
+            text = f"there is no partition for the journals of {fact.month} yet: the default one "
+            text += "takes them"
+        yield Finding(Severity.INFO, "no-month", text, "continuum migrate")
 
 
 def index_findings(facts: Facts, limits: Limits) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
     database = await asking.ask("database", store.database())
     snapshot = await asking.ask("snapshot", store.oldest_snapshot())
     tables = await asking.ask("tables", store.tables())
+    months = await asking.ask("months", store.months())
     indexes = await asking.ask("indexes", store.invalid_indexes())
     connections = await asking.ask("connections", store.connections())
     rate = None
@@ -60,6 +61,7 @@ async def make_report(store: HealthStore, limits: Limits, sample: float) -> Heal
         database=database,
         snapshot=snapshot,
         tables=tables,
+        months=months,
         invalid_indexes=indexes,
         connections=connections,
         transactions_per_second=rate,

@@ -15,6 +15,7 @@ from continuum.store.health import (
     FamilyFact,
     InboxFacts,
     IndexFact,
+    MonthFact,
     ParkedFact,
     PausedFacts,
     QueueFact,
@@ -127,6 +128,7 @@ class Facts:
     database: DatabaseFacts | None = None
     snapshot: SnapshotFact | None = None
     tables: Sequence[TableFact] | None = None
+    months: Sequence[MonthFact] | None = None
     invalid_indexes: Sequence[IndexFact] | None = None
     connections: ConnectionFacts | None = None
     transactions_per_second: float | None = None

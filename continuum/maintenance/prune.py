@@ -16,6 +16,7 @@ from continuum.query.tree import All, Condition
 from continuum.store.retention import (
     KEEP_DELIVERIES,
     KEEP_RESULTS,
+    DroppedMonth,
     EndedRuns,
     KeptFor,
     Place,
@@ -61,6 +62,7 @@ class PruneReport:
         deliveries: delivery ids of signals.
         looked: runs that it has looked at.
         total: runs that had ended when it began, of the workflows that it looks at.
+        months: journals of months that were over and empty, and are gone with their files.
     """
 
     at: datetime
@@ -70,6 +72,7 @@ class PruneReport:
     deliveries: int = 0
     looked: int = 0
     total: int = 0
+    months: Sequence[DroppedMonth] = ()
 
     @property
     def runs(self) -> int:
@@ -85,6 +88,11 @@ class PruneReport:
     def size(self) -> int:
         """Of all groups."""
         return sum(group.size for group in self.groups)
+
+    @property
+    def given_back(self) -> int:
+        """Bytes of disk, of all months."""
+        return sum(month.given_back for month in self.months)
 
     @property
     def kept(self) -> Mapping[KeptFor, int]:
@@ -161,7 +169,10 @@ class Prune:
             await self._prune_group(each, now)
         if self._wish.condition is None:
             await self._forget(now)
-        return self._report(now)
+        report = self._report(now)
+        if not self._wish.execute:
+            return report
+        return replace(report, months=tuple(await self._store.drop_months()))
 
     def _age(self, ended: EndedRuns) -> float | None:
         older_than = self._wish.older_than

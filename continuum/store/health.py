@@ -220,6 +220,19 @@ class TableFact:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthFact:
+    """A month whose journals have no partition of their own, this one or the next.
+
+    Attributes:
+        month: such as "2026-11".
+        events: of runs that started in it, so far, up to `MOST`.
+    """
+
+    month: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexFact:
     """An index of ours that serves no query because its build did not end.
 
@@ -338,6 +351,10 @@ class HealthStore(Protocol):
 
     async def tables(self) -> Sequence[TableFact]:
         """How our tables are kept."""
+        ...
+
+    async def months(self) -> Sequence[MonthFact]:
+        """Months without a partition, this one and the next."""
         ...
 
     async def invalid_indexes(self) -> Sequence[IndexFact]:

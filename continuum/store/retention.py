@@ -118,8 +118,27 @@ class ForgottenBatch(Generic[K]):
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedMonth:
+    """A partition of the journals that is gone, with its files.
+
+    Attributes:
+        month: of the starts of its runs (UTC), such as "2026-11"; "default": the journals that no
+            month is for.
+        given_back: bytes of disk.
+    """
+
+    month: str
+    given_back: int
+
+
 class RetentionStore(Protocol):
     """Deletes what is not needed any more."""
+
+    @property
+    def by_month(self) -> bool:
+        """Whether journals are kept by month, so that months have to be made ahead."""
+        ...
 
     async def ended_runs(self, namespace: str | None) -> tuple[Sequence[EndedRuns], datetime]:
         """Workflows with ended runs, in order, and the store's clock."""
@@ -159,4 +178,22 @@ class RetentionStore(Protocol):
 
     async def take_duty(self, name: str, every: float) -> bool:
         """Whether nobody has done it for so many seconds; then it is the caller's."""
+        ...
+
+    async def make_months(self) -> Sequence[str]:
+        """Make room for journals of this month and the two after it; answers the months made.
+
+        What cannot be made now without keeping others waiting is left to the next time.
+
+        Raises:
+            ConfigurationError: the role in use may not have it done.
+        """
+        ...
+
+    async def drop_months(self) -> Sequence[DroppedMonth]:
+        """Give the disk back of months that are over and have no journals left.
+
+        Raises:
+            ConfigurationError: the role in use may not have it done.
+        """
         ...

@@ -19,7 +19,7 @@ COLUMN_ORDER = """
 SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
   AND a.attnum > 0 AND NOT a.attisdropped
 GROUP BY 1
 """
@@ -39,9 +39,10 @@ FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 RELATIONS = """
 SELECT relname, relkind::text, reloptions, relpersistence, relreplident, relrowsecurity,
        relforcerowsecurity, reltablespace, relacl::text, am.amname,
-       CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
+       CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+       pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid)
 FROM pg_class c LEFT JOIN pg_am am ON am.oid = c.relam
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm', 'i')
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm', 'i', 'I')
 """
 
 SEQUENCES = """

@@ -62,6 +62,7 @@ CHANGES = {
         "ALTER TABLE continuum_runs REPLICA IDENTITY FULL",
         "ALTER TABLE continuum_activity_results SET UNLOGGED",
         "GRANT SELECT ON continuum_runs TO PUBLIC",
+        "ALTER TABLE continuum_events DETACH PARTITION continuum_events_default",
     ],
     "sequences": ["ALTER SEQUENCE continuum_lease_token_seq CACHE 10"],
     "functions": ["CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"],

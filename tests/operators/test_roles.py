@@ -226,7 +226,7 @@ async def test_roles_can_be_created_again(dsn: str, roles: dict[str, str], tmp_p
         admin.execute(script.encode())
         tables = admin.execute(
             "SELECT relname, has_table_privilege('continuum_reader', oid, 'SELECT')"
-            " FROM pg_class WHERE relkind = 'r' AND relname LIKE 'continuum\\_%'"
+            " FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE 'continuum\\_%'"
         ).fetchall()
     assert len(tables) > 20
     assert all(readable for _, readable in tables)

@@ -6,12 +6,16 @@ from typing import Any
 
 import psycopg
 
+from bench.months import make_past
+
 LOAD = """
 WITH made AS (
     INSERT INTO continuum_runs
         (id, namespace, workflow, state, input, result, attributes, started_at, updated_at,
          completed_at)
-    SELECT gen_random_uuid(), %(namespace)s, %(workflow)s, 'completed', '[]', '"x"',
+    SELECT overlay(gen_random_uuid()::text
+                   PLACING left(continuum_first_id(%(month)s)::text, 13) FROM 1 FOR 13)::uuid,
+           %(namespace)s, %(workflow)s, 'completed', '[]', '"x"',
            jsonb_build_object('n', n), now() - interval '90 days' + n * interval '1 s',
            now() - interval '80 days', now() - interval '80 days'
     FROM generate_series(1, %(runs)s) AS n
@@ -33,14 +37,48 @@ LEFT = {
 
 
 def load(
-    dsn: str, runs: int, *, events: int = 3, workflow: str = "old:flow", namespace: str = "default"
+    dsn: str,
+    runs: int,
+    *,
+    events: int = 3,
+    workflow: str = "old:flow",
+    namespace: str = "default",
+    month: str = "2026-01",
 ) -> None:
-    """Insert runs that ended 80 days ago, with journals of so many events."""
+    """Insert runs that ended 80 days ago, with journals of so many events and ids of a month."""
     with psycopg.connect(dsn) as connection:
         connection.execute(
             LOAD.encode(),
-            {"runs": runs, "events": events, "workflow": workflow, "namespace": namespace},
-        )
+            {
+                "runs": runs, "events": events, "workflow": workflow, "namespace": namespace,
+                "month": f"{month}-01",
+            },
+        )  # fmt: skip
+
+
+def past_months(dsn: str, months: int) -> list[str]:
+    """Make partitions for so many months before this one, and name them, the newest first."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        make_past(connection, months)
+        return [
+            name
+            for (name,) in connection.execute(
+                "SELECT to_char((now() AT TIME ZONE 'UTC') - n * interval '1 month', 'YYYY-MM')"
+                " FROM generate_series(1, %s) AS n ORDER BY n",
+                [months],
+            )
+        ]
+
+
+def partitions(dsn: str) -> list[str]:
+    """What the journals are kept in: months such as "2026-11", and "default"."""
+    found = rows(
+        dsn,
+        "SELECT replace(substr(c.relname, 18), '_', '-') FROM pg_inherits i"
+        " JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'continuum_events'::regclass ORDER BY 1",
+    )
+    return [name for (name,) in found]
 
 
 def rows(dsn: str, statement: str, *parameters: Any) -> list[Any]:

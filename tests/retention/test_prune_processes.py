@@ -39,6 +39,7 @@ def test_prune_as_it_is_called(dsn: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert found[0].keys() == {
         "namespace", "workflow", "retention", "runs", "events", "size", "kept",
+        "month", "given_back",
     }  # fmt: skip
     assert "to delete: 5 runs with 15 events" in done.stderr
     assert "delete with --execute" in done.stderr

@@ -19,6 +19,7 @@ from continuum.store.health import (
     FamilyFact,
     InboxFacts,
     IndexFact,
+    MonthFact,
     NodeFact,
     ParkedFact,
     PausedFacts,
@@ -155,6 +156,10 @@ class MemoryHealth:
         return None
 
     async def tables(self) -> Sequence[TableFact]:
+        """See `HealthStore`."""
+        return ()
+
+    async def months(self) -> Sequence[MonthFact]:
         """See `HealthStore`."""
         return ()
 

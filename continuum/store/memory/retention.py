@@ -16,6 +16,7 @@ from continuum.store.memory.tables import RunRow, Tables
 from continuum.store.retention import (
     BATCH,
     NEW_INCARNATION,
+    DroppedMonth,
     EndedRuns,
     ForgottenBatch,
     KeptFor,
@@ -131,6 +132,19 @@ class MemoryRetention:
     async def note_pruned(self, act: Act, namespace: str | None, outcome: str) -> None:
         """See `RetentionStore`."""
         record(self._tables, act, outcome, namespace=namespace)
+
+    @property
+    def by_month(self) -> bool:
+        """See `RetentionStore`."""
+        return False
+
+    async def make_months(self) -> Sequence[str]:
+        """See `RetentionStore`."""
+        return ()
+
+    async def drop_months(self) -> Sequence[DroppedMonth]:
+        """See `RetentionStore`."""
+        return ()
 
     async def take_duty(self, name: str, every: float) -> bool:
         """See `RetentionStore`."""

@@ -21,6 +21,7 @@ from continuum.store.health import (
     FamilyFact,
     InboxFacts,
     IndexFact,
+    MonthFact,
     NodeFact,
     NotKnown,
     ParkedFact,
@@ -152,6 +153,10 @@ class PostgresHealth:
     async def tables(self) -> Sequence[TableFact]:
         """See `HealthStore`."""
         return [TableFact(*row) for row in await self._rows("tables")]
+
+    async def months(self) -> Sequence[MonthFact]:
+        """See `HealthStore`."""
+        return [MonthFact(*row) for row in await self._rows("months", [MOST])]
 
     async def invalid_indexes(self) -> Sequence[IndexFact]:
         """See `HealthStore`."""

@@ -43,8 +43,8 @@ SELECT p.privilege || ' on ' || c.relname
 FROM pg_class c
 CROSS JOIN LATERAL unnest(CASE c.relkind WHEN 'S' THEN '{USAGE}' ELSE %s::text[] END)
   AS p (privilege)
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S')
-  AND c.relname LIKE 'continuum\\_%%' AND c.relname <> 'continuum_schema'
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+  AND NOT c.relispartition AND c.relname LIKE 'continuum\\_%%' AND c.relname <> 'continuum_schema'
   AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, p.privilege)
                ELSE has_table_privilege(c.oid, p.privilege) END
 ORDER BY 1"""

@@ -16,6 +16,7 @@ from continuum.errors import ConfigurationError
 from continuum.operators.acts import Act
 from continuum.query.compile import Compiler
 from continuum.store.postgres.arrays import texts, uuids
+from continuum.store.postgres.months import drop_months, make_months
 from continuum.store.postgres.recording import record
 from continuum.store.postgres.session import Row, Session, Sessions
 from continuum.store.postgres.statements import statements
@@ -23,6 +24,7 @@ from continuum.store.retention import (
     BATCH,
     BATCH_EVENTS,
     NEW_INCARNATION,
+    DroppedMonth,
     EndedRuns,
     ForgottenBatch,
     KeptFor,
@@ -162,6 +164,21 @@ class PostgresRetention:
         """See `RetentionStore`."""
         async with self._sessions.transaction() as session:
             await record(session, act, outcome, namespace=namespace)
+
+    @property
+    def by_month(self) -> bool:
+        """See `RetentionStore`."""
+        return True
+
+    async def make_months(self) -> Sequence[str]:
+        """See `RetentionStore`."""
+        async with self._sessions.autocommit() as session:
+            return await make_months(session.connection)
+
+    async def drop_months(self) -> Sequence[DroppedMonth]:
+        """See `RetentionStore`."""
+        async with self._sessions.autocommit() as session:
+            return await drop_months(session.connection)
 
     async def take_duty(self, name: str, every: float) -> bool:
         """See `RetentionStore`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,8 @@ _REPLAN_LAST: Final = 10.0
 """Seconds between two plans, doubling. On a table with one row all indexes cost the same, and a
 plan made then would walk a whole index once the table has grown."""
 
-_EVENTS_KEY: Final = "continuum_events_pkey"
+_EVENTS_KEY: Final = re.compile(r"continuum_events_\w*pkey")
+"""The journal's primary key has a name in each of its partitions."""
 
 
 @dataclass(slots=True)
@@ -248,7 +250,8 @@ class _Fault(Enum):
 
 def _fault_of_culprit(error: psycopg.Error) -> _Fault | None:
     """Whether halving the batch would find a culprit, and what it is guilty of."""
-    if isinstance(error, errors.UniqueViolation) and error.diag.constraint_name == _EVENTS_KEY:
+    constraint = error.diag.constraint_name or ""
+    if isinstance(error, errors.UniqueViolation) and _EVENTS_KEY.fullmatch(constraint):
         return _Fault.FENCED
     if isinstance(error, errors.InvalidBinaryRepresentation | errors.ProtocolViolation):
         return None  # our encoding is wrong, not the value

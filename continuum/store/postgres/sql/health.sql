@@ -285,13 +285,37 @@ ORDER BY age DESC NULLS LAST, since
 LIMIT 1;
 
 -- name: tables
-SELECT s.relname, s.n_live_tup, s.n_dead_tup, greatest(s.last_vacuum, s.last_autovacuum),
-       greatest(s.last_analyze, s.last_autoanalyze), s.n_mod_since_analyze,
-       coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) AS o
-                 WHERE o.option_name = 'autovacuum_enabled'), true)
-FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-WHERE s.schemaname = 'public' AND s.relname LIKE 'continuum\_%'
-ORDER BY s.relname;
+-- Partitions are told as their table, but for those that somebody has excepted from autovacuum.
+SELECT t.name, sum(t.n_live_tup)::bigint, sum(t.n_dead_tup)::bigint,
+       max(greatest(t.last_vacuum, t.last_autovacuum)),
+       max(greatest(t.last_analyze, t.last_autoanalyze)), sum(t.n_mod_since_analyze)::bigint,
+       bool_and(t.autovacuum)
+FROM (SELECT CASE WHEN o.autovacuum THEN coalesce(p.relname, s.relname) ELSE s.relname END AS name,
+             s.*, o.autovacuum
+      FROM pg_stat_user_tables s
+      JOIN pg_class c ON c.oid = s.relid AND c.relkind = 'r'
+      LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+      LEFT JOIN pg_class p ON p.oid = i.inhparent
+      CROSS JOIN LATERAL (
+          SELECT coalesce((SELECT r.option_value::boolean FROM pg_options_to_table(c.reloptions) AS r
+                           WHERE r.option_name = 'autovacuum_enabled'), true) AS autovacuum) AS o
+      WHERE s.schemaname = 'public' AND s.relname LIKE 'continuum\_%') AS t
+GROUP BY t.name
+ORDER BY t.name;
+
+-- name: months
+-- This month and the next, when their journals go to the default partition.
+SELECT to_char(m.month, 'YYYY-MM'),
+       (SELECT count(*)
+        FROM (SELECT FROM continuum_events e
+              WHERE e.run_id >= continuum_first_id(m.month)
+                AND e.run_id < continuum_first_id(m.month + interval '1 month')
+              LIMIT $1::bigint) AS f)
+FROM (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
+             + n * interval '1 month' AS month
+      FROM generate_series(0, 1) AS n) AS m
+WHERE to_regclass('public.continuum_events_' || to_char(m.month, 'YYYY_MM')) IS NULL
+ORDER BY m.month;
 
 -- name: takeovers
 -- The claims of one worker that follow each other are one takeover, however many they were.

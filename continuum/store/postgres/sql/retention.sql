@@ -1,6 +1,6 @@
 -- name: bounded
 -- Nothing here waits for a row. Whatever else it might wait for, it gives up soon.
-SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '120s', true),
+SELECT set_config('lock_timeout', '3s', true), set_config('statement_timeout', '120s', true),
        set_config('jit', 'off', true),
        set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);
 

@@ -15,7 +15,8 @@ BEGIN
 END $$;
 
 -- name: reader
--- Everything that can be read. Sessions of this role are read-only besides.
+-- Everything that can be read. Sessions of this role are read-only besides. Partitions made later
+-- get what their table has.
 DO $$
 DECLARE
     name text;
@@ -24,7 +25,7 @@ BEGIN
                    current_database());
     GRANT USAGE ON SCHEMA public TO continuum_reader, continuum_operator;
     FOR name IN SELECT relname FROM pg_class
-                WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
                   AND relname LIKE 'continuum\_%'
                   AND relowner = (SELECT relowner FROM pg_class
                                   WHERE oid = 'public.continuum_runs'::regclass) LOOP
