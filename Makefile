@@ -9,6 +9,8 @@ RUNS ?= 1000000
 APP ?= continuum.demo.shop
 ARGS ?=
 POOLER ?= 0
+# Tests wait for processes, too: one more than there are cores leaves none of them idle.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -41,7 +43,7 @@ demo: $(READY)
 # Where Python may not write byte code, each of the many processes of the tests would compile it all.
 test: $(READY)
 	@$(RUN) compileall -q continuum console
-	$(RUN) pytest -n logical --dist worksteal $(ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-console: $(READY)
 	CONTINUUM_CONSOLE_SEEDS=$(CONSOLE_SEEDS) $(RUN) pytest -n logical --dist worksteal \

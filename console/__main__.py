@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from console.connections import Connections
@@ -157,9 +157,8 @@ async def _show(
         keymap=options.keymap,
         connections=connections,
     )
-    timings = None
-    if options.timings is not None:
-        timings = Timings(app)
+    timings, told_in = Timings(app), cast("Path | None", options.timings)
+    if told_in is not None:
         app.keys.handled = timings.handled
     demo = DemoProcess(options.dsn, options.yes) if options.demo else None
     try:
@@ -172,8 +171,8 @@ async def _show(
             await demo.stop()
             _progress("")
         await app.session.close()
-    if timings is not None:
-        timings.write(options.timings)
+    if told_in is not None:
+        timings.write(told_in)
     return app.return_code or OK
 
 
